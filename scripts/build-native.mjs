@@ -64,7 +64,9 @@ function build() {
     return 1;
   }
   const headers = headersBesideNode();
-  say(`building the native addon (${headers ? `headers in ${headers}/include/node` : 'node-gyp fetches headers'})`);
+  say(
+    `building the native addon (${headers ? `headers in ${headers}/include/node` : 'node-gyp fetches headers'})`,
+  );
   const options = headers ? [`--nodedir=${headers}`] : [];
   const run = spawnSync(process.execPath, [gyp, 'rebuild', '--loglevel=warn', ...options], {
     cwd: root,
@@ -83,6 +85,8 @@ function build() {
 
 const status = build();
 if (status !== 0 && installing) {
-  say('installed without it: in-memory links work, TAP devices do not until `npm rebuild tapstack` succeeds.');
+  say(
+    'installed without it: in-memory links work, TAP devices do not until `npm rebuild tapstack` succeeds.',
+  );
 }
 process.exitCode = installing ? 0 : status;
