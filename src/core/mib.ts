@@ -1,0 +1,77 @@
+// Counters by the names of /proc/net/snmp and /proc/net/netstat. Each is a slot of one array, so counting is an increment.
+
+const IP = ['InReceives', 'InHdrErrors', 'InAddrErrors', 'InUnknownProtos', 'InDiscards', 'InDelivers', 'OutRequests',
+  'OutDiscards', 'OutNoRoutes', 'ReasmTimeout', 'ReasmReqds', 'ReasmOKs', 'ReasmFails', 'FragOKs', 'FragFails',
+  'FragCreates', 'ForwDatagrams'] as const;
+const ICMP = ['InMsgs', 'InErrors', 'InCsumErrors', 'InDestUnreachs', 'InTimeExcds', 'InParmProbs', 'InSrcQuenchs',
+  'InRedirects', 'InEchos', 'InEchoReps', 'OutMsgs', 'OutErrors', 'OutRateLimitGlobal', 'OutRateLimitHost',
+  'OutDestUnreachs', 'OutTimeExcds', 'OutEchos', 'OutEchoReps'] as const;
+const UDP = ['InDatagrams', 'NoPorts', 'InErrors', 'OutDatagrams', 'RcvbufErrors', 'SndbufErrors', 'InCsumErrors'] as const;
+const ARP = ['InRequests', 'InReplies', 'InErrors', 'OutRequests', 'OutReplies', 'QueueDrops', 'ResolveFails'] as const;
+const LINK = ['RxFrames', 'RxBytes', 'RxDropped', 'TxFrames', 'TxBytes', 'TxDropped', 'RxUnknown'] as const;
+const TCP = ['ActiveOpens', 'PassiveOpens', 'AttemptFails', 'EstabResets', 'InSegs', 'OutSegs', 'RetransSegs', 'InErrs',
+  'OutRsts', 'InCsumErrors'] as const;
+const TCP_EXT = ['SyncookiesSent', 'SyncookiesRecv', 'SyncookiesFailed', 'EmbryonicRsts', 'PruneCalled', 'RcvPruned',
+  'OfoPruned', 'OutOfWindowIcmps', 'LockDroppedIcmps', 'TW', 'TWRecycled', 'TWKilled', 'PAWSActive', 'PAWSEstab',
+  'PAWSOldAck', 'DelayedACKs', 'DelayedACKLost', 'ListenOverflows', 'ListenDrops', 'TCPHPHits', 'TCPPureAcks',
+  'TCPHPAcks', 'TCPRenoRecovery', 'TCPSackRecovery', 'TCPSACKReneging', 'TCPSACKReorder', 'TCPRenoReorder',
+  'TCPTSReorder', 'TCPFullUndo', 'TCPPartialUndo', 'TCPDSACKUndo', 'TCPLossUndo', 'TCPLostRetransmit',
+  'TCPRenoFailures', 'TCPSackFailures', 'TCPLossFailures', 'TCPFastRetrans', 'TCPSlowStartRetrans', 'TCPTimeouts',
+  'TCPLossProbes', 'TCPLossProbeRecovery', 'TCPRenoRecoveryFail', 'TCPSackRecoveryFail', 'TCPRcvCollapsed',
+  'TCPBacklogCoalesce', 'TCPDSACKOldSent', 'TCPDSACKOfoSent', 'TCPDSACKRecv', 'TCPDSACKOfoRecv', 'TCPAbortOnData',
+  'TCPAbortOnClose', 'TCPAbortOnMemory', 'TCPAbortOnTimeout', 'TCPAbortOnLinger', 'TCPAbortFailed',
+  'TCPMemoryPressures', 'TCPMemoryPressuresChrono', 'TCPSACKDiscard', 'TCPDSACKIgnoredOld', 'TCPDSACKIgnoredNoUndo',
+  'TCPSpuriousRTOs', 'TCPSackShifted', 'TCPSackMerged', 'TCPSackShiftFallback', 'TCPBacklogDrop', 'PFMemallocDrop',
+  'TCPMinTTLDrop', 'TCPDeferAcceptDrop', 'IPReversePathFilter', 'TCPTimeWaitOverflow', 'TCPReqQFullDoCookies',
+  'TCPReqQFullDrop', 'TCPRetransFail', 'TCPRcvCoalesce', 'TCPOFOQueue', 'TCPOFODrop', 'TCPOFOMerge',
+  'TCPChallengeACK', 'TCPSYNChallenge', 'TCPFastOpenActive', 'TCPFastOpenActiveFail', 'TCPFastOpenPassive',
+  'TCPFastOpenPassiveFail', 'TCPFastOpenListenOverflow', 'TCPFastOpenCookieReqd', 'TCPFastOpenBlackhole',
+  'TCPSpuriousRtxHostQueues', 'BusyPollRxPackets', 'TCPAutoCorking', 'TCPFromZeroWindowAdv', 'TCPToZeroWindowAdv',
+  'TCPWantZeroWindowAdv', 'TCPSynRetrans', 'TCPOrigDataSent', 'TCPHystartTrainDetect', 'TCPHystartTrainCwnd',
+  'TCPHystartDelayDetect', 'TCPHystartDelayCwnd', 'TCPACKSkippedSynRecv', 'TCPACKSkippedPAWS', 'TCPACKSkippedSeq',
+  'TCPACKSkippedFinWait2', 'TCPACKSkippedTimeWait', 'TCPACKSkippedChallenge', 'TCPWinProbe', 'TCPKeepAlive',
+  'TCPMTUPFail', 'TCPMTUPSuccess', 'TCPDelivered', 'TCPDeliveredCE', 'TCPAckCompressed', 'TCPZeroWindowDrop',
+  'TCPRcvQDrop', 'TCPWqueueTooBig', 'TCPFastOpenPassiveAltKey', 'TcpTimeoutRehash', 'TcpDuplicateDataRehash',
+  'TCPDSACKRecvSegs', 'TCPDSACKIgnoredDubious', 'TCPMigrateReqSuccess', 'TCPMigrateReqFailure'] as const;
+
+const groups = { Ip: IP, Icmp: ICMP, Udp: UDP, Arp: ARP, Link: LINK, Tcp: TCP, TcpExt: TCP_EXT } as const;
+type Groups = typeof groups;
+type Index<G extends keyof Groups> = { readonly [K in Groups[G][number]]: number };
+
+let slots = 0;
+function number<G extends keyof Groups>(group: G): Index<G> {
+  return Object.fromEntries(groups[group].map((name) => [name, slots++])) as Index<G>;
+}
+
+/** Slot numbers: `host.mib.count(TcpExt.ListenOverflows)`. */
+export const Ip = number('Ip');
+export const Icmp = number('Icmp');
+export const Udp = number('Udp');
+export const Arp = number('Arp');
+export const LinkMib = number('Link');
+export const Tcp = number('Tcp');
+export const TcpExt = number('TcpExt');
+
+/** A stack's counters. Doubles, so that they never wrap. */
+export class Mib {
+  readonly values = new Float64Array(slots);
+
+  count(slot: number): void {
+    this.values[slot]++;
+  }
+
+  add(slot: number, n: number): void {
+    this.values[slot] += n;
+  }
+
+  /** All of them, as `{ Tcp: { InSegs: … }, TcpExt: { … } … }`. */
+  snapshot(): Record<string, Record<string, number>> {
+    const index = { Ip, Icmp, Udp, Arp, Link: LinkMib, Tcp, TcpExt };
+    return Object.fromEntries(
+      Object.entries(index).map(([group, names]) => [
+        group,
+        Object.fromEntries(Object.entries(names).map(([name, slot]) => [name, this.values[slot]])),
+      ]),
+    );
+  }
+}

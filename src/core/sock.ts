@@ -1,0 +1,111 @@
+// struct sock: what a transport keeps for one end, and the callbacks by which it tells the socket above (net/core/sock.c).
+// A received segment ends in `dataReady`, which walks the wait queue; programs and eventpolls hang there.
+
+import { ANY_V4, type IpAddress } from '../packet/address.js';
+import { POLLERR, POLLIN, POLLOUT, POLLPRI, POLLRDBAND, POLLRDNORM, POLLWRBAND, POLLWRNORM } from '../uapi/poll.js';
+import { TCP_CLOSE } from '../uapi/tcp.js';
+import type { Host } from './host.js';
+import type { WaitQueue } from './wait-queue.js';
+
+export const RCV_SHUTDOWN = 1;
+export const SEND_SHUTDOWN = 2;
+export const SHUTDOWN_MASK = 3;
+
+/** Sizes and addresses that the user fixed (sk_userlocks). */
+export const SOCK_SNDBUF_LOCK = 1;
+export const SOCK_RCVBUF_LOCK = 2;
+export const SOCK_BINDADDR_LOCK = 4;
+export const SOCK_BINDPORT_LOCK = 8;
+
+const KEY_DATA = POLLIN | POLLPRI | POLLRDNORM | POLLRDBAND;
+const KEY_SPACE = POLLOUT | POLLWRNORM | POLLWRBAND;
+
+/** Common part of TCP and UDP socks. Times in milliseconds, sizes in bytes, ports in host order. */
+export abstract class Sock {
+  readonly host: Host;
+  readonly family: number;
+  readonly type: number;
+  readonly protocol: number;
+  /** A TCP state; datagram socks use CLOSE and ESTABLISHED. */
+  state = TCP_CLOSE;
+  shutdown = 0;
+  /** sk_err: a pending error, positive. */
+  err = 0;
+  /** sk_err_soft: an error that only mattered if the connection fails. */
+  errSoft = 0;
+  /** The wait queue of the socket above; null for an orphan or a child nobody accepted yet (sk_wq). */
+  wq: WaitQueue | null = null;
+  /** SOCK_NOSPACE: somebody looked and found no room to send, so tell when there is. */
+  noSpace = false;
+  /** SOCK_DEAD: no socket above any more. */
+  orphan = false;
+
+  /** Address it is bound to (inet_rcv_saddr; any: wildcard), the one it sends from, and the peer's. Never mutated in place. */
+  laddr: IpAddress = ANY_V4;
+  saddr: IpAddress = ANY_V4;
+  daddr: IpAddress = ANY_V4;
+  sport = 0;
+  dport = 0;
+  boundDevice = 0;
+  userlocks = 0;
+  reuse = false;
+  reusePort = false;
+  /** uid of the owner; SO_REUSEPORT groups are per user. */
+  uid = 0;
+  keepOpen = false;
+  oobInline = false;
+  broadcast = false;
+  lingerOn = false;
+  lingerMs = 0;
+  rcvlowat = 1;
+  rcvTimeoMs = 0;
+  sndTimeoMs = 0;
+  priority = 0;
+  mark = 0;
+  tos = 0;
+  ttl = 0;
+  rcvbuf: number;
+  sndbuf: number;
+
+  /** A syscall is inside this sock: loopback segments for it wait in the backlog (sk_lock.owned). */
+  owned = false;
+
+  constructor(host: Host, family: number, type: number, protocol: number, rcvbuf: number, sndbuf: number) {
+    this.host = host;
+    this.family = family;
+    this.type = type;
+    this.protocol = protocol;
+    this.rcvbuf = rcvbuf;
+    this.sndbuf = sndbuf;
+  }
+
+  /** sock_error: takes the pending error; 0 or -errno. */
+  takeError(): number {
+    const err = this.err;
+    this.err = 0;
+    return err === 0 ? 0 : -err;
+  }
+
+  /** sock_def_readable */
+  dataReady(): void {
+    if (this.wq !== null && this.wq.active) this.wq.wake(KEY_DATA, 1);
+  }
+
+  /** sock_def_wakeup: key 0, everyone. */
+  stateChange(): void {
+    if (this.wq !== null && this.wq.active) this.wq.wake(0, 0);
+  }
+
+  /** sock_def_error_report */
+  errorReport(): void {
+    if (this.wq !== null && this.wq.active) this.wq.wake(POLLERR, 1);
+  }
+
+  /** The wake-up of sk_stream_write_space and sock_def_write_space; the caller has checked that there is room. */
+  wakeSpace(): void {
+    if (this.wq !== null && this.wq.active) this.wq.wake(KEY_SPACE, 1);
+  }
+
+  /** Mask of poll bits now (tcp_poll, udp_poll). */
+  abstract poll(): number;
+}

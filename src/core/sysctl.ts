@@ -1,0 +1,188 @@
+// Tunables by Linux's names, with Linux's defaults and bounds. The stack reads the fields; users set them by name.
+
+import { EACCES, EINVAL, ENOENT } from '../uapi/errno.js';
+
+const INT_MAX = 0x7fffffff;
+
+/** Values of net.* and fs.*; times in the unit Linux's name has (seconds unless it says ms). */
+export class Sysctl {
+  ipDefaultTtl = 64;
+  ipLocalPortRange: number[] = [32768, 60999];
+  ipNonlocalBind = 0;
+  ipUnprivilegedPortStart = 1024;
+  ipfragTime = 30;
+  ipfragHighThresh = 4 << 20;
+  icmpEchoIgnoreAll = 0;
+  icmpRatelimit = 1000;
+  icmpMsgsPerSec = 1000;
+  icmpMsgsBurst = 50;
+  neighUnresQlen = 101;
+  neighGcThresh3 = 1024;
+  neighBaseReachableTimeMs = 30000;
+  neighRetransTimeMs = 1000;
+  neighDelayFirstProbeTime = 5;
+  neighUcastSolicit = 3;
+  neighMcastSolicit = 3;
+
+  somaxconn = 4096;
+  rmemMax = 212992;
+  wmemMax = 212992;
+  rmemDefault = 212992;
+  wmemDefault = 212992;
+  netdevMaxBacklog = 1000;
+
+  tcpRmem: number[] = [4096, 131072, 6291456];
+  tcpWmem: number[] = [4096, 16384, 4194304];
+  tcpAdvWinScale = 1;
+  tcpModerateRcvbuf = 1;
+  tcpWindowScaling = 1;
+  tcpTimestamps = 1;
+  tcpSack = 1;
+  tcpDsack = 1;
+  tcpSynRetries = 6;
+  tcpSynLinearTimeouts = 4;
+  tcpSynackRetries = 5;
+  tcpRetries1 = 3;
+  tcpRetries2 = 15;
+  tcpOrphanRetries = 0;
+  tcpFinTimeout = 60;
+  tcpKeepaliveTime = 7200;
+  tcpKeepaliveIntvl = 75;
+  tcpKeepaliveProbes = 9;
+  tcpMaxSynBacklog = 4096;
+  tcpMaxOrphans = 16384;
+  tcpMaxTwBuckets = 65536;
+  tcpSyncookies = 1;
+  tcpAbortOnOverflow = 0;
+  tcpStdurg = 0;
+  tcpRfc1337 = 0;
+  tcpTwReuse = 2;
+  tcpInvalidRatelimit = 500;
+  tcpChallengeAckLimit = INT_MAX;
+  tcpNotsentLowat = 0xffffffff;
+  tcpAutocorking = 1;
+  tcpSlowStartAfterIdle = 1;
+  tcpReordering = 3;
+  tcpMaxReordering = 300;
+  tcpMinRtoUs = 200000;
+  tcpDelackMinMs = 40;
+  tcpCongestionControl = 'reno';
+
+  epollMaxUserWatches = 5_000_000;
+  fileMax = 1_000_000;
+
+  /** The value of a name in Linux's spelling, dots or slashes; a list for the triples. -ENOENT for unknown names. */
+  get(name: string): string | number | number[] {
+    const entry = table.get(normalise(name));
+    return entry === undefined ? -ENOENT : (this[entry.field] as string | number | number[]);
+  }
+
+  /** Sets by name: 0, -ENOENT, -EINVAL (not a number, out of bounds) or -EACCES (read only). */
+  set(name: string, value: string | number | readonly number[]): number {
+    const entry = table.get(normalise(name));
+    if (entry === undefined) return -ENOENT;
+    if (entry.readOnly) return -EACCES;
+    const current = this[entry.field];
+    if (typeof current === 'string') {
+      if (typeof value !== 'string' || (entry.allowed !== undefined && !entry.allowed.includes(value))) return -EINVAL;
+      (this as Record<string, unknown>)[entry.field] = value;
+      return 0;
+    }
+    const numbers = (Array.isArray(value) ? value : String(value).trim().split(/\s+/)).map(Number);
+    if (numbers.some((n) => !Number.isInteger(n) || n < entry.min || n > entry.max)) return -EINVAL;
+    if (Array.isArray(current)) {
+      if (numbers.length === 0 || numbers.length > current.length) return -EINVAL;
+      (this as Record<string, unknown>)[entry.field] = [...numbers, ...current.slice(numbers.length)];
+    } else {
+      if (numbers.length !== 1) return -EINVAL;
+      (this as Record<string, unknown>)[entry.field] = numbers[0];
+    }
+    return 0;
+  }
+
+  /** All names and values, as `sysctl -a`. */
+  all(): Record<string, string | number | number[]> {
+    return Object.fromEntries([...table].map(([name, entry]) => [name, this[entry.field] as string | number | number[]]));
+  }
+}
+
+type Field = Exclude<keyof Sysctl, 'get' | 'set' | 'all'>;
+interface Entry {
+  field: Field;
+  min: number;
+  max: number;
+  readOnly?: boolean;
+  allowed?: readonly string[];
+}
+
+const table = new Map<string, Entry>();
+
+function define(name: string, field: Field, min = 0, max = INT_MAX): void {
+  table.set(name, { field, min, max });
+}
+
+function normalise(name: string): string {
+  return name.replaceAll('/', '.').replace(/^(\.?proc\.sys)?\./, '');
+}
+
+define('net.ipv4.ip_default_ttl', 'ipDefaultTtl', 1, 255);
+define('net.ipv4.ip_local_port_range', 'ipLocalPortRange', 1, 65535);
+define('net.ipv4.ip_nonlocal_bind', 'ipNonlocalBind', 0, 1);
+define('net.ipv4.ip_unprivileged_port_start', 'ipUnprivilegedPortStart', 0, 65535);
+define('net.ipv4.ipfrag_time', 'ipfragTime');
+define('net.ipv4.ipfrag_high_thresh', 'ipfragHighThresh');
+define('net.ipv4.icmp_echo_ignore_all', 'icmpEchoIgnoreAll', 0, 1);
+define('net.ipv4.icmp_ratelimit', 'icmpRatelimit');
+define('net.ipv4.icmp_msgs_per_sec', 'icmpMsgsPerSec');
+define('net.ipv4.icmp_msgs_burst', 'icmpMsgsBurst');
+define('net.ipv4.neigh.default.unres_qlen', 'neighUnresQlen');
+define('net.ipv4.neigh.default.gc_thresh3', 'neighGcThresh3');
+define('net.ipv4.neigh.default.base_reachable_time_ms', 'neighBaseReachableTimeMs');
+define('net.ipv4.neigh.default.retrans_time_ms', 'neighRetransTimeMs', 1);
+define('net.ipv4.neigh.default.delay_first_probe_time', 'neighDelayFirstProbeTime');
+define('net.ipv4.neigh.default.ucast_solicit', 'neighUcastSolicit');
+define('net.ipv4.neigh.default.mcast_solicit', 'neighMcastSolicit');
+define('net.core.somaxconn', 'somaxconn');
+define('net.core.rmem_max', 'rmemMax', 2304);
+define('net.core.wmem_max', 'wmemMax', 4608);
+define('net.core.rmem_default', 'rmemDefault', 2304);
+define('net.core.wmem_default', 'wmemDefault', 4608);
+define('net.core.netdev_max_backlog', 'netdevMaxBacklog');
+define('net.ipv4.tcp_rmem', 'tcpRmem', 2304);
+define('net.ipv4.tcp_wmem', 'tcpWmem', 4096);
+define('net.ipv4.tcp_adv_win_scale', 'tcpAdvWinScale', -31, 31);
+define('net.ipv4.tcp_moderate_rcvbuf', 'tcpModerateRcvbuf', 0, 1);
+define('net.ipv4.tcp_window_scaling', 'tcpWindowScaling', 0, 1);
+define('net.ipv4.tcp_timestamps', 'tcpTimestamps', 0, 2);
+define('net.ipv4.tcp_sack', 'tcpSack', 0, 1);
+define('net.ipv4.tcp_dsack', 'tcpDsack', 0, 1);
+define('net.ipv4.tcp_syn_retries', 'tcpSynRetries', 1, 127);
+define('net.ipv4.tcp_syn_linear_timeouts', 'tcpSynLinearTimeouts', 0, 127);
+define('net.ipv4.tcp_synack_retries', 'tcpSynackRetries', 0, 255);
+define('net.ipv4.tcp_retries1', 'tcpRetries1', 0, 255);
+define('net.ipv4.tcp_retries2', 'tcpRetries2', 0, 255);
+define('net.ipv4.tcp_orphan_retries', 'tcpOrphanRetries', 0, 255);
+define('net.ipv4.tcp_fin_timeout', 'tcpFinTimeout', 1);
+define('net.ipv4.tcp_keepalive_time', 'tcpKeepaliveTime', 1, 32767);
+define('net.ipv4.tcp_keepalive_intvl', 'tcpKeepaliveIntvl', 1, 32767);
+define('net.ipv4.tcp_keepalive_probes', 'tcpKeepaliveProbes', 1, 255);
+define('net.ipv4.tcp_max_syn_backlog', 'tcpMaxSynBacklog');
+define('net.ipv4.tcp_max_orphans', 'tcpMaxOrphans');
+define('net.ipv4.tcp_max_tw_buckets', 'tcpMaxTwBuckets');
+define('net.ipv4.tcp_syncookies', 'tcpSyncookies', 0, 2);
+define('net.ipv4.tcp_abort_on_overflow', 'tcpAbortOnOverflow', 0, 1);
+define('net.ipv4.tcp_stdurg', 'tcpStdurg', 0, 1);
+define('net.ipv4.tcp_rfc1337', 'tcpRfc1337', 0, 1);
+define('net.ipv4.tcp_tw_reuse', 'tcpTwReuse', 0, 2);
+define('net.ipv4.tcp_invalid_ratelimit', 'tcpInvalidRatelimit');
+define('net.ipv4.tcp_challenge_ack_limit', 'tcpChallengeAckLimit');
+define('net.ipv4.tcp_notsent_lowat', 'tcpNotsentLowat', 0, 0xffffffff);
+define('net.ipv4.tcp_autocorking', 'tcpAutocorking', 0, 1);
+define('net.ipv4.tcp_slow_start_after_idle', 'tcpSlowStartAfterIdle', 0, 1);
+define('net.ipv4.tcp_reordering', 'tcpReordering', 1, 1000);
+define('net.ipv4.tcp_max_reordering', 'tcpMaxReordering', 1, 1000);
+define('net.ipv4.tcp_rto_min_us', 'tcpMinRtoUs', 1);
+define('net.ipv4.tcp_congestion_control', 'tcpCongestionControl');
+define('fs.epoll.max_user_watches', 'epollMaxUserWatches');
+define('fs.file-max', 'fileMax');
+(table.get('net.ipv4.tcp_congestion_control') as Entry).allowed = ['reno'];

@@ -1,0 +1,263 @@
+// A queue of bytes over linked chunks of packet memory: a socket's send queue, receive queue or out-of-order run.
+// Appending copies once into packet memory; transmitting refers to the chunks; nothing is allocated per segment.
+
+import { CHUNK_SMALL, type PacketMemory } from './packet-memory.js';
+
+/** Below this a typed-array copy costs more than a loop, because the view it needs must be allocated. */
+const LOOP_COPY = 48;
+
+export class ByteQueue {
+  readonly memory: PacketMemory;
+  /** Bytes queued. */
+  length = 0;
+  head = 0;
+  #tail = 0;
+  // Where the last `seek` ended: output walks forward, so the next look-up starts here.
+  #cursor = 0;
+  #cursorAt = 0;
+
+  constructor(memory: PacketMemory) {
+    this.memory = memory;
+  }
+
+  #room(more: number): number {
+    const memory = this.memory;
+    const tail = this.#tail;
+    if (tail !== 0) {
+      const room = (memory.offsetOf(tail) + memory.sizeOf(tail) - memory.end[tail]) | 0;
+      if (room > 0) return room;
+    }
+    // Small sockets stay small: a first chunk fits what is there, later ones grow with the queue.
+    const wanted = more > this.length ? more : this.length;
+    let chunk = memory.alloc(wanted < CHUNK_SMALL ? CHUNK_SMALL : wanted);
+    if (chunk === 0 && wanted > CHUNK_SMALL) chunk = memory.alloc(CHUNK_SMALL);
+    if (chunk === 0) return 0;
+    if (tail === 0) this.head = chunk;
+    else memory.next[tail] = chunk;
+    this.#tail = chunk;
+    return memory.sizeOf(chunk);
+  }
+
+  /** Appends bytes from the application's buffer; returns how many fitted (fewer only when memory is exhausted). */
+  append(source: Uint8Array, from: number, count: number): number {
+    const memory = this.memory;
+    let done = 0;
+    while (done < count) {
+      const room = this.#room(count - done);
+      if (room === 0) break;
+      const part = room < count - done ? room : count - done;
+      const at = memory.end[this.#tail];
+      if (part <= LOOP_COPY) {
+        const bytes = memory.bytes;
+        for (let i = 0; i < part; i++) bytes[at + i] = source[from + done + i];
+      } else if (part === source.length) {
+        memory.bytes.set(source, at);
+      } else {
+        memory.bytes.set(source.subarray(from + done, from + done + part), at);
+      }
+      memory.end[this.#tail] = at + part;
+      done += part;
+      this.length = (this.length + part) | 0;
+    }
+    return done;
+  }
+
+  /** Appends bytes that are in packet memory already (a received payload). False, and nothing changed, without memory. */
+  appendFrom(offset: number, count: number): boolean {
+    const memory = this.memory;
+    const before = this.length;
+    let done = 0;
+    while (done < count) {
+      const room = this.#room(count - done);
+      if (room === 0) {
+        this.truncate(before);
+        return false;
+      }
+      const part = room < count - done ? room : count - done;
+      const at = memory.end[this.#tail];
+      memory.bytes.copyWithin(at, offset + done, offset + done + part);
+      memory.end[this.#tail] = at + part;
+      done += part;
+      this.length = (this.length + part) | 0;
+    }
+    return true;
+  }
+
+  /** Copies up to `count` bytes, starting `skip` bytes into the queue, to the application's buffer; returns how many. */
+  copyTo(target: Uint8Array, to: number, count: number, skip: number): number {
+    const memory = this.memory;
+    const available = this.length - skip;
+    let left = available < count ? available : count;
+    if (left <= 0) return 0;
+    const total = left;
+    let chunk = this.head;
+    let at = skip;
+    while (at >= memory.end[chunk] - memory.start[chunk]) {
+      at -= memory.end[chunk] - memory.start[chunk];
+      chunk = memory.next[chunk];
+    }
+    while (left > 0) {
+      const from = memory.start[chunk] + at;
+      const part = memory.end[chunk] - from < left ? memory.end[chunk] - from : left;
+      if (part <= LOOP_COPY) {
+        const bytes = memory.bytes;
+        for (let i = 0; i < part; i++) target[to + i] = bytes[from + i];
+      } else {
+        target.set(memory.bytes.subarray(from, from + part), to);
+      }
+      to += part;
+      left -= part;
+      at = 0;
+      chunk = memory.next[chunk];
+    }
+    return total;
+  }
+
+  /** Drops `count` bytes from the head. */
+  drop(count: number): void {
+    const memory = this.memory;
+    let left = count;
+    this.length = (this.length - count) | 0;
+    while (left > 0) {
+      const chunk = this.head;
+      const size = memory.end[chunk] - memory.start[chunk];
+      if (left < size) {
+        memory.start[chunk] += left;
+        break;
+      }
+      left -= size;
+      this.head = memory.next[chunk];
+      memory.free(chunk);
+    }
+    if (this.length === 0) this.clear();
+    else if (this.#cursor !== 0) {
+      this.#cursorAt = (this.#cursorAt - count) | 0;
+      if (this.#cursorAt < 0) this.#cursor = 0;
+    }
+  }
+
+  /** Drops everything after the first `count` bytes. */
+  truncate(count: number): void {
+    if (count === 0) {
+      this.clear();
+      return;
+    }
+    const memory = this.memory;
+    let chunk = this.head;
+    let left = count;
+    while (left > memory.end[chunk] - memory.start[chunk]) {
+      left -= memory.end[chunk] - memory.start[chunk];
+      chunk = memory.next[chunk];
+    }
+    memory.end[chunk] = memory.start[chunk] + left;
+    let rest = memory.next[chunk];
+    memory.next[chunk] = 0;
+    this.#tail = chunk;
+    this.#cursor = 0;
+    while (rest !== 0) {
+      const next = memory.next[rest];
+      memory.free(rest);
+      rest = next;
+    }
+    this.length = count;
+  }
+
+  /** Moves all of `other` to the end of this queue, without copying. */
+  splice(other: ByteQueue): void {
+    if (other.length === 0) return;
+    if (this.#tail === 0) this.head = other.head;
+    else this.memory.next[this.#tail] = other.head;
+    this.#tail = other.#tail;
+    this.length = (this.length + other.length) | 0;
+    other.head = 0;
+    other.#tail = 0;
+    other.#cursor = 0;
+    other.length = 0;
+  }
+
+  clear(): void {
+    let chunk = this.head;
+    while (chunk !== 0) {
+      const next = this.memory.next[chunk];
+      this.memory.free(chunk);
+      chunk = next;
+    }
+    this.head = 0;
+    this.#tail = 0;
+    this.#cursor = 0;
+    this.length = 0;
+  }
+
+  /** Chunk that holds byte `at` of the queue; `seekAt` then tells the queue offset of that chunk's first byte. */
+  seek(at: number): number {
+    const memory = this.memory;
+    let chunk = this.#cursor;
+    let base = this.#cursorAt;
+    if (chunk === 0 || at < base) {
+      chunk = this.head;
+      base = 0;
+    }
+    let size = memory.end[chunk] - memory.start[chunk];
+    while (at >= base + size) {
+      base += size;
+      chunk = memory.next[chunk];
+      size = memory.end[chunk] - memory.start[chunk];
+    }
+    this.#cursor = chunk;
+    this.#cursorAt = base;
+    return chunk;
+  }
+
+  get seekAt(): number {
+    return this.#cursorAt;
+  }
+
+  /** How much of [at, at+count) lies in at most `pieces` chunks: what one transmit descriptor can refer to. */
+  contiguous(at: number, count: number, pieces: number): number {
+    const memory = this.memory;
+    let chunk = this.seek(at);
+    let covered = memory.end[chunk] - memory.start[chunk] - (at - this.#cursorAt);
+    for (let i = 1; i < pieces && covered < count; i++) {
+      chunk = memory.next[chunk];
+      covered += memory.end[chunk] - memory.start[chunk];
+    }
+    return covered < count ? covered : count;
+  }
+
+  /** Byte `at` of the queue. */
+  byteAt(at: number): number {
+    const chunk = this.seek(at);
+    return this.memory.bytes[this.memory.start[chunk] + at - this.#cursorAt];
+  }
+
+  /** Removes one byte in the middle (urgent data that a newer urgent pointer overtakes). */
+  removeByte(at: number): void {
+    if (at === 0) {
+      this.drop(1);
+      return;
+    }
+    const memory = this.memory;
+    const chunk = this.seek(at);
+    const position = memory.start[chunk] + at - this.#cursorAt;
+    memory.bytes.copyWithin(position, position + 1, memory.end[chunk]);
+    if (memory.end[chunk] - memory.start[chunk] === 1) {
+      this.#unlinkEmpty(chunk);
+    } else {
+      memory.end[chunk]--;
+      this.length = (this.length - 1) | 0;
+      this.#cursor = 0;
+    }
+  }
+
+  #unlinkEmpty(empty: number): void {
+    const memory = this.memory;
+    let chunk = this.head;
+    while (memory.next[chunk] !== empty) chunk = memory.next[chunk];
+    memory.next[chunk] = memory.next[empty];
+    if (this.#tail === empty) this.#tail = chunk;
+    this.#cursor = 0;
+    this.length = (this.length - 1) | 0;
+    memory.free(empty);
+  }
+}
+

@@ -1,0 +1,289 @@
+// The one buffer that everything a NIC may touch lives in: receive arenas, transmit rings, socket queues. Because it is
+// one ArrayBuffer, payload moves by `copyWithin` and is transmitted by reference, without a view per segment.
+// Regions for links are carved from the front; the rest is cut into blocks, each one large, four middle or 17 small chunks.
+
+const PAGE = 4096;
+/** A block holds the largest frame a TAP can deliver (65535 + Ethernet + virtio headers) in one piece. */
+const BLOCK_PAGES = 17;
+const BLOCK = PAGE * BLOCK_PAGES;
+const MIDDLE_PAGES = 4;
+
+/** Chunk sizes in bytes. */
+export const CHUNK_SMALL = PAGE;
+export const CHUNK_MIDDLE = PAGE * MIDDLE_PAGES;
+export const CHUNK_LARGE = BLOCK;
+
+const FREE = 0;
+const SPLIT_SMALL = 1;
+const SPLIT_MIDDLE = 2;
+const WHOLE = 3;
+
+/** Word offsets of a link's control block, shared with the NIC. */
+export const CTRL_TX_HEAD = 0;
+export const CTRL_TX_TAIL = 1;
+export const CTRL_FLUSH = 2;
+export const CTRL_WORDS = 16;
+
+/** Somebody whose allocation failed and who wants to hear when there is room again. */
+export interface MemoryWaiter {
+  memoryAvailable(): void;
+}
+
+/**
+ * Fixed pool of packet memory. `next`, `start` and `end` are per-chunk links and payload bounds (byte offsets into
+ * `bytes`), indexed by the chunk's handle; handles are positive, 0 means none.
+ */
+export class PacketMemory {
+  readonly buffer: ArrayBuffer;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly words: Int32Array;
+  readonly next: Int32Array;
+  readonly start: Int32Array;
+  readonly end: Int32Array;
+
+  /** Bytes in chunks that are handed out; what tcp_mem accounts. */
+  used = 0;
+  readonly capacity: number;
+
+  #front = 64;
+  #blocks = 0;
+  #base = 0;
+  #fresh = 0;
+  readonly #freeBlocks: number[] = [];
+  readonly #state: Uint8Array;
+  readonly #live: Uint8Array;
+  readonly #freeInBlock: Int32Array;
+  readonly #partialNext: Int32Array;
+  readonly #partialPrev: Int32Array;
+  readonly #partialHead = new Int32Array(4).fill(-1);
+  #sealed = false;
+
+  readonly #rings: number[] = [];
+  #limboOld = 0;
+  #limboNew = 0;
+  readonly #limboHeads = new Int32Array(16);
+  readonly #waiters: MemoryWaiter[] = [];
+
+  /** @param size Bytes of address space; pages are touched, and so resident, only when used. */
+  constructor(size = 64 << 20) {
+    if (!Number.isInteger(size) || size < 4 << 20 || size > 0x7fff0000) {
+      throw new RangeError(`packet memory must be between 4 MiB and 2 GiB, not ${size} bytes`);
+    }
+    this.buffer = new ArrayBuffer(size & ~(PAGE - 1));
+    this.bytes = new Uint8Array(this.buffer);
+    this.view = new DataView(this.buffer);
+    this.words = new Int32Array(this.buffer);
+    this.capacity = this.buffer.byteLength;
+    const blocks = Math.floor(this.capacity / BLOCK);
+    const handles = blocks * BLOCK_PAGES + 1;
+    this.next = new Int32Array(handles);
+    this.start = new Int32Array(handles);
+    this.end = new Int32Array(handles);
+    this.#state = new Uint8Array(blocks);
+    this.#live = new Uint8Array(blocks);
+    this.#freeInBlock = new Int32Array(blocks);
+    this.#partialNext = new Int32Array(blocks);
+    this.#partialPrev = new Int32Array(blocks);
+  }
+
+  /** Carves a region for a link, aligned to `align` bytes. Only before the first chunk is handed out. */
+  region(size: number, align = 64): number {
+    const at = (this.#front + align - 1) & ~(align - 1);
+    if (this.#sealed) throw new Error('a link must be attached before the stack carries traffic: its memory is laid out');
+    if (at + size > this.capacity / 2) {
+      throw new RangeError(
+        `packet memory of ${this.capacity} bytes is too small for this link's rings (${size} bytes): create the stack with a larger \`memory\``,
+      );
+    }
+    this.#front = at + size;
+    return at;
+  }
+
+  /** Registers a transmit ring by the word index of its control block: chunks it may still refer to are not reused. */
+  watchRing(ctrl: number): void {
+    this.#rings.push(ctrl);
+  }
+
+  unwatchRing(ctrl: number): void {
+    const at = this.#rings.indexOf(ctrl);
+    if (at >= 0) this.#rings.splice(at, 1);
+    this.reap();
+  }
+
+  #seal(): void {
+    this.#sealed = true;
+    this.#base = (this.#front + PAGE - 1) & ~(PAGE - 1);
+    this.#blocks = Math.floor((this.capacity - this.#base) / BLOCK);
+  }
+
+  /** A chunk of at least `wanted` bytes if that is at most CHUNK_LARGE, else a large one; 0 when memory is exhausted. */
+  alloc(wanted: number): number {
+    if (!this.#sealed) this.#seal();
+    let chunk: number;
+    if (wanted <= CHUNK_SMALL) chunk = this.#allocSplit(SPLIT_SMALL);
+    else if (wanted <= CHUNK_MIDDLE) chunk = this.#allocSplit(SPLIT_MIDDLE);
+    else chunk = this.#allocWhole();
+    if (chunk === 0 && this.#limboOld !== 0 && this.reap()) return this.alloc(wanted);
+    if (chunk !== 0) {
+      const at = this.offsetOf(chunk);
+      this.next[chunk] = 0;
+      this.start[chunk] = at;
+      this.end[chunk] = at;
+      this.used = (this.used + this.sizeOf(chunk)) | 0;
+    }
+    return chunk;
+  }
+
+  /** Byte offset of a chunk's first byte. */
+  offsetOf(chunk: number): number {
+    return (this.#base + (chunk - 1) * PAGE) | 0;
+  }
+
+  /** Size of a chunk in bytes. */
+  sizeOf(chunk: number): number {
+    const state = this.#state[((chunk - 1) / BLOCK_PAGES) | 0];
+    return state === SPLIT_SMALL ? CHUNK_SMALL : state === SPLIT_MIDDLE ? CHUNK_MIDDLE : CHUNK_LARGE;
+  }
+
+  /** Gives a chunk back. While a NIC may still be reading it, it waits in limbo for the ring to pass (a grace period). */
+  free(chunk: number): void {
+    if (this.#ringsIdle()) {
+      if (this.#limboOld !== 0) this.reap();
+      this.#release(chunk);
+      return;
+    }
+    if (this.#limboOld === 0) {
+      this.next[chunk] = 0;
+      this.#limboOld = chunk;
+      this.#snapshot();
+    } else {
+      this.next[chunk] = this.#limboNew;
+      this.#limboNew = chunk;
+    }
+  }
+
+  /** Releases chunks whose grace period is over; true if any came free. */
+  reap(): boolean {
+    let freed = false;
+    while (this.#limboOld !== 0 && this.#passed()) {
+      let chunk = this.#limboOld;
+      this.#limboOld = this.#limboNew;
+      this.#limboNew = 0;
+      if (this.#limboOld !== 0) this.#snapshot();
+      while (chunk !== 0) {
+        const next = this.next[chunk];
+        this.#release(chunk);
+        chunk = next;
+      }
+      freed = true;
+    }
+    return freed;
+  }
+
+  /** Asks for a call of `memoryAvailable` once a chunk comes free (from `notify`, never from inside `free`). */
+  waitFor(waiter: MemoryWaiter): void {
+    if (!this.#waiters.includes(waiter)) this.#waiters.push(waiter);
+  }
+
+  /** Tells those who wait for memory, if there is some; called at the end of a batch. */
+  notify(): void {
+    if (this.#waiters.length === 0) return;
+    this.reap();
+    if (this.#freeBlocks.length === 0 && this.#fresh >= this.#blocks && this.#partialHead[SPLIT_SMALL] < 0) return;
+    for (const waiter of this.#waiters.splice(0)) waiter.memoryAvailable();
+  }
+
+  #ringsIdle(): boolean {
+    for (let i = 0; i < this.#rings.length; i++) {
+      const ctrl = this.#rings[i];
+      if (this.words[ctrl + CTRL_TX_HEAD] !== this.words[ctrl + CTRL_TX_TAIL]) return false;
+    }
+    return true;
+  }
+
+  #snapshot(): void {
+    for (let i = 0; i < this.#rings.length; i++) {
+      this.#limboHeads[i] = this.words[this.#rings[i] + CTRL_TX_HEAD];
+    }
+  }
+
+  #passed(): boolean {
+    for (let i = 0; i < this.#rings.length; i++) {
+      if (((this.words[this.#rings[i] + CTRL_TX_TAIL] - this.#limboHeads[i]) | 0) < 0) return false;
+    }
+    return true;
+  }
+
+  #allocWhole(): number {
+    const block = this.#popBlock();
+    if (block < 0) return 0;
+    this.#state[block] = WHOLE;
+    return block * BLOCK_PAGES + 1;
+  }
+
+  #popBlock(): number {
+    if (this.#freeBlocks.length > 0) return this.#freeBlocks.pop() as number;
+    return this.#fresh < this.#blocks ? this.#fresh++ : -1;
+  }
+
+  #allocSplit(kind: number): number {
+    let block = this.#partialHead[kind];
+    if (block < 0) {
+      block = this.#popBlock();
+      if (block < 0) return 0;
+      this.#state[block] = kind;
+      this.#live[block] = 0;
+      const pages = kind === SPLIT_SMALL ? 1 : MIDDLE_PAGES;
+      let chain = 0;
+      for (let page = BLOCK_PAGES - (kind === SPLIT_SMALL ? 1 : 1 + MIDDLE_PAGES); page >= 0; page -= pages) {
+        const chunk = block * BLOCK_PAGES + page + 1;
+        this.next[chunk] = chain;
+        chain = chunk;
+      }
+      this.#freeInBlock[block] = chain;
+      this.#linkPartial(kind, block);
+    }
+    const chunk = this.#freeInBlock[block];
+    this.#freeInBlock[block] = this.next[chunk];
+    this.#live[block]++;
+    if (this.#freeInBlock[block] === 0) this.#unlinkPartial(kind, block);
+    return chunk;
+  }
+
+  #release(chunk: number): void {
+    this.used = (this.used - this.sizeOf(chunk)) | 0;
+    const block = ((chunk - 1) / BLOCK_PAGES) | 0;
+    const kind = this.#state[block];
+    if (kind === WHOLE) {
+      this.#state[block] = FREE;
+      this.#freeBlocks.push(block);
+      return;
+    }
+    const wasFull = this.#freeInBlock[block] === 0;
+    this.next[chunk] = this.#freeInBlock[block];
+    this.#freeInBlock[block] = chunk;
+    if (wasFull) this.#linkPartial(kind, block);
+    if (--this.#live[block] === 0) {
+      this.#unlinkPartial(kind, block);
+      this.#state[block] = FREE;
+      this.#freeBlocks.push(block);
+    }
+  }
+
+  #linkPartial(kind: number, block: number): void {
+    const head = this.#partialHead[kind];
+    this.#partialNext[block] = head;
+    this.#partialPrev[block] = -1;
+    if (head >= 0) this.#partialPrev[head] = block;
+    this.#partialHead[kind] = block;
+  }
+
+  #unlinkPartial(kind: number, block: number): void {
+    const next = this.#partialNext[block];
+    const prev = this.#partialPrev[block];
+    if (next >= 0) this.#partialPrev[next] = prev;
+    if (prev >= 0) this.#partialNext[prev] = next;
+    else this.#partialHead[kind] = next;
+  }
+}

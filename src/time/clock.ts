@@ -1,0 +1,135 @@
+// Where all time comes from. The real clock follows the machine's monotonic clock; the virtual one moves only when told,
+// which makes every timer, and so every test of one, instant and exact.
+
+/** Something that wants to be called at a time. One pending call each. */
+export interface Alarm {
+  onAlarm(): void;
+}
+
+export interface Clock {
+  /** Microseconds since an arbitrary start; an integer in a double, never goes back. */
+  now(): number;
+  /** Unix time, in microseconds, at which `now()` was 0; for captures only. */
+  readonly epoch: number;
+  /** Calls `alarm.onAlarm()` once, at or after `at` (microseconds); replaces an earlier wish of the same alarm. */
+  setAlarm(alarm: Alarm, at: number): void;
+  cancelAlarm(alarm: Alarm): void;
+  /** While held, a program that sleeps in a call keeps its process alive, as a task asleep in the kernel does. */
+  hold(): void;
+  release(): void;
+}
+
+/** setTimeout fires at once for delays over 2^31 - 1 ms; such alarms are set again when they come early. */
+const LONGEST_TIMEOUT_MS = 0x7fffffff;
+
+/** The machine's own time. Alarms are timers that do not keep the process alive; `hold` does. */
+export class RealClock implements Clock {
+  readonly epoch = Date.now() * 1000;
+  readonly #timers = new Map<Alarm, NodeJS.Timeout>();
+  #holders = 0;
+  #keeper: NodeJS.Timeout | undefined;
+
+  now(): number {
+    return Math.floor(performance.now() * 1000) - this.#origin;
+  }
+  readonly #origin = Math.floor(performance.now() * 1000);
+
+  setAlarm(alarm: Alarm, at: number): void {
+    this.cancelAlarm(alarm);
+    const wait = Math.ceil((at - this.now()) / 1000);
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(alarm);
+        if (this.now() < at && wait > LONGEST_TIMEOUT_MS) this.setAlarm(alarm, at);
+        else alarm.onAlarm();
+      },
+      Math.max(0, Math.min(wait, LONGEST_TIMEOUT_MS)),
+    );
+    timer.unref();
+    this.#timers.set(alarm, timer);
+  }
+
+  cancelAlarm(alarm: Alarm): void {
+    const timer = this.#timers.get(alarm);
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    this.#timers.delete(alarm);
+  }
+
+  hold(): void {
+    if (this.#holders++ > 0) return;
+    this.#keeper ??= setInterval(() => {}, LONGEST_TIMEOUT_MS);
+    this.#keeper.ref();
+  }
+
+  release(): void {
+    if (--this.#holders === 0) this.#keeper?.unref();
+  }
+}
+
+/** Time that stands still until it is advanced. Alarms due at the same time fire in the order in which they were set. */
+export class VirtualClock implements Clock {
+  readonly epoch: number;
+  #now = 0;
+  #order = 0;
+  readonly #alarms = new Map<Alarm, { at: number; order: number }>();
+
+  /** @param epoch Unix time of virtual time 0, in microseconds. */
+  constructor(epoch = 0) {
+    this.epoch = epoch;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  setAlarm(alarm: Alarm, at: number): void {
+    this.#alarms.set(alarm, { at: Math.max(at, this.#now), order: this.#order++ });
+  }
+
+  cancelAlarm(alarm: Alarm): void {
+    this.#alarms.delete(alarm);
+  }
+
+  hold(): void {}
+  release(): void {}
+
+  /** When the next alarm is due (microseconds), or Infinity. */
+  get nextAlarm(): number {
+    const next = this.#earliest();
+    return next === undefined ? Infinity : next[1].at;
+  }
+
+  /** Moves to `at` without firing anything. It is an error to jump over an alarm. */
+  moveTo(at: number): void {
+    if (at > this.nextAlarm) throw new Error(`virtual time cannot skip the alarm at ${this.nextAlarm} µs on its way to ${at} µs`);
+    if (at > this.#now) this.#now = at;
+  }
+
+  /** Moves to the next alarm and fires it; false if there is none at or before `limit`. */
+  step(limit = Infinity): boolean {
+    const next = this.#earliest();
+    if (next === undefined || next[1].at > limit) return false;
+    this.#now = next[1].at;
+    this.#alarms.delete(next[0]);
+    next[0].onAlarm();
+    return true;
+  }
+
+  /** Advances by `us` microseconds, firing every alarm on the way. */
+  advance(us: number): void {
+    const end = this.#now + us;
+    while (this.step(end));
+    this.#now = end;
+  }
+
+  #earliest(): [Alarm, { at: number; order: number }] | undefined {
+    let best: [Alarm, { at: number; order: number }] | undefined;
+    for (const entry of this.#alarms) {
+      if (best === undefined || entry[1].at < best[1].at || (entry[1].at === best[1].at && entry[1].order < best[1].order)) {
+        best = entry;
+      }
+    }
+    return best;
+  }
+}

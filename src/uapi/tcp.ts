@@ -1,0 +1,67 @@
+// TCP constants with Linux's numbers (linux/tcp.h, net/tcp_states.h).
+
+export const TCP_NODELAY = 1;
+export const TCP_MAXSEG = 2;
+export const TCP_CORK = 3;
+export const TCP_KEEPIDLE = 4;
+export const TCP_KEEPINTVL = 5;
+export const TCP_KEEPCNT = 6;
+export const TCP_SYNCNT = 7;
+export const TCP_LINGER2 = 8;
+export const TCP_DEFER_ACCEPT = 9;
+export const TCP_WINDOW_CLAMP = 10;
+export const TCP_INFO = 11;
+export const TCP_QUICKACK = 12;
+export const TCP_CONGESTION = 13;
+export const TCP_USER_TIMEOUT = 18;
+export const TCP_FASTOPEN = 23;
+export const TCP_TIMESTAMP = 24;
+export const TCP_NOTSENT_LOWAT = 25;
+export const TCP_CC_INFO = 26;
+export const TCP_FASTOPEN_CONNECT = 30;
+export const TCP_FASTOPEN_KEY = 33;
+export const TCP_FASTOPEN_NO_COOKIE = 34;
+export const TCP_INQ = 36;
+
+export const TCP_ESTABLISHED = 1;
+export const TCP_SYN_SENT = 2;
+export const TCP_SYN_RECV = 3;
+export const TCP_FIN_WAIT1 = 4;
+export const TCP_FIN_WAIT2 = 5;
+export const TCP_TIME_WAIT = 6;
+export const TCP_CLOSE = 7;
+export const TCP_CLOSE_WAIT = 8;
+export const TCP_LAST_ACK = 9;
+export const TCP_LISTEN = 10;
+export const TCP_CLOSING = 11;
+export const TCP_NEW_SYN_RECV = 12;
+
+/** Names by state number, as ss(8) and the kernel's traces spell them. */
+export const TCP_STATE_NAMES: readonly string[] = [
+  '',
+  'ESTABLISHED',
+  'SYN_SENT',
+  'SYN_RECV',
+  'FIN_WAIT1',
+  'FIN_WAIT2',
+  'TIME_WAIT',
+  'CLOSE',
+  'CLOSE_WAIT',
+  'LAST_ACK',
+  'LISTEN',
+  'CLOSING',
+  'NEW_SYN_RECV',
+];
+
+export const TCP_CA_Open = 0;
+export const TCP_CA_Disorder = 1;
+export const TCP_CA_CWR = 2;
+export const TCP_CA_Recovery = 3;
+export const TCP_CA_Loss = 4;
+
+export const TCPI_OPT_TIMESTAMPS = 1;
+export const TCPI_OPT_SACK = 2;
+export const TCPI_OPT_WSCALE = 4;
+export const TCPI_OPT_ECN = 8;
+export const TCPI_OPT_ECN_SEEN = 16;
+export const TCPI_OPT_SYN_DATA = 32;
