@@ -1,0 +1,37 @@
+{
+  "targets": [
+    {
+      "target_name": "tapstack",
+      "include_dirs": ["<!@(node -p \"require('node-addon-api').include\")"],
+      "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      "conditions": [
+        ["OS=='linux'", {
+          "sources": [
+            "native/binding.cc",
+            "native/pump.cc",
+            "native/csum.c",
+            "native/error.c",
+            "native/gso.c",
+            "native/netlink.c",
+            "native/netns.c",
+            "native/options.c",
+            "native/queue.c",
+            "native/route.c",
+            "native/rx.c",
+            "native/tap.c",
+            "native/tx.c",
+            "native/txdesc.c",
+            "native/verdict.c"
+          ],
+          "defines": ["_GNU_SOURCE", "NAPI_DISABLE_CPP_EXCEPTIONS"],
+          "cflags": ["-O3", "-Wall", "-Wextra", "-fvisibility=hidden"],
+          "cflags_c": ["-std=c11"],
+          "cflags_cc": ["-std=c++17"]
+        }, {
+          "sources": ["native/unsupported.cc"],
+          "defines": ["NAPI_DISABLE_CPP_EXCEPTIONS"]
+        }]
+      ]
+    }
+  ]
+}

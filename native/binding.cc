@@ -1,0 +1,207 @@
+// The NIC's face towards JavaScript: class Nic and removeNetns. Turns options into C structs and errors into
+// exceptions; frames move in pump.cc.
+
+#include "pump.h"
+
+#include <string>
+
+namespace {
+
+// { code, errno, syscall, message }, as Node's own system errors have them.
+void Throw(Napi::Env env, const nic_error &failure) {
+  Napi::Error error = Napi::Error::New(env, failure.message);
+  error.Value().Set("code", failure.code);
+  error.Value().Set("errno", -failure.errnum);
+  error.Value().Set("syscall", failure.step);
+  error.ThrowAsJavaScriptException();
+}
+
+void Misuse(Napi::Env env, const char *message) {
+  Napi::TypeError::New(env, message).ThrowAsJavaScriptException();
+}
+
+// A string member, or null when it is undefined. `hold` keeps the text.
+const char *Text(const Napi::Object &object, const char *key, std::string &hold) {
+  Napi::Value value = object.Get(key);
+  if (!value.IsString())
+    return nullptr;
+  hold = value.As<Napi::String>().Utf8Value();
+  return hold.c_str();
+}
+
+bool Flag(const Napi::Object &object, const char *key) { return object.Get(key).ToBoolean(); }
+
+// A member that must be a number from 0 to 2^31 - 1.
+bool Word(const Napi::Object &object, const char *key, uint32_t &out) {
+  Napi::Value value = object.Get(key);
+  if (!value.IsNumber())
+    return false;
+  double number = value.As<Napi::Number>().DoubleValue();
+  out = number >= 0 && number <= INT32_MAX ? static_cast<uint32_t>(number) : 0;
+  return number == out;
+}
+
+class Nic final : public Napi::ObjectWrap<Nic>, public PumpOwner {
+public:
+  static Napi::Function Define(Napi::Env env) {
+    return DefineClass(env, "Nic",
+                       {
+                           InstanceMethod<&Nic::Start>("start"),
+                           InstanceMethod<&Nic::Flush>("flush"),
+                           InstanceMethod<&Nic::Close>("close"),
+                           InstanceMethod<&Nic::RefHandle>("ref"),
+                           InstanceMethod<&Nic::UnrefHandle>("unref"),
+                           InstanceMethod<&Nic::Stats>("stats"),
+                           InstanceAccessor<&Nic::Info>("info"),
+                       });
+  }
+
+  explicit Nic(const Napi::CallbackInfo &call) : Napi::ObjectWrap<Nic>(call) {
+    Napi::Env env = call.Env();
+    if (!call[0].IsObject()) {
+      Misuse(env, "Nic needs an options object");
+      return;
+    }
+    Napi::Object object = call[0].As<Napi::Object>();
+    std::string name, netns, address, mac;
+    nic_options options{};
+    options.name = Text(object, "name", name);
+    options.netns = Text(object, "netns", netns);
+    options.host_address = Text(object, "hostAddress", address);
+    options.host_mac = Text(object, "hostMac", mac);
+    options.offload = Flag(object, "offload");
+    options.persist = Flag(object, "persist");
+    if (!object.Get("mtu").IsUndefined() && !Word(object, "mtu", options.mtu)) {
+      Misuse(env, "mtu must be a whole number");
+      return;
+    }
+    nic_error error{};
+    nic *device = nic_open(&options, &error);
+    if (device == nullptr) {
+      Throw(env, error);
+      return;
+    }
+    nic_info info = *nic_get_info(device);
+    pump_ = Pump::Create(env, device, this);
+    if (pump_ == nullptr)
+      return;
+    Describe(env, info);
+    Ref(); // open devices are not garbage: nobody else would close them
+  }
+
+  ~Nic() {
+    if (pump_ != nullptr)
+      pump_->Close();
+  }
+
+  void PumpClosed() override {
+    pump_ = nullptr;
+    if (!IsEmpty())
+      Unref();
+  }
+
+private:
+  void Describe(Napi::Env env, const nic_info &from) {
+    Napi::Object info = Napi::Object::New(env);
+    info.Set("name", from.name);
+    info.Set("ifindex", from.ifindex);
+    info.Set("mtu", from.mtu);
+    info.Set("hostMac", Napi::Buffer<uint8_t>::Copy(env, from.host_mac, sizeof from.host_mac));
+    info.Set("offloads", from.offloads);
+    info.Set("vnetHdr", from.vnet_hdr);
+    info.Set("created", from.created);
+    info.Set("netnsCreated", from.netns_created);
+    info_ = Napi::Persistent(info);
+  }
+
+  // start(memory, layout, onReceive, onFlush, onError)
+  Napi::Value Start(const Napi::CallbackInfo &call) {
+    Napi::Env env = call.Env();
+    if (pump_ == nullptr || started_) {
+      Misuse(env, pump_ == nullptr ? "the device is closed" : "the device was started before");
+      return env.Undefined();
+    }
+    if (!call[0].IsArrayBuffer() || !call[1].IsObject() || !call[2].IsFunction() || !call[3].IsFunction() ||
+        !call[4].IsFunction()) {
+      Misuse(env, "start(memory: ArrayBuffer, layout, onReceive, onFlush, onError)");
+      return env.Undefined();
+    }
+    Napi::Object object = call[1].As<Napi::Object>();
+    nic_layout at{};
+    if (!Word(object, "rxOffset", at.rx_offset) || !Word(object, "rxSize", at.rx_size) ||
+        !Word(object, "rxDescOffset", at.rx_desc_offset) || !Word(object, "rxDescCount", at.rx_desc_count) ||
+        !Word(object, "txHeaderOffset", at.tx_header_offset) ||
+        !Word(object, "txHeaderSlot", at.tx_header_slot) || !Word(object, "txSlots", at.tx_slots) ||
+        !Word(object, "txDescOffset", at.tx_desc_offset) || !Word(object, "ctrlOffset", at.ctrl_offset)) {
+      Misuse(env, "each member of the layout must be a whole number of bytes or slots");
+      return env.Undefined();
+    }
+    started_ = pump_->Start(call[0].As<Napi::ArrayBuffer>(), at, call[2].As<Napi::Function>(),
+                            call[3].As<Napi::Function>(), call[4].As<Napi::Function>());
+    return env.Undefined();
+  }
+
+  void Flush(const Napi::CallbackInfo &) {
+    if (pump_ != nullptr)
+      pump_->Flush();
+  }
+
+  void Close(const Napi::CallbackInfo &) {
+    if (pump_ == nullptr)
+      return;
+    last_ = pump_->Queue().stats;
+    pump_->Close();
+  }
+
+  void RefHandle(const Napi::CallbackInfo &) {
+    if (pump_ != nullptr)
+      pump_->SetRef(true);
+  }
+
+  void UnrefHandle(const Napi::CallbackInfo &) {
+    if (pump_ != nullptr)
+      pump_->SetRef(false);
+  }
+
+  Napi::Value Stats(const Napi::CallbackInfo &call) {
+    const nic_stats &from = pump_ != nullptr ? pump_->Queue().stats : last_;
+    Napi::Object stats = Napi::Object::New(call.Env());
+    auto set = [&](const char *key, uint64_t value) { stats.Set(key, static_cast<double>(value)); };
+    set("rxFrames", from.rx_frames);
+    set("rxBytes", from.rx_bytes);
+    set("rxDropped", from.rx_dropped);
+    set("txFrames", from.tx_frames);
+    set("txBytes", from.tx_bytes);
+    set("txDropped", from.tx_dropped);
+    set("txInvalid", from.tx_invalid);
+    set("txEagain", from.tx_eagain);
+    return stats;
+  }
+
+  Napi::Value Info(const Napi::CallbackInfo &) { return info_.Value(); }
+
+  Pump *pump_ = nullptr; // null once closed
+  bool started_ = false;
+  nic_stats last_{}; // the counters as they were at close
+  Napi::ObjectReference info_;
+};
+
+Napi::Value RemoveNetns(const Napi::CallbackInfo &call) {
+  Napi::Env env = call.Env();
+  nic_error error{};
+  if (!call[0].IsString())
+    Misuse(env, "removeNetns(name: string)");
+  else if (!nic_netns_remove(call[0].As<Napi::String>().Utf8Value().c_str(), &error))
+    Throw(env, error);
+  return env.Undefined();
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports.Set("Nic", Nic::Define(env));
+  exports.Set("removeNetns", Napi::Function::New<RemoveNetns>(env, "removeNetns"));
+  return exports;
+}
+
+} // namespace
+
+NODE_API_MODULE(tapstack, Init)

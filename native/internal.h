@@ -1,0 +1,88 @@
+/* What the files of the NIC tell each other and nobody else. */
+#ifndef TAPSTACK_NIC_INTERNAL_H
+#define TAPSTACK_NIC_INTERNAL_H
+
+#include "nic.h"
+
+#include <sys/uio.h>
+
+#define ETH_HEADER 14u
+
+/* error.c */
+/* Fills `error` and returns false, so that a failing step is one statement. `code` NULL: from errnum. */
+bool nic_fail(struct nic_error *error, int errnum, const char *code, const char *step, const char *format,
+              ...) __attribute__((format(printf, 5, 6)));
+
+/* csum.c: ones' complement sums over 16-bit words in memory order (RFC 1071 section 2(B)). */
+uint16_t csum_fold(uint64_t sum);
+uint64_t csum_add(uint64_t sum, const void *data, size_t length);
+uint64_t csum_add_at(uint64_t sum, size_t position, const void *data, size_t length);
+uint64_t csum_iov(uint64_t sum, const struct iovec *iov, unsigned count, size_t skip);
+uint64_t csum_pseudo4(const uint8_t *ip, uint8_t protocol, uint32_t length);
+void csum_ipv4_header(uint8_t *ip, size_t length);
+
+/* verdict.c */
+uint32_t nic_verdict(const uint8_t *frame, uint32_t length);
+
+/* txdesc.c: a transmit descriptor after every value in it was checked. */
+struct tx_frame {
+  struct iovec piece[NIC_TX_PIECES];
+  unsigned pieces;
+  uint32_t length;
+  uint32_t csum_start, csum_offset; /* csum_start 0: none wanted */
+  uint32_t gso_size;                /* 0: not GSO */
+  uint32_t header;                  /* GSO: length of all headers, Ethernet to TCP options */
+  uint32_t flags;
+};
+bool tx_frame_read(const struct nic_queue *queue, uint32_t index, struct tx_frame *frame);
+
+/* tx.c */
+/* Writes one frame and counts it: 0 (sent, or dropped and counted), -EAGAIN, or -errno when the device is
+ * gone. */
+int tx_write(struct nic_queue *queue, const struct iovec *iov, unsigned count, size_t length);
+
+/* gso.c */
+int gso_cut(struct nic_queue *queue, const struct tx_frame *frame, uint32_t tail);
+
+/* netlink.c: one rtnetlink socket, bound for good to the network namespace it was made in. */
+struct link_state {
+  char name[NIC_NAME_MAX + 1];
+  int ifindex;
+  unsigned flags; /* IFF_UP ... */
+  uint32_t mtu;
+  uint8_t mac[6];
+  char kind[16];    /* rtnl_link_ops.kind: "tun", "veth"; "" for hardware */
+  uint8_t tun_type; /* IFF_TUN or IFF_TAP; 0 when the kernel does not say */
+};
+int netlink_open(void);
+int netlink_get_link(int nl, int ifindex, const char *name, struct link_state *state); /* by either */
+int netlink_set_up(int nl, int ifindex, bool up);
+int netlink_set_mtu(int nl, int ifindex, uint32_t mtu);
+int netlink_set_mac(int nl, int ifindex, const uint8_t mac[6]);
+int netlink_address(int nl, int ifindex, uint32_t address, uint8_t prefix, bool add);
+int netlink_dump(int nl, int type, int (*each)(const void *message, size_t length, void *context),
+                 void *context);
+
+/* route.c: would host_address/prefix on `ifindex` (0: not made yet) hide something the host reaches now? */
+bool route_check_shadow(int nl, int ifindex, uint32_t address, uint8_t prefix, bool *present,
+                        struct nic_error *error);
+
+/* netns.c: opens /dev/net/tun and an rtnetlink socket inside the namespace `name` (NULL: here). */
+struct netns_fds {
+  int tun;
+  int netlink;
+  bool created;
+};
+bool netns_open_fds(const char *name, struct netns_fds *fds, struct nic_error *error);
+bool netns_name_valid(const char *name);
+
+/* options.c */
+struct parsed_options {
+  bool has_address, has_mac;
+  uint32_t address; /* network byte order */
+  uint8_t prefix;
+  uint8_t mac[6];
+};
+bool options_parse(const struct nic_options *options, struct parsed_options *parsed, struct nic_error *error);
+
+#endif

@@ -1,0 +1,170 @@
+/*
+ * The host's side of the device in another network namespace. A descriptor of /dev/net/tun and an rtnetlink
+ * socket belong for good to the namespace they were opened in, so only those two calls are made inside it, on
+ * a thread of their own; the calling thread never changes its namespace. Names are compatible with `ip
+ * netns`.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NETNS_DIR "/run/netns"
+
+struct visit {
+  const char *name;
+  char path[300];
+  struct netns_fds *fds;
+  struct nic_error *error;
+  bool ok;
+};
+
+bool netns_name_valid(const char *name) {
+  return name[0] != '\0' && strlen(name) <= 255 && strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
+         strcmp(name, "..") != 0;
+}
+
+static bool open_here(struct netns_fds *fds, struct nic_error *error) {
+  fds->tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (fds->tun < 0) {
+    int reason = errno;
+    if (reason == ENOENT || reason == ENODEV || reason == ENXIO)
+      return nic_fail(
+          error, reason, NULL, "open",
+          "/dev/net/tun is not there: the kernel's tun driver is not loaded (try `modprobe tun`), or this "
+          "container was not given the device (docker: --device /dev/net/tun)");
+    if (reason == EPERM || reason == EACCES)
+      return nic_fail(error, reason, NULL, "open",
+                      "not permitted to open /dev/net/tun. Run as root, or in a namespace lab of your own");
+    return nic_fail(error, reason, NULL, "open", "cannot open /dev/net/tun: %s", strerror(reason));
+  }
+  fds->netlink = netlink_open();
+  if (fds->netlink < 0) {
+    int reason = -fds->netlink;
+    close(fds->tun);
+    fds->tun = -1;
+    return nic_fail(error, reason, NULL, "socket", "cannot open an rtnetlink socket: %s", strerror(reason));
+  }
+  return true;
+}
+
+/* Namespace files must be seen in every mount namespace, so their folder is a shared mount (ip netns add). */
+static bool share_directory(struct nic_error *error) {
+  if (mkdir(NETNS_DIR, 0755) < 0 && errno != EEXIST)
+    return nic_fail(error, errno, NULL, "mkdir",
+                    "cannot make " NETNS_DIR ": %s. Named network namespaces need root", strerror(errno));
+  if (mount("", NETNS_DIR, "none", MS_SHARED | MS_REC, NULL) == 0)
+    return true;
+  if (errno == EINVAL && mount(NETNS_DIR, NETNS_DIR, "none", MS_BIND | MS_REC, NULL) == 0 &&
+      mount("", NETNS_DIR, "none", MS_SHARED | MS_REC, NULL) == 0)
+    return true;
+  return nic_fail(error, errno, NULL, "mount",
+                  "cannot make " NETNS_DIR " a shared mount: %s. Named network namespaces need root",
+                  strerror(errno));
+}
+
+/* On the visiting thread, which unshare moves into the new namespace. */
+static bool make_namespace(struct visit *visit) {
+  if (!share_directory(visit->error))
+    return false;
+  int file = open(visit->path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+  if (file < 0)
+    return nic_fail(visit->error, errno, NULL, "open", "cannot make %s: %s", visit->path, strerror(errno));
+  close(file);
+  if (unshare(CLONE_NEWNET) < 0)
+    nic_fail(visit->error, errno, NULL, "unshare", "cannot make a network namespace: %s. It needs root",
+             strerror(errno));
+  else if (mount("/proc/thread-self/ns/net", visit->path, "none", MS_BIND, NULL) < 0)
+    nic_fail(visit->error, errno, NULL, "mount", "cannot give the network namespace the name %s: %s",
+             visit->name, strerror(errno));
+  else
+    return visit->fds->created = true;
+  unlink(visit->path);
+  return false;
+}
+
+static bool enter_namespace(struct visit *visit, int file) {
+  if (setns(file, CLONE_NEWNET) == 0)
+    return true;
+  if (errno == EINVAL)
+    return nic_fail(
+        visit->error, EINVAL, NULL, "setns",
+        "%s is there but is no network namespace (left over?); remove it with `ip netns delete %s`",
+        visit->path, visit->name);
+  return nic_fail(visit->error, errno, NULL, "setns", "cannot enter the network namespace %s: %s%s",
+                  visit->name, strerror(errno), errno == EPERM ? ". It needs root" : "");
+}
+
+static void *visit_thread(void *argument) {
+  struct visit *visit = argument;
+  int file = open(visit->path, O_RDONLY | O_CLOEXEC);
+  if (file >= 0) {
+    visit->ok = enter_namespace(visit, file);
+    close(file);
+  } else if (errno == ENOENT) {
+    visit->ok = make_namespace(visit);
+  } else {
+    visit->ok =
+        nic_fail(visit->error, errno, NULL, "open", "cannot open %s: %s", visit->path, strerror(errno));
+  }
+  if (!visit->ok)
+    return NULL;
+  visit->ok = open_here(visit->fds, visit->error);
+  if (visit->ok && visit->fds->created) {
+    struct link_state loopback;
+    int result = netlink_get_link(visit->fds->netlink, 0, "lo", &loopback);
+    if (result == 0)
+      result = netlink_set_up(visit->fds->netlink, loopback.ifindex, true);
+    if (result < 0) {
+      visit->ok = nic_fail(visit->error, -result, NULL, "RTM_NEWLINK", "cannot bring up loopback in %s: %s",
+                           visit->name, strerror(-result));
+      close(visit->fds->tun);
+      close(visit->fds->netlink);
+    }
+  }
+  if (!visit->ok && visit->fds->created)
+    nic_netns_remove(visit->name, NULL);
+  return NULL;
+}
+
+bool netns_open_fds(const char *name, struct netns_fds *fds, struct nic_error *error) {
+  *fds = (struct netns_fds){.tun = -1, .netlink = -1, .created = false};
+  if (name == NULL)
+    return open_here(fds, error);
+  struct visit visit = {.name = name, .fds = fds, .error = error, .ok = false};
+  snprintf(visit.path, sizeof visit.path, NETNS_DIR "/%s", name);
+  /* The process's signal handlers are not to run on a thread that stands elsewhere. */
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  int result = pthread_create(&thread, NULL, visit_thread, &visit);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (result != 0)
+    return nic_fail(error, result, NULL, "pthread_create", "cannot start a thread: %s", strerror(result));
+  pthread_join(thread, NULL);
+  return visit.ok;
+}
+
+bool nic_netns_remove(const char *name, struct nic_error *error) {
+  char path[300];
+  if (!netns_name_valid(name))
+    return nic_fail(error, EINVAL, NULL, "netns", "'%.40s' is not a name for a network namespace", name);
+  snprintf(path, sizeof path, NETNS_DIR "/%s", name);
+  /* EINVAL: the file is not a mount, as after a crash between the two calls that make one. */
+  if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL)
+    return nic_fail(error, errno, NULL, "umount2", "cannot unmount the network namespace %s: %s", name,
+                    strerror(errno));
+  if (unlink(path) < 0)
+    return nic_fail(error, errno, NULL, "unlink", "cannot remove %s: %s", path, strerror(errno));
+  return true;
+}

@@ -1,0 +1,148 @@
+/*
+ * The network interface card of tapstack: raw Ethernet frames between a Linux TAP device and the memory
+ * that TypeScript shares with us. Plain C11, usable and tested without Node; binding.cc gives it to
+ * JavaScript.
+ *
+ * A device (struct nic) has queues (struct nic_queue), one for now; a queue has a descriptor to read and
+ * write, its rings in the shared memory, and its counters.
+ */
+#ifndef TAPSTACK_NIC_H
+#define TAPSTACK_NIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NIC_NAME_MAX 15            /* IFNAMSIZ - 1 */
+#define NIC_QUEUES_MAX 1           /* IFF_MULTI_QUEUE would raise it; nothing else assumes one */
+#define NIC_FRAME_MAX (65535 + 18) /* the longest IPv4 packet, an Ethernet header and a VLAN tag */
+#define NIC_FRAME_ROOM 65600       /* what nic_receive wants free in the arena before it reads */
+#define NIC_TX_HEADROOM 16         /* bytes before a transmitted frame that are ours (virtio header) */
+
+/* Words of the control block that both sides share. */
+enum nic_ctrl { NIC_CTRL_TX_HEAD = 0, NIC_CTRL_TX_TAIL = 1, NIC_CTRL_FLUSH = 2, NIC_CTRL_WORDS = 16 };
+
+/* Receive descriptor: offset, length, flags, gsoSize. */
+enum { NIC_RX_DESC_WORDS = 4 };
+enum nic_rx_flag {
+  NIC_RX_L4_OK = 1,
+  NIC_RX_L4_BAD = 2,
+  NIC_RX_IP_BAD = 4,
+  NIC_RX_L4_NONE = 8,
+  NIC_RX_GSO_TCP4 = 16,
+  NIC_RX_GSO_OTHER = 32
+};
+
+/* Transmit descriptor: four (offset, length) pieces, csumStart, csumOffset, gsoSize, flags. */
+enum { NIC_TX_DESC_WORDS = 12, NIC_TX_PIECES = 4 };
+enum nic_tx_flag { NIC_TX_IPV4_CSUM = 1, NIC_TX_GSO_TCP4 = 2, NIC_TX_ECN = 4 };
+
+/* What went wrong, for people (message) and for programs (code, step). Filled by whatever returns failure. */
+struct nic_error {
+  int errnum;        /* errno, positive */
+  char code[24];     /* its name, or ERR_ROUTE_SHADOW */
+  char step[32];     /* the call that failed: open, TUNSETIFF, RTM_NEWADDR ... */
+  char message[400]; /* what happened, why, what to do */
+};
+
+struct nic_options {
+  const char *name;  /* of the TAP device; attached to if it exists, else created */
+  const char *netns; /* network namespace for the device, by its name under /run/netns; NULL: the caller's */
+  const char *host_address; /* "a.b.c.d/n" for the host's side, or NULL to leave addresses alone */
+  const char *host_mac;     /* "aa:bb:cc:dd:ee:ff" for the host's side, or NULL to leave it */
+  uint32_t mtu;             /* 0: leave it */
+  bool offload;             /* ask for the virtio header and checksum/TSO offloads */
+  bool persist;             /* a device that we create outlives us */
+};
+
+struct nic_info {
+  char name[NIC_NAME_MAX + 1];
+  int ifindex;
+  uint32_t mtu;
+  uint8_t host_mac[6];
+  uint32_t offloads; /* TUN_F_* that the kernel granted for what it hands to us */
+  bool
+      vnet_hdr; /* frames carry a virtio header: we may hand partial checksums and TSO frames to the kernel */
+  bool created; /* the device did not exist before */
+  bool netns_created; /* nor did its namespace */
+};
+
+/* Where a queue's rings lie in the shared memory: byte offsets, multiples of 8. */
+struct nic_layout {
+  uint32_t rx_offset, rx_size;                         /* receive arena */
+  uint32_t rx_desc_offset, rx_desc_count;              /* receive descriptors */
+  uint32_t tx_header_offset, tx_header_slot, tx_slots; /* header areas; tx_slots is a power of two */
+  uint32_t tx_desc_offset;                             /* tx_slots transmit descriptors */
+  uint32_t ctrl_offset;                                /* NIC_CTRL_WORDS words */
+};
+
+struct nic_stats {
+  uint64_t rx_frames, rx_bytes, rx_dropped;
+  uint64_t tx_frames, tx_bytes, tx_dropped, tx_invalid, tx_eagain;
+};
+
+struct nic_queue {
+  int fd;
+  bool vnet_hdr;
+  bool gone;     /* the device was removed under us: transmit drops everything */
+  uint8_t *base; /* of the shared memory; the owner renews it before each call, see nic_queue_rebase */
+  uint32_t size;
+  struct nic_layout at;
+  /* Software TSO stopped by EAGAIN in the middle of a frame: how much of which descriptor has gone out. */
+  bool gso_partial;
+  uint32_t gso_tail;
+  uint32_t gso_done;
+  uint32_t gso_segment;
+  struct nic_stats stats;
+};
+
+struct nic;
+
+/* Opens and configures a TAP device. NULL on failure, with everything undone that was done. */
+struct nic *nic_open(const struct nic_options *options, struct nic_error *error);
+
+/* Wraps a non-blocking descriptor that is open already (a TAP handed over, a socketpair in tests). */
+struct nic *nic_adopt(int fd, bool vnet_hdr, struct nic_error *error);
+
+/* Closes the descriptors and removes what nic_open made, unless `persist` was asked for. */
+void nic_close(struct nic *nic);
+
+const struct nic_info *nic_get_info(const struct nic *nic);
+struct nic_queue *nic_get_queue(struct nic *nic, unsigned index);
+
+/* Gives a queue its rings. Fails with EINVAL when the layout does not fit the memory. */
+bool nic_queue_attach(struct nic_queue *queue, void *memory, size_t size, const struct nic_layout *layout,
+                      struct nic_error *error);
+
+/* The memory moved or shrank (an ArrayBuffer can); false when the rings no longer fit, then call nothing. */
+bool nic_queue_rebase(struct nic_queue *queue, void *memory, size_t size);
+
+/* One word of the control block. */
+int32_t *nic_ctrl(const struct nic_queue *queue, enum nic_ctrl word);
+
+/*
+ * Reads frames into the arena, from its start, until the device is dry, the arena full or the descriptors
+ * used up. Returns how many, or -errno when the device is gone.
+ */
+int nic_receive(struct nic_queue *queue);
+
+/*
+ * Transmits the descriptors between TX_TAIL and TX_HEAD. 0 when the ring is empty, -EAGAIN when the device
+ * is full (the ring is kept; call again once it is writable), another -errno when the device is gone.
+ */
+int nic_flush(struct nic_queue *queue);
+
+/* Removes a named network namespace, as `ip netns delete` does. */
+bool nic_netns_remove(const char *name, struct nic_error *error);
+
+/* "EPERM" for EPERM; "E<number>" for one we do not know. The text is static or in a per-thread buffer. */
+const char *nic_errno_name(int errnum);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

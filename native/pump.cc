@@ -1,0 +1,232 @@
+// See pump.h. The order within one turn of the event loop: receive a batch, run what it woke (microtasks),
+// collect deferred work (pending ACKs), transmit. So an answer carries the ACK, and a batch costs one flush.
+
+#include "pump.h"
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+namespace {
+
+// Batches per readiness: enough to stay ahead of a fast sender, few enough that timers keep running.
+constexpr int kReceiveRounds = 4;
+// Deferred work wakes sleepers, who may defer work; beyond this it waits for the next turn of the loop.
+constexpr int kDeferredRounds = 8;
+
+} // namespace
+
+Pump::Pump(Napi::Env env, nic *device, PumpOwner *owner)
+    : env_(env), nic_(device), queue_(nic_get_queue(device, 0)), owner_(owner) {}
+
+Pump *Pump::Create(Napi::Env env, nic *device, PumpOwner *owner) {
+  Pump *pump = new Pump(env, device, owner);
+  // An asynchronous hook, because libuv gives handles back only from a later turn of its loop.
+  if (napi_add_async_cleanup_hook(env, OnCleanup, pump, &pump->cleanup_) == napi_ok)
+    return pump;
+  nic_close(device);
+  delete pump;
+  Napi::Error::New(env, "the environment is shutting down").ThrowAsJavaScriptException();
+  return nullptr;
+}
+
+bool Pump::Start(Napi::ArrayBuffer memory, const nic_layout &layout, Napi::Function onReceive,
+                 Napi::Function onFlush, Napi::Function onError) {
+  nic_error error{};
+  if (!nic_queue_attach(queue_, memory.Data(), memory.ByteLength(), &layout, &error)) {
+    Napi::RangeError::New(env_, error.message).ThrowAsJavaScriptException();
+    return false;
+  }
+  uv_loop_t *loop = nullptr;
+  napi_value resource = Napi::Object::New(env_), name = Napi::String::New(env_, "tapstack.Nic");
+  if (napi_get_uv_event_loop(env_, &loop) != napi_ok ||
+      napi_async_init(env_, resource, name, &context_) != napi_ok) {
+    Napi::Error::New(env_, "the environment is shutting down").ThrowAsJavaScriptException();
+    return false;
+  }
+  int result = uv_poll_init(loop, &poll_, queue_->fd);
+  if (result != 0) {
+    Napi::Error::New(env_, std::string("cannot watch the TAP device: ") + uv_strerror(result))
+        .ThrowAsJavaScriptException();
+    return false;
+  }
+  uv_prepare_init(loop, &prepare_);
+  handles_ = 2;
+  poll_.data = prepare_.data = this;
+  uv_unref(reinterpret_cast<uv_handle_t *>(&prepare_));
+  memory_ = Napi::Persistent(memory);
+  receiver_ = Napi::Persistent(Napi::Object::New(env_));
+  onReceive_ = Napi::Persistent(onReceive);
+  onFlush_ = Napi::Persistent(onFlush);
+  onError_ = Napi::Persistent(onError);
+  started_ = true;
+  Poll(UV_READABLE);
+  uv_prepare_start(&prepare_, OnPrepare);
+  return true;
+}
+
+void Pump::OnPoll(uv_poll_t *handle, int status, int events) {
+  Pump *self = static_cast<Pump *>(handle->data);
+  if (self->closed_ || self->stopped_)
+    return;
+  Napi::HandleScope scope(self->env_);
+  if (status < 0) { // tun_chr_poll says EPOLLERR once the device is unregistered
+    self->Gone(-status);
+    return;
+  }
+  if (events & UV_WRITABLE) {
+    self->blocked_ = false;
+    self->Poll(UV_READABLE);
+    self->Transmit();
+  }
+  if (events & UV_READABLE)
+    self->Receive();
+}
+
+void Pump::OnPrepare(uv_prepare_t *handle) {
+  Pump *self = static_cast<Pump *>(handle->data);
+  if (self->closed_ || self->stopped_)
+    return;
+  Napi::HandleScope scope(self->env_);
+  if (self->Renew() && self->Deferred())
+    self->Transmit();
+}
+
+void Pump::Receive() {
+  for (int round = 0; round < kReceiveRounds; round++) {
+    if (!Renew())
+      return;
+    int count = nic_receive(queue_);
+    if (count < 0) {
+      Gone(-count);
+      return;
+    }
+    if (count == 0 || !Call(onReceive_, {Napi::Number::New(env_, count)}) || !Deferred())
+      return;
+    Transmit();
+  }
+}
+
+// Lets the stack do what it put off. False when nothing may be touched any more.
+bool Pump::Deferred() {
+  for (int round = 0; round < kDeferredRounds; round++) {
+    if (!Renew())
+      return false;
+    int32_t *flush = nic_ctrl(queue_, NIC_CTRL_FLUSH);
+    if (*flush == 0)
+      return true;
+    *flush = 0;
+    if (!Call(onFlush_, {}))
+      return false;
+  }
+  return Renew();
+}
+
+void Pump::Flush() {
+  if (!closed_ && started_ && !stopped_)
+    Transmit();
+}
+
+void Pump::Transmit() {
+  if (closed_ || stopped_ || blocked_ || !Renew())
+    return;
+  if (*nic_ctrl(queue_, NIC_CTRL_TX_HEAD) == *nic_ctrl(queue_, NIC_CTRL_TX_TAIL))
+    return;
+  int result = nic_flush(queue_);
+  if (result == -EAGAIN) {
+    blocked_ = true;
+    Poll(UV_READABLE | UV_WRITABLE);
+  } else if (result < 0) {
+    Gone(-result);
+  }
+}
+
+// JavaScript may have detached or shrunk the ArrayBuffer since we looked last.
+bool Pump::Renew() {
+  if (closed_ || stopped_)
+    return false;
+  napi_value memory = memory_.Value();
+  void *data = nullptr;
+  size_t size = 0;
+  if (memory != nullptr && napi_get_arraybuffer_info(env_, memory, &data, &size) == napi_ok &&
+      nic_queue_rebase(queue_, data, size))
+    return true;
+  Broken("EFAULT", "the packet memory was detached or shrunk while a TAP device was using it");
+  return false;
+}
+
+// Calls into JavaScript and runs the microtasks behind it. What is thrown there becomes an uncaught
+// exception, as from any callback, and is none of the NIC's business. False when the callback closed us or
+// Node is stopping.
+bool Pump::Call(const Napi::FunctionReference &callback, std::initializer_list<napi_value> arguments) {
+  napi_env env = env_;
+  napi_status status = napi_make_callback(env, context_, receiver_.Value(), callback.Value(),
+                                          arguments.size(), arguments.begin(), nullptr);
+  bool pending = false;
+  if (status != napi_ok && napi_is_exception_pending(env, &pending) == napi_ok && pending) {
+    napi_value exception = nullptr;
+    if (napi_get_and_clear_last_exception(env, &exception) == napi_ok)
+      napi_fatal_exception(env, exception);
+  }
+  return !closed_ && !stopped_;
+}
+
+void Pump::Poll(int events) { uv_poll_start(&poll_, events, OnPoll); }
+
+void Pump::Gone(int errnum) {
+  std::string message = std::string("the TAP device ") + Info().name +
+                        " is gone: it was removed while in use (" + nic_errno_name(errnum) + ")";
+  queue_->gone = true;
+  Broken("ENODEV", message.c_str());
+}
+
+void Pump::Broken(const char *code, const char *message) {
+  stopped_ = true;
+  uv_poll_stop(&poll_);
+  uv_prepare_stop(&prepare_);
+  Call(onError_, {Napi::String::New(env_, code), Napi::String::New(env_, message)});
+}
+
+void Pump::SetRef(bool ref) {
+  if (closed_ || handles_ == 0)
+    return;
+  if (ref)
+    uv_ref(reinterpret_cast<uv_handle_t *>(&poll_));
+  else
+    uv_unref(reinterpret_cast<uv_handle_t *>(&poll_));
+}
+
+void Pump::Close() {
+  if (closed_)
+    return;
+  closed_ = true;
+  if (handles_ > 0) { // uv_close stops polling at once, so the descriptor may go right after
+    uv_close(reinterpret_cast<uv_handle_t *>(&poll_), OnHandleClosed);
+    uv_close(reinterpret_cast<uv_handle_t *>(&prepare_), OnHandleClosed);
+  }
+  nic_close(nic_);
+  nic_ = nullptr;
+  queue_ = nullptr;
+  PumpOwner *owner = owner_;
+  owner_ = nullptr;
+  if (handles_ == 0)
+    Release();
+  owner->PumpClosed();
+}
+
+void Pump::OnHandleClosed(uv_handle_t *handle) {
+  Pump *self = static_cast<Pump *>(handle->data);
+  if (--self->handles_ == 0)
+    self->Release();
+}
+
+void Pump::Release() {
+  if (context_ != nullptr)
+    napi_async_destroy(env_, context_);
+  // The references go before the hook: without it Node may take the environment down.
+  napi_async_cleanup_hook_handle cleanup = cleanup_;
+  delete this;
+  napi_remove_async_cleanup_hook(cleanup);
+}
+
+void Pump::OnCleanup(napi_async_cleanup_hook_handle, void *self) { static_cast<Pump *>(self)->Close(); }

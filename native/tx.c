@@ -1,0 +1,111 @@
+/*
+ * Transmit: the ring's descriptors to the device, each as one gathered write. Here partial checksums are
+ * completed or, where the device has a virtio header, described to the kernel instead.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <linux/virtio_net.h>
+#include <string.h>
+#include <sys/uio.h>
+
+int tx_write(struct nic_queue *queue, const struct iovec *iov, unsigned count, size_t length) {
+  ssize_t sent;
+  do
+    sent = writev(queue->fd, iov, (int)count);
+  while (sent < 0 && errno == EINTR);
+  if (sent >= 0) {
+    queue->stats.tx_frames++;
+    queue->stats.tx_bytes += length;
+    return 0;
+  }
+  switch (errno) {
+  case EAGAIN:
+    queue->stats.tx_eagain++;
+    return -EAGAIN;
+  case EBADFD: /* tun_chr_write_iter: the device was deleted */
+  case EBADF:
+  case ENODEV:
+  case ENXIO:
+  case EPIPE: /* the three of a socket that stands in for a device */
+  case ECONNRESET:
+  case ENOTCONN:
+    queue->gone = true;
+    queue->stats.tx_dropped++;
+    return -errno;
+  default: /* EIO: the interface is down; EINVAL: the kernel dislikes the frame; ENOBUFS, ENOMEM */
+    queue->stats.tx_dropped++;
+    return 0;
+  }
+}
+
+static void complete_checksum(struct tx_frame *frame) {
+  uint16_t sum = (uint16_t)~csum_fold(csum_iov(0, frame->piece, frame->pieces, frame->csum_start));
+  if (sum == 0) /* as skb_checksum_help: a zero would mean "none" to UDP and equals 0xffff to the others */
+    sum = 0xffff;
+  uint8_t *field = (uint8_t *)frame->piece[0].iov_base + frame->csum_start + frame->csum_offset;
+  memcpy(field, &sum, sizeof sum);
+}
+
+/* Piece 0 grows downwards by the virtio header, into the room that the descriptor's check made sure of. */
+static void prepend_vnet(struct tx_frame *frame) {
+  struct virtio_net_hdr header = {0};
+  if (frame->csum_start != 0) {
+    header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    header.csum_start = (uint16_t)frame->csum_start;
+    header.csum_offset = (uint16_t)frame->csum_offset;
+    header.hdr_len = (uint16_t)frame->piece[0].iov_len;
+  }
+  if (frame->flags & NIC_TX_GSO_TCP4) {
+    header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+    if (frame->flags & NIC_TX_ECN)
+      header.gso_type |= VIRTIO_NET_HDR_GSO_ECN;
+    header.gso_size = (uint16_t)frame->gso_size;
+    header.hdr_len = (uint16_t)frame->header;
+  }
+  frame->piece[0].iov_base = (uint8_t *)frame->piece[0].iov_base - sizeof header;
+  frame->piece[0].iov_len += sizeof header;
+  memcpy(frame->piece[0].iov_base, &header, sizeof header);
+}
+
+static int transmit(struct nic_queue *queue, struct tx_frame *frame, uint32_t tail) {
+  if (frame->flags & NIC_TX_IPV4_CSUM) {
+    uint8_t *ip = (uint8_t *)frame->piece[0].iov_base + ETH_HEADER;
+    csum_ipv4_header(ip, (ip[0] & 15u) * 4);
+  }
+  if (queue->vnet_hdr)
+    prepend_vnet(frame);
+  else if (frame->flags & NIC_TX_GSO_TCP4)
+    return gso_cut(queue, frame, tail);
+  else if (frame->csum_start != 0)
+    complete_checksum(frame);
+  return tx_write(queue, frame->piece, frame->pieces, frame->length);
+}
+
+int nic_flush(struct nic_queue *queue) {
+  uint32_t head = (uint32_t)*nic_ctrl(queue, NIC_CTRL_TX_HEAD);
+  uint32_t tail = (uint32_t)*nic_ctrl(queue, NIC_CTRL_TX_TAIL);
+  int result = 0;
+  if (head - tail > queue->at.tx_slots) { /* no producer can be so far ahead: the words are garbage */
+    queue->stats.tx_invalid++;
+    tail = head;
+  }
+  for (; tail != head; tail++) {
+    struct tx_frame frame;
+    if (queue->gone) {
+      queue->stats.tx_dropped++;
+      continue;
+    }
+    if (!tx_frame_read(queue, tail, &frame)) {
+      queue->stats.tx_invalid++;
+      continue;
+    }
+    int error = transmit(queue, &frame, tail);
+    if (error != 0)
+      result = error;
+    if (error == -EAGAIN)
+      break;
+  }
+  *nic_ctrl(queue, NIC_CTRL_TX_TAIL) = (int32_t)tail;
+  return result;
+}
