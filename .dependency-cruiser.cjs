@@ -105,12 +105,12 @@ module.exports = {
       name: 'no-unresolvable',
       comment: 'The import leads nowhere.',
       severity: 'error',
-      from: {},
+      from: { path: '^(src|test|examples)/' },
       to: { couldNotResolve: true },
     },
   ],
   options: {
-    doNotFollow: { path: '^(node_modules|dist)/' },
+    doNotFollow: { path: '(^|/)node_modules/|^dist/' },
     tsConfig: { fileName: join(__dirname, 'tsconfig.test.json') },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {

@@ -1,0 +1,47 @@
+// What npm and its users see: the lock file, the exports map, the files that would be shipped.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+it('records no download addresses in package-lock.json', () => {
+  const text = readFileSync(`${root}/package-lock.json`, 'utf8');
+  expect(text).not.toMatch(/"resolved"/);
+  const lock = JSON.parse(text) as { packages: Record<string, { integrity?: string }> };
+  // Addresses are allowed for what they tell readers: whom to fund.
+  const stripped = JSON.stringify(lock, (key, value) => (key === 'funding' ? undefined : value));
+  expect(stripped).not.toContain('://');
+  const packages = Object.entries(lock.packages).filter(([path]) => path !== '');
+  expect(packages.length).toBeGreaterThan(50);
+  expect(packages.filter(([, entry]) => entry.integrity === undefined)).toEqual([]);
+});
+
+it('reserves tapstack/net', () => {
+  const run = (name: string) =>
+    execFileSync(process.execPath, ['-p', `require.resolve('${name}')`], {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: 'pipe',
+    });
+  expect(() => run('tapstack/net')).toThrow(
+    /ERR_PACKAGE_PATH_NOT_EXPORTED.*|Package subpath '.\/net' is not defined/,
+  );
+  expect(() => run('tapstack/dist/index.js')).toThrow(/Package subpath/);
+});
+
+it('ships sources, the NIC and the scripts that build it, and nothing of the workshop', () => {
+  const report = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: 'pipe',
+  });
+  const packed = JSON.parse(report) as { files: { path: string }[] }[];
+  const files = packed[0]?.files.map((file) => file.path) ?? [];
+  for (const wanted of ['package.json', 'LICENSE', 'scripts/build-native.mjs', 'scripts/lab.mjs'])
+    expect(files).toContain(wanted);
+  const allowed =
+    /^(dist|src|native)\/|^scripts\/(build-native\.mjs|lab|lab\.mjs)$|^(package\.json|binding\.gyp|[A-Z]+(\.md)?)$/;
+  expect(files.filter((path) => !allowed.test(path) || path.startsWith('dist/.'))).toEqual([]);
+});
