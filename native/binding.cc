@@ -75,6 +75,8 @@ public:
       Misuse(env, "mtu must be a whole number");
       return;
     }
+    if (env.IsExceptionPending()) // a getter of the options threw
+      return;
     nic_error error{};
     nic *device = nic_open(&options, &error);
     if (device == nullptr) {
@@ -90,13 +92,14 @@ public:
   }
 
   ~Nic() {
+    finalizing_ = true;
     if (pump_ != nullptr)
       pump_->Close();
   }
 
   void PumpClosed() override {
     pump_ = nullptr;
-    if (!IsEmpty())
+    if (!finalizing_)
       Unref();
   }
 
@@ -182,6 +185,7 @@ private:
 
   Pump *pump_ = nullptr; // null once closed
   bool started_ = false;
+  bool finalizing_ = false;
   nic_stats last_{}; // the counters as they were at close
   Napi::ObjectReference info_;
 };

@@ -1,0 +1,133 @@
+// The NIC addon (native/) as TypeScript sees it, and the one place that loads it. Nothing is loaded until a device is
+// asked for, so that a stack without one needs no addon.
+
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** What a device is opened with; see `TapOptions` for the meaning. */
+export interface NicOptions {
+  name: string;
+  netns?: string | undefined;
+  hostAddress?: string | undefined;
+  hostMac?: string | undefined;
+  /** Absent: the device's MTU is left as it is. */
+  mtu?: number | undefined;
+  offload: boolean;
+  persist: boolean;
+}
+
+/** What the kernel granted (struct nic_info). */
+export interface NicInfo {
+  name: string;
+  ifindex: number;
+  mtu: number;
+  /** The host side's Ethernet address, 6 bytes. */
+  hostMac: Uint8Array;
+  /** TUN_F_* bits of linux/if_tun.h: what the kernel may hand to us unfinished. */
+  offloads: number;
+  /** Frames carry a virtio header: partial checksums and TSO frames may be handed to the kernel. */
+  vnetHdr: boolean;
+  /** The device did not exist before. */
+  created: boolean;
+  netnsCreated: boolean;
+}
+
+/** Where the rings lie in packet memory: byte offsets, multiples of 4 (struct nic_layout). */
+export interface NicLayout {
+  rxOffset: number;
+  rxSize: number;
+  rxDescOffset: number;
+  rxDescCount: number;
+  txHeaderOffset: number;
+  txHeaderSlot: number;
+  /** A power of two. */
+  txSlots: number;
+  txDescOffset: number;
+  ctrlOffset: number;
+}
+
+/** Counters since the device was opened; they stay readable after `close`. */
+export interface NicStats {
+  rxFrames: number;
+  rxBytes: number;
+  /** Frames too short or too long to be one. */
+  rxDropped: number;
+  txFrames: number;
+  txBytes: number;
+  /** Frames that the kernel refused, such as while the interface is down. */
+  txDropped: number;
+  /** Descriptors with values that point outside packet memory or contradict each other. */
+  txInvalid: number;
+  /** Times the device was full; the ring was kept. */
+  txEagain: number;
+}
+
+export interface Nic {
+  readonly info: NicInfo;
+  /**
+   * Attaches the rings and starts. `onReceive` gets the number of receive descriptors written, `onFlush` is called when
+   * control word FLUSH is set, `onError` once when the device or the memory is gone.
+   */
+  start(
+    memory: ArrayBuffer,
+    layout: NicLayout,
+    onReceive: (count: number) => void,
+    onFlush: () => void,
+    onError: (code: string, message: string) => void,
+  ): void;
+  /** Transmits what is in the ring now. */
+  flush(): void;
+  /** Idempotent, and safe inside any of the callbacks. */
+  close(): void;
+  /** Whether the open device keeps the event loop alive; it does at first. */
+  ref(): void;
+  unref(): void;
+  stats(): NicStats;
+}
+
+export interface NativeNic {
+  /** Opens the device. Throws an Error with `code`, `errno` and `syscall`. */
+  Nic: new (
+    options: NicOptions,
+  ) => Nic;
+  /** Removes a named network namespace, as `ip netns delete`. */
+  removeNetns(name: string): void;
+}
+
+/** An Error as Node's own system errors are: `code` is an errno's name or one of ours. */
+export interface SystemError extends Error {
+  code: string;
+  errno?: number;
+  syscall?: string;
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+let loaded: NativeNic | undefined;
+
+function refuse(code: string, message: string, cause?: unknown): SystemError {
+  return Object.assign(new Error(message, { cause }), { code });
+}
+
+/** Loads the addon. Throws ENOTSUP elsewhere than on Linux, ERR_ADDON_MISSING where it is not built or does not load. */
+export function nativeNic(): NativeNic {
+  if (loaded !== undefined) return loaded;
+  if (process.platform !== 'linux') {
+    throw refuse(
+      'ENOTSUP',
+      'A TAP device needs Linux; in-memory links and loopback work on this system too.',
+    );
+  }
+  try {
+    const load = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => NativeNic;
+    loaded = load(root);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw refuse(
+      'ERR_ADDON_MISSING',
+      `The native addon, which a TAP device needs, cannot be loaded: ${why} Build it with \`npm run build:native\` in ` +
+        `${root} (as a dependency: \`npm rebuild tapstack\`); that takes g++, make and python3.`,
+      cause,
+    );
+  }
+  return loaded;
+}

@@ -1,0 +1,179 @@
+// A Linux TAP device as a link: its other end is an ordinary network interface of the host (or of a network namespace),
+// so the host's programs can talk to the stack. Frames are moved by the addon, in batches, through packet memory.
+
+import { SystemRandom } from '../core/random.js';
+import type { PacketMemory } from '../memory/packet-memory.js';
+import { CTRL_FLUSH } from '../memory/packet-memory.js';
+import { LINK_F_CSUM, LINK_F_ECN, LINK_F_TSO4, type Link, type LinkReceiver, RX_WORDS } from './link.js';
+import { type Nic, type NicInfo, type NicStats, nativeNic, type SystemError } from './native-nic.js';
+import { TX_SLOT, TxRing } from './tx-ring.js';
+
+export interface TapOptions {
+  /** Device name, at most 15 characters; an existing TAP is attached to, else one is made. Default 'tap0'. */
+  name?: string;
+  /** Largest IP packet in bytes, 68 to 65521. Default 1500. */
+  mtu?: number;
+  /** Address and prefix length of the host's side, such as '10.0.0.1/24'. Default: the host's addresses are left alone. */
+  hostAddress?: string;
+  /** Ethernet address of the host's side, such as '02:00:00:00:00:01'. Default: the kernel's choice. */
+  hostMac?: string;
+  /** Ethernet address of the stack's side. Default: random, locally administered. */
+  mac?: string;
+  /** Hand checksums and segmentation to the kernel where it can take them. Default true. */
+  offload?: boolean;
+  /** Network namespace for the host's side, as `ip netns` names it; made if absent, and then removed at close. */
+  netns?: string;
+  /** Leave the device (and a namespace made for it) behind at close. Default false. */
+  persist?: boolean;
+}
+
+const TX_SLOTS = 1024;
+const RX_SLOTS = 512;
+const RX_ARENA = 2 << 20;
+
+function parseMac(text: string): Uint8Array {
+  const wellFormed = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text);
+  const bytes = Uint8Array.from(text.split(':'), (part) => parseInt(part, 16));
+  if (!wellFormed || bytes[0] & 1 || bytes.every((byte) => byte === 0)) {
+    throw Object.assign(
+      new TypeError(`'${text}' is not the MAC address of one station; write it like 02:00:00:00:00:02`),
+      { code: 'EINVAL' },
+    );
+  }
+  return bytes;
+}
+
+/** eth_random_addr: unicast, locally administered. */
+function randomMac(): Uint8Array {
+  const random = new SystemRandom();
+  const mac = new Uint8Array(6);
+  new DataView(mac.buffer).setInt32(0, random.int32());
+  new DataView(mac.buffer).setInt16(4, random.int32());
+  mac[0] = (mac[0] & 0xfe) | 0x02;
+  return mac;
+}
+
+export class TapLink implements Link {
+  readonly name: string;
+  readonly mtu: number;
+  readonly mac: Uint8Array;
+  readonly features: number;
+  /** What the kernel granted, and whether the device and its namespace were made by us. */
+  readonly info: NicInfo;
+
+  readonly #nic: Nic;
+  #tx: TxRing | null = null;
+  #flushWord = 0;
+  #words: Int32Array = new Int32Array(0);
+  #memory: PacketMemory | null = null;
+  #closed = false;
+
+  private constructor(nic: Nic, mac: Uint8Array) {
+    this.#nic = nic;
+    this.info = nic.info;
+    this.name = nic.info.name;
+    this.mtu = nic.info.mtu;
+    this.mac = mac;
+    // A device without a virtio header has its TSO frames cut by the NIC: the features are the same either way.
+    this.features = LINK_F_CSUM | LINK_F_TSO4 | LINK_F_ECN;
+  }
+
+  /**
+   * Opens the device, configures the host's side and brings it up. Rejects with a `code`: EPERM or EACCES (not
+   * permitted), ENOENT (no /dev/net/tun), EBUSY (in use), EEXIST (the name belongs to something else), EINVAL,
+   * ERR_ROUTE_SHADOW (the host has such a route or address already), ENOTSUP (not Linux), ERR_ADDON_MISSING. Nothing
+   * is left behind then.
+   */
+  static async open(options: TapOptions = {}): Promise<TapLink> {
+    const mac = options.mac === undefined ? randomMac() : parseMac(options.mac);
+    const { Nic } = nativeNic();
+    const nic = new Nic({
+      name: options.name ?? 'tap0',
+      netns: options.netns,
+      hostAddress: options.hostAddress,
+      hostMac: options.hostMac,
+      mtu: options.mtu ?? 1500,
+      offload: options.offload ?? true,
+      persist: options.persist ?? false,
+    });
+    return new TapLink(nic, mac);
+  }
+
+  get tx(): TxRing {
+    if (this.#tx === null)
+      throw new Error(`${this.name} has no transmit ring before it is attached to a stack`);
+    return this.#tx;
+  }
+
+  attach(receiver: LinkReceiver, memory: PacketMemory): void {
+    if (this.#tx !== null) throw new Error(`${this.name} is attached to a stack already`);
+    const tx = new TxRing(memory, TX_SLOTS);
+    const rxDescOffset = memory.region(RX_SLOTS * RX_WORDS * 4);
+    const rxOffset = memory.region(RX_ARENA, 4096);
+    const descriptors = new Int32Array(memory.buffer, rxDescOffset, RX_SLOTS * RX_WORDS);
+    const layout = {
+      rxOffset,
+      rxSize: RX_ARENA,
+      rxDescOffset,
+      rxDescCount: RX_SLOTS,
+      txHeaderOffset: tx.headers,
+      txHeaderSlot: TX_SLOT,
+      txSlots: TX_SLOTS,
+      txDescOffset: tx.descriptors,
+      ctrlOffset: tx.ctrl * 4,
+    };
+    this.#tx = tx;
+    this.#memory = memory;
+    this.#words = memory.words;
+    this.#flushWord = tx.ctrl + CTRL_FLUSH;
+    this.#nic.start(
+      memory.buffer,
+      layout,
+      (count) => receiver.receiveBatch(this, descriptors, count),
+      () => receiver.flushDeferred(),
+      (code, message) => {
+        const error: SystemError = Object.assign(new Error(message), { code });
+        this.#release();
+        receiver.linkDown(this, error);
+      },
+    );
+  }
+
+  requestFlush(): void {
+    this.#words[this.#flushWord] = 1;
+  }
+
+  flush(): void {
+    this.#nic.flush();
+  }
+
+  /** Keeps the event loop alive while the device is open (the default), or does not. */
+  ref(): this {
+    this.#nic.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#nic.unref();
+    return this;
+  }
+
+  /** The NIC's counters; they stay readable after `close`. */
+  stats(): NicStats {
+    return this.#nic.stats();
+  }
+
+  /** Sends what is in the ring and frees the device, and whatever was made for it. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#nic.flush();
+    this.#nic.close();
+    this.#release();
+  }
+
+  /** The NIC will not look at the ring again: nobody needs to wait for it. */
+  #release(): void {
+    if (this.#tx !== null) this.#memory?.unwatchRing(this.#tx.ctrl);
+  }
+}
