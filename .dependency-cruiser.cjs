@@ -59,7 +59,8 @@ module.exports = {
     },
     {
       name: 'no-cycle',
-      comment: 'Files of one room may know each other by type; at run time no file imports itself by a detour.',
+      comment:
+        'Files of one room may know each other by type; at run time no file imports itself by a detour.',
       severity: 'error',
       from: { path: '^src/' },
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
