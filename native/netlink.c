@@ -86,13 +86,13 @@ static int transact(int nl, struct request *request, int (*each)(const void *, s
 }
 
 static void read_kind(const struct rtattr *info, struct link_state *state) {
-  uint32_t left = RTA_PAYLOAD(info);
+  uint32_t left = (uint32_t)RTA_PAYLOAD(info);
   for (const struct rtattr *a = RTA_DATA(info); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
     if (a->rta_type == IFLA_INFO_KIND) {
       size_t length = RTA_PAYLOAD(a) < sizeof state->kind - 1 ? RTA_PAYLOAD(a) : sizeof state->kind - 1;
       memcpy(state->kind, RTA_DATA(a), length);
     } else if (a->rta_type == IFLA_INFO_DATA && strcmp(state->kind, "tun") == 0) {
-      uint32_t inner = RTA_PAYLOAD(a);
+      uint32_t inner = (uint32_t)RTA_PAYLOAD(a);
       for (const struct rtattr *t = RTA_DATA(a); RTA_OK(t, inner); t = RTA_NEXT(t, inner))
         if (t->rta_type == IFLA_TUN_TYPE)
           state->tun_type = *(const uint8_t *)RTA_DATA(t);

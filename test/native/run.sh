@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# test/native/run.sh: builds the C core and its tests with every warning an error, under AddressSanitizer and UBSan
+# where the compiler has them, and runs them. Needs a C compiler; no Node, except for the lab that open_test runs in.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
+
+CC=${CC:-cc}
+build=$(mktemp -d)
+trap 'rm -rf "$build"' EXIT
+
+flags=(-std=c11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion -pthread)
+sanitizers=(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+echo 'int main(void) { return 0; }' >"$build/probe.c"
+if "$CC" "${sanitizers[@]}" "$build/probe.c" -o "$build/probe" 2>"$build/why" && "$build/probe"; then
+  flags+=("${sanitizers[@]}")
+else
+  echo "run.sh: $CC has no AddressSanitizer or UBSan here, so the tests run without them:" >&2
+  head -3 "$build/why" >&2
+fi
+
+"$CC" "${flags[@]}" -c test/native/bench.c -o "$build/bench.o"
+compile() { "$CC" "${@:2}" -c "$1" -o "$build/nic_$(basename "$1" .c).o"; }
+export CC build
+export -f compile
+printf '%s\0' native/*.c | xargs -0 -P "$(nproc)" -I{} bash -c 'compile "$@"' compile {} "${flags[@]}"
+failed=0
+for source in test/native/*_test.c; do
+  name=$(basename "$source" .c)
+  "$CC" "${flags[@]}" "$source" "$build/bench.o" "$build"/nic_*.o -o "$build/$name"
+  runner=()
+  if [ "$name" = open_test ]; then runner=(./scripts/lab); fi # makes devices and namespaces
+  "${runner[@]}" "$build/$name" || failed=1
+done
+exit $failed

@@ -1,0 +1,328 @@
+/*
+ * Transmit: partial checksums, the virtio header, software TSO re-summed by the reference, a full device and
+ * what resumes after it, and descriptors of pure garbage.
+ */
+#include "check.h"
+
+#include <errno.h>
+#include <linux/virtio_net.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PAYLOAD_AT (600 << 10) /* where these tests keep payload, behind the rings */
+
+struct descriptor {
+  int32_t word[NIC_TX_DESC_WORDS];
+};
+
+static void push(struct bench *bench, const struct descriptor *descriptor) {
+  int32_t *head = nic_ctrl(bench->queue, NIC_CTRL_TX_HEAD);
+  uint32_t slot = (uint32_t)*head & (bench->at.tx_slots - 1);
+  memcpy(bench->memory + bench->at.tx_desc_offset + slot * sizeof *descriptor, descriptor,
+         sizeof *descriptor);
+  *head = (int32_t)((uint32_t)*head + 1);
+}
+
+static uint32_t header_at(const struct bench *bench) {
+  uint32_t slot = (uint32_t)*nic_ctrl(bench->queue, NIC_CTRL_TX_HEAD) & (bench->at.tx_slots - 1);
+  return bench->at.tx_header_offset + slot * bench->at.tx_header_slot + 18;
+}
+
+/* A TCP frame as the stack leaves it: pseudo-header sum in the checksum field, IPv4 checksum wanted. */
+static struct descriptor tcp_frame(struct bench *bench, uint32_t ip_options, uint32_t tcp_options,
+                                   uint32_t payload, int32_t gso_size) {
+  uint32_t at = header_at(bench), tcp_header = 20 + tcp_options, tcp_at = ETH_HEADER + 20 + ip_options;
+  uint8_t *frame = bench->memory + at, *ip = build_ipv4(frame, 6, ip_options, tcp_header + payload);
+  uint8_t *tcp = frame + tcp_at, pseudo[12];
+  random_fill(tcp, tcp_header);
+  tcp[12] = (uint8_t)(tcp_header << 2);
+  tcp[13] = 0x80 | 0x10 | 0x08 | 0x01; /* CWR ACK PSH FIN */
+  memcpy(pseudo, ip + 12, 8);
+  pseudo[8] = 0;
+  pseudo[9] = 6;
+  put16(pseudo + 10, tcp_header + payload);
+  put16(tcp + 16, naive_sum(0, pseudo, 12));
+  put16(ip + 10, 0xdead);
+  random_fill(bench->memory + PAYLOAD_AT, payload);
+
+  struct descriptor d = {{(int32_t)at, (int32_t)(tcp_at + tcp_header)}};
+  uint32_t from = PAYLOAD_AT, left = payload;
+  for (int piece = 1; piece < 4; piece++) { /* three pieces, of any length, odd ones too */
+    uint32_t take = piece == 3 ? left : below(left + 1);
+    d.word[2 * piece] = (int32_t)from;
+    d.word[2 * piece + 1] = (int32_t)take;
+    from += take;
+    left -= take;
+  }
+  d.word[8] = (int32_t)tcp_at;
+  d.word[9] = 16;
+  d.word[10] = gso_size;
+  d.word[11] = NIC_TX_IPV4_CSUM | (gso_size != 0 ? NIC_TX_GSO_TCP4 : 0);
+  return d;
+}
+
+static void check_sums(const uint8_t *frame, uint32_t length) {
+  const uint8_t *ip = frame + ETH_HEADER;
+  uint32_t header = (ip[0] & 15u) * 4, total = get16(ip + 2);
+  CHECK(total == length - ETH_HEADER);
+  CHECK(naive_sum(0, ip, header) == 0xffff);
+  CHECK(naive_l4(ip, total - header) == 0xffff);
+}
+
+static void plain(void) {
+  struct bench bench = bench_open(false);
+  uint8_t frame[70000];
+  for (int i = 0; i < 2000; i++) {
+    uint32_t options = below(11) * 4, tcp_options = below(11) * 4, payload = below(1460);
+    struct descriptor d = tcp_frame(&bench, options, tcp_options, payload, 0);
+    push(&bench, &d);
+    CHECK(nic_flush(bench.queue) == 0);
+    ssize_t got = recv(bench.wire, frame, sizeof frame, 0);
+    CHECK(got == (ssize_t)(ETH_HEADER + 40 + options + tcp_options + payload));
+    check_sums(frame, (uint32_t)got);
+    CHECK(memcmp(frame + got - payload, bench.memory + PAYLOAD_AT, payload) == 0);
+  }
+  CHECK(bench.queue->stats.tx_frames == 2000 && bench.queue->stats.tx_invalid == 0);
+
+  /* ICMP has no pseudo-header; UDP must not say "no checksum" when its sum comes out as zero. */
+  uint32_t at = header_at(&bench);
+  uint8_t *ip = build_ipv4(bench.memory + at, 1, 0, 32);
+  random_fill(ip + 20, 32);
+  put16(ip + 22, 0);
+  struct descriptor icmp = {{(int32_t)at, ETH_HEADER + 52, 0, 0, 0, 0, 0, 0, 34, 2, 0, NIC_TX_IPV4_CSUM}};
+  push(&bench, &icmp);
+  CHECK(nic_flush(bench.queue) == 0);
+  check_sums(frame, (uint32_t)recv(bench.wire, frame, sizeof frame, 0));
+
+  at = header_at(&bench);
+  memset(bench.memory + at, 0, 64);
+  put16(bench.memory + at + 40, 0xffff); /* as if the pseudo-header summed to that */
+  struct descriptor udp = {{(int32_t)at, 64, 0, 0, 0, 0, 0, 0, 34, 6, 0, 0}};
+  push(&bench, &udp);
+  CHECK(nic_flush(bench.queue) == 0);
+  CHECK(recv(bench.wire, frame, sizeof frame, 0) == 64);
+  CHECK(get16(frame + 40) == 0xffff);
+  bench_close(&bench);
+}
+
+/* What one TSO frame became: every segment re-summed, sequence, id and flags followed, payload put together.
+ */
+static void check_cut(struct bench *bench, const struct descriptor *d, const uint8_t *before,
+                      uint32_t payload) {
+  uint8_t frame[70000], *again = malloc(payload + 1);
+  const uint32_t header = (uint32_t)d->word[1], tcp_at = (uint32_t)d->word[8], mss = (uint32_t)d->word[10];
+  uint32_t done = 0;
+  for (uint32_t i = 0; done < payload || i == 0; i++) {
+    ssize_t got = recv(bench->wire, frame, sizeof frame, 0);
+    if (got < 0 && nic_flush(bench->queue) != 1) /* it was full: more comes now */
+      got = recv(bench->wire, frame, sizeof frame, 0);
+    uint32_t expected = payload - done < mss ? payload - done : mss;
+    CHECK(got == (ssize_t)(header + expected));
+    if (got != (ssize_t)(header + expected))
+      break;
+    check_sums(frame, (uint32_t)got);
+    bool last = done + expected == payload;
+    CHECK(get16(frame + 18) == ((get16(before + 18) + i) & 0xffff));
+    CHECK(get32(frame + tcp_at + 4) == get32(before + tcp_at + 4) + done);
+    CHECK(get32(frame + tcp_at + 8) == get32(before + tcp_at + 8));
+    CHECK(frame[tcp_at + 13] == (0x10 | (i == 0 ? 0x80 : 0) | (last ? 0x09 : 0)));
+    CHECK(memcmp(frame + tcp_at + 20, before + tcp_at + 20, header - tcp_at - 20) == 0);
+    memcpy(again + done, frame + header, expected);
+    done += expected;
+  }
+  CHECK(done == payload && memcmp(again, bench->memory + PAYLOAD_AT, payload) == 0);
+  free(again);
+}
+
+static void cut(void) {
+  struct bench bench = bench_open(false);
+  int little = 20000; /* less than most TSO frames: cuts stop half-way and resume */
+  setsockopt(bench.device, SOL_SOCKET, SO_SNDBUF, &little, sizeof little);
+  for (int i = 0; i < 300; i++) {
+    uint32_t options = i % 5 == 0 ? 8 : 0, tcp_options = below(11) * 4;
+    uint32_t mss = i % 10 == 0 ? 1 + below(100) : 500 + below(9000);
+    uint32_t payload = i % 10 == 0 ? below(2000) : below(65535 - 60 - 60);
+    struct descriptor d = tcp_frame(&bench, options, tcp_options, payload, (int32_t)mss);
+    uint8_t before[134];
+    memcpy(before, bench.memory + d.word[0], (size_t)d.word[1]);
+    push(&bench, &d);
+    nic_flush(bench.queue);
+    check_cut(&bench, &d, before, payload);
+    CHECK(nic_flush(bench.queue) == 0);
+  }
+  CHECK(bench.queue->stats.tx_eagain > 0);
+  CHECK(bench.queue->stats.tx_dropped == 0 && bench.queue->stats.tx_invalid == 0);
+  bench_close(&bench);
+}
+
+static void virtio(void) {
+  struct bench bench = bench_open(true);
+  uint8_t packet[70000];
+  for (int i = 0; i < 200; i++) {
+    uint32_t payload = 1 + below(30000);
+    struct descriptor d = tcp_frame(&bench, 0, 12, payload, i % 2 ? 1448 : 0);
+    if (i % 4 == 1)
+      d.word[11] |= NIC_TX_ECN;
+    push(&bench, &d);
+    CHECK(nic_flush(bench.queue) == 0);
+    struct virtio_net_hdr header;
+    ssize_t got = recv(bench.wire, packet, sizeof packet, 0);
+    CHECK(got == (ssize_t)(sizeof header + 66 + payload));
+    memcpy(&header, packet, sizeof header);
+    CHECK(header.flags == VIRTIO_NET_HDR_F_NEEDS_CSUM && header.csum_start == 34 && header.csum_offset == 16);
+    CHECK(header.gso_size == (i % 2 ? 1448 : 0) && header.hdr_len == 66);
+    CHECK(header.gso_type ==
+          (i % 2 ? VIRTIO_NET_HDR_GSO_TCPV4 | (i % 4 == 1 ? VIRTIO_NET_HDR_GSO_ECN : 0) : 0));
+    uint8_t *ip = packet + sizeof header + ETH_HEADER;
+    CHECK(naive_sum(0, ip, 20) == 0xffff);
+    CHECK(memcmp(packet + got - payload, bench.memory + PAYLOAD_AT, payload) == 0);
+  }
+  bench_close(&bench);
+}
+
+/* A device that takes nothing keeps the ring; what comes out afterwards is all of it, in order, once. */
+static void full(void) {
+  struct bench bench = bench_open(false);
+  uint32_t sent = 0, received = 0;
+  uint8_t frame[2000];
+  for (int turn = 0; turn < 400; turn++) {
+    while (below(8) != 0 && sent - received < 10000) {
+      int32_t ahead = *nic_ctrl(bench.queue, NIC_CTRL_TX_HEAD) - *nic_ctrl(bench.queue, NIC_CTRL_TX_TAIL);
+      if (ahead == (int32_t)bench.at.tx_slots)
+        break;
+      uint32_t at = header_at(&bench);
+      memset(bench.memory + at, 0, 64);
+      memcpy(bench.memory + at + 14, &sent, sizeof sent);
+      struct descriptor d = {{(int32_t)at, 64, PAYLOAD_AT, 1400}};
+      push(&bench, &d);
+      sent++;
+    }
+    int result = nic_flush(bench.queue);
+    int32_t kept = *nic_ctrl(bench.queue, NIC_CTRL_TX_HEAD) - *nic_ctrl(bench.queue, NIC_CTRL_TX_TAIL);
+    CHECK(result == (kept != 0 ? -EAGAIN : 0));
+    for (uint32_t drain = turn > 200 ? 100 : below(8); drain > 0; drain--) {
+      if (recv(bench.wire, frame, sizeof frame, 0) < 0)
+        break;
+      uint32_t number;
+      memcpy(&number, frame + 14, sizeof number);
+      CHECK(number == received);
+      received++;
+    }
+  }
+  CHECK(bench.queue->stats.tx_eagain > 0);
+  while (nic_flush(bench.queue) == -EAGAIN || sent != received) {
+    if (recv(bench.wire, frame, sizeof frame, 0) < 0)
+      break;
+    received++;
+  }
+  CHECK(sent == received && bench.queue->stats.tx_frames == sent && bench.queue->stats.tx_dropped == 0);
+
+  close(bench.wire);
+  bench.wire = -1;
+  for (int i = 0; i < 3; i++) {
+    struct descriptor d = {{(int32_t)header_at(&bench), 64}};
+    push(&bench, &d);
+  }
+  CHECK(nic_flush(bench.queue) == -EPIPE); /* told once; the rest, and all later ones, are counted */
+  CHECK(bench.queue->stats.tx_dropped == 3);
+  CHECK(nic_flush(bench.queue) == 0);
+  bench_close(&bench);
+}
+
+static int32_t garbage(const struct bench *bench) {
+  switch (below(10)) {
+  case 0:
+    return INT32_MIN;
+  case 1:
+    return INT32_MAX;
+  case 2:
+    return -(int32_t)below(100);
+  case 3:
+    return (int32_t)below(200);
+  case 4:
+    return (int32_t)bench->size - 100 + (int32_t)below(200);
+  case 5:
+    return (int32_t)(bench->at.tx_header_offset + below(64 * 256 + 300) - 20);
+  case 6:
+  case 7:
+    return (int32_t)below((uint32_t)bench->size);
+  default:
+    return (int32_t)random32();
+  }
+}
+
+/* AddressSanitizer is the judge of most of this; besides, only the header areas and TX_TAIL may ever change.
+ */
+static void fuzz(bool vnet) {
+  struct bench bench = bench_open(vnet);
+  static uint8_t frame[70000];
+  const uint32_t first = bench.at.tx_header_offset, end = first + bench.at.tx_slots * bench.at.tx_header_slot;
+  uint8_t *before = malloc(bench.size);
+  for (int i = 0; i < 100000; i++) {
+    struct descriptor d =
+        tcp_frame(&bench, below(4) * 4, below(11) * 4, below(3000), below(2) ? 0 : 1 + (int32_t)below(2000));
+    for (uint32_t damage = below(5); damage > 0; damage--)
+      d.word[below(NIC_TX_DESC_WORDS)] = garbage(&bench);
+    if (below(4) == 0) /* a TSO frame whose headers lie */
+      random_fill(bench.memory + header_at(&bench) + 12 + below(40), 1 + below(4));
+    push(&bench, &d);
+    if (below(500) == 0)
+      *nic_ctrl(bench.queue, NIC_CTRL_TX_HEAD) = (int32_t)random32();
+    if (below(500) == 0)
+      *nic_ctrl(bench.queue, NIC_CTRL_TX_TAIL) = (int32_t)random32();
+    bool look = i % 100 == 0;
+    if (look)
+      memcpy(before, bench.memory, bench.size);
+    int32_t head = *nic_ctrl(bench.queue, NIC_CTRL_TX_HEAD);
+    while (nic_flush(bench.queue) == -EAGAIN)
+      while (recv(bench.wire, frame, sizeof frame, 0) >= 0)
+        ;
+    while (recv(bench.wire, frame, sizeof frame, 0) >= 0)
+      ;
+    CHECK(*nic_ctrl(bench.queue, NIC_CTRL_TX_TAIL) == head &&
+          *nic_ctrl(bench.queue, NIC_CTRL_TX_HEAD) == head);
+    if (look) {
+      memcpy(before, bench.memory, NIC_CTRL_WORDS * 4);
+      CHECK(memcmp(before, bench.memory, first) == 0);
+      CHECK(memcmp(before + end, bench.memory + end, bench.size - end) == 0);
+    }
+  }
+  const struct nic_stats *stats = &bench.queue->stats;
+  CHECK(stats->tx_invalid > 10000 && stats->tx_frames > 10000 && !bench.queue->gone);
+  free(before);
+  bench_close(&bench);
+}
+
+static void layouts(void) {
+  struct bench bench = bench_open(false);
+  for (int i = 0; i < 20000; i++) {
+    struct nic_layout at = bench.at;
+    uint32_t *words[] = {&at.rx_offset,     &at.rx_size,          &at.rx_desc_offset,
+                         &at.rx_desc_count, &at.tx_header_offset, &at.tx_header_slot,
+                         &at.tx_slots,      &at.tx_desc_offset,   &at.ctrl_offset};
+    *words[below(9)] = below(2) ? random32() : (uint32_t)garbage(&bench);
+    if (nic_queue_attach(bench.queue, bench.memory, bench.size, &at, NULL)) {
+      CHECK(at.rx_offset + (uint64_t)at.rx_size <= bench.size);
+      CHECK(at.tx_header_offset + (uint64_t)at.tx_slots * at.tx_header_slot <= bench.size);
+      CHECK((at.tx_slots & (at.tx_slots - 1)) == 0);
+    }
+  }
+  CHECK(nic_queue_attach(bench.queue, bench.memory, bench.size, &bench.at, NULL));
+  CHECK(!nic_queue_rebase(bench.queue, bench.memory, bench.size / 4));
+  CHECK(!nic_queue_rebase(bench.queue, NULL, 0));
+  CHECK(nic_queue_rebase(bench.queue, bench.memory, bench.size));
+  bench_close(&bench);
+}
+
+int main(void) {
+  signal(SIGPIPE, SIG_IGN);
+  plain();
+  cut();
+  virtio();
+  full();
+  fuzz(false);
+  fuzz(true);
+  layouts();
+  return check_result("tx");
+}
