@@ -1,0 +1,146 @@
+// epoll_wait (ep_poll): harvest, or sleep until something is queued. A sleeper is taken out of the queue by the wake-up but
+// harvests when it runs, a microtask later; in that gap others may queue more, or take the event away, as on a real machine.
+
+import { type Sleeper, WaitQueueEntry, WQ_FLAG_EXCLUSIVE } from '../core/wait-queue.js';
+import { Timer } from '../time/timer-wheel.js';
+import { EINTR } from '../uapi/errno.js';
+import { epSendEvents } from './ep-send-events.js';
+import type { EpollEvent } from './epitem.js';
+import type { EventPoll, EventPollShared } from './eventpoll.js';
+import { sleepTicks } from './sleep-ticks.js';
+
+/** Settled promises for the results of calls that need not sleep, so that a busy program's waits allocate nothing. */
+const SETTLED: readonly Promise<number>[] = Array.from({ length: 257 }, (_, n) => Promise.resolve(n));
+
+function settled(result: number): Promise<number> {
+  return result >= 0 && result < SETTLED.length ? SETTLED[result] : Promise.resolve(result);
+}
+
+/**
+ * A promise of the number of events, or of -EFAULT or -EINTR.
+ * @param timeoutMs 0: do not sleep; negative: for ever.
+ */
+export function epPoll(
+  ep: EventPoll,
+  events: readonly EpollEvent[],
+  maxevents: number,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<number> {
+  while (!ep.rdllist.empty) {
+    const count = epSendEvents(ep, events, maxevents);
+    if (count !== 0) return settled(count);
+  }
+  if (timeoutMs === 0) return settled(0);
+  if (signal?.aborted) return settled(-EINTR);
+  const sleeper = ep.shared.sleepers.pop() ?? new EpSleeper(ep.shared);
+  return sleeper.sleep(ep, events, maxevents, timeoutMs, signal);
+}
+
+function wakeSleeper(entry: WaitQueueEntry): boolean {
+  entry.queue?.remove(entry);
+  return (entry.private_ as EpSleeper).wake();
+}
+
+const NO_EVENTS: readonly EpollEvent[] = [];
+
+/** A caller of epoll_wait asleep. Used again and again: one exists for each call that was ever asleep at the same time. */
+export class EpSleeper extends Timer implements Sleeper {
+  readonly #shared: EventPollShared;
+  readonly #entry = new WaitQueueEntry(wakeSleeper, this, WQ_FLAG_EXCLUSIVE);
+  readonly #executor = (resolve: (count: number) => void): void => {
+    this.#resolve = resolve;
+  };
+  readonly #run = (): void => this.#awake();
+  readonly #interrupt = (): void => {
+    this.#interrupted = true;
+    this.wake();
+  };
+  #ep: EventPoll | null = null;
+  #events: readonly EpollEvent[] = NO_EVENTS;
+  #maxevents = 0;
+  #signal: AbortSignal | undefined = undefined;
+  #resolve: (count: number) => void = ignore;
+  /** A run is coming: woken, timed out after that or not. */
+  #runnable = false;
+  #timedOut = false;
+  #interrupted = false;
+
+  constructor(shared: EventPollShared) {
+    super();
+    this.#shared = shared;
+  }
+
+  sleep(
+    ep: EventPoll,
+    events: readonly EpollEvent[],
+    maxevents: number,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    const { host } = this.#shared;
+    this.#ep = ep;
+    this.#events = events;
+    this.#maxevents = maxevents;
+    this.#timedOut = false;
+    this.#interrupted = false;
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#interrupt);
+    // A task asleep holds its file: closing the descriptor neither wakes it nor ends the eventpoll.
+    ep.file.get();
+    host.clock.hold();
+    if (timeoutMs > 0) host.wheel.arm(this, sleepTicks(host, timeoutMs));
+    ep.wq.add(this.#entry);
+    return new Promise(this.#executor);
+  }
+
+  /** try_to_wake_up */
+  wake(): boolean {
+    if (this.#runnable) return false;
+    this.#runnable = true;
+    queueMicrotask(this.#run);
+    return true;
+  }
+
+  override expire(): void {
+    this.#timedOut = true;
+    // Nothing to harvest for one whom nobody woke: what is queued would have woken him.
+    if (!this.#runnable) this.#finish(0);
+  }
+
+  #awake(): void {
+    const ep = this.#ep as EventPoll;
+    this.#runnable = false;
+    this.#unqueue();
+    do {
+      const count = epSendEvents(ep, this.#events, this.#maxevents);
+      if (count !== 0) return this.#finish(count);
+    } while (!ep.rdllist.empty);
+    if (this.#timedOut) return this.#finish(0);
+    if (this.#interrupted) return this.#finish(-EINTR);
+    // Somebody else was quicker: back to sleep, at the head, until the same deadline.
+    ep.wq.add(this.#entry);
+  }
+
+  #unqueue(): void {
+    this.#entry.queue?.remove(this.#entry);
+  }
+
+  #finish(result: number): void {
+    const ep = this.#ep as EventPoll;
+    this.#unqueue();
+    this.#shared.host.wheel.cancel(this);
+    this.#shared.host.clock.release();
+    this.#signal?.removeEventListener('abort', this.#interrupt);
+    this.#signal = undefined;
+    this.#events = NO_EVENTS;
+    this.#ep = null;
+    const resolve = this.#resolve;
+    this.#resolve = ignore;
+    this.#shared.sleepers.push(this);
+    ep.file.put();
+    resolve(result);
+  }
+}
+
+function ignore(): void {}

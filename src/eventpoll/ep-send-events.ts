@@ -1,0 +1,38 @@
+// The harvest (ep_send_events): each item thought ready is asked once more, and what is true now is what is reported.
+// Level-triggered items go back to the end of the list, which is why a short harvest rotates through a long list.
+
+import { EFAULT } from '../uapi/errno.js';
+import { EPOLLET, EPOLLONESHOT } from '../uapi/poll.js';
+import type { EpItem, EpollEvent } from './epitem.js';
+import type { EventPoll } from './eventpoll.js';
+import { EP_PRIVATE_BITS } from './private-bits.js';
+
+/** Fills `events`; how many, or -EFAULT if there is not even room for the first. */
+export function epSendEvents(ep: EventPoll, events: readonly EpollEvent[], maxevents: number): number {
+  let count = 0;
+  const list = ep.startScan();
+  while (!list.empty && count < maxevents) {
+    const item = list.rdlNext as EpItem;
+    item.unlink();
+    const revents = item.poll(null);
+    if (revents === 0) continue;
+    if (count >= events.length) {
+      // The application's array ends here, as memory does in C: the item is put back for the next call.
+      list.pushFront(item);
+      if (count === 0) count = -EFAULT;
+      break;
+    }
+    const slot = events[count++];
+    slot.events = revents;
+    slot.data = item.data;
+    if ((item.events & EPOLLONESHOT) !== 0) item.events &= EP_PRIVATE_BITS;
+    else if ((item.events & EPOLLET) === 0) ep.rdllist.pushBack(item);
+  }
+  ep.doneScan();
+  return count;
+}
+
+/** An array of `length` events for epoll_wait to fill, made once and used for ever. */
+export function epollEvents(length: number): EpollEvent[] {
+  return Array.from({ length }, () => ({ events: 0, data: undefined }));
+}
