@@ -10,6 +10,7 @@
             "native/binding.cc",
             "native/pump.cc",
             "native/csum.c",
+            "native/duty.c",
             "native/error.c",
             "native/gso.c",
             "native/netlink.c",

@@ -62,27 +62,9 @@ public:
       Misuse(env, "Nic needs an options object");
       return;
     }
-    Napi::Object object = call[0].As<Napi::Object>();
-    std::string name, netns, address, mac;
-    nic_options options{};
-    options.name = Text(object, "name", name);
-    options.netns = Text(object, "netns", netns);
-    options.host_address = Text(object, "hostAddress", address);
-    options.host_mac = Text(object, "hostMac", mac);
-    options.offload = Flag(object, "offload");
-    options.persist = Flag(object, "persist");
-    if (!object.Get("mtu").IsUndefined() && !Word(object, "mtu", options.mtu)) {
-      Misuse(env, "mtu must be a whole number");
+    nic *device = Open(env, call[0].As<Napi::Object>());
+    if (device == nullptr)
       return;
-    }
-    if (env.IsExceptionPending()) // a getter of the options threw
-      return;
-    nic_error error{};
-    nic *device = nic_open(&options, &error);
-    if (device == nullptr) {
-      Throw(env, error);
-      return;
-    }
     nic_info info = *nic_get_info(device);
     pump_ = Pump::Create(env, device, this);
     if (pump_ == nullptr)
@@ -104,6 +86,32 @@ public:
   }
 
 private:
+  // Null, with an exception pending, when it fails.
+  static nic *Open(Napi::Env env, const Napi::Object &object) {
+    std::string name, netns, address, mac;
+    uint32_t fd = 0;
+    nic_options options{};
+    options.name = Text(object, "name", name);
+    options.netns = Text(object, "netns", netns);
+    options.host_address = Text(object, "hostAddress", address);
+    options.host_mac = Text(object, "hostMac", mac);
+    options.offload = Flag(object, "offload");
+    options.persist = Flag(object, "persist");
+    if (!object.Get("mtu").IsUndefined() && !Word(object, "mtu", options.mtu)) {
+      Misuse(env, "mtu must be a whole number");
+      return nullptr;
+    }
+    if (env.IsExceptionPending()) // a getter of the options threw
+      return nullptr;
+    nic_error error{};
+    nic *device = options.name == nullptr && Word(object, "fd", fd)
+                      ? nic_adopt(static_cast<int>(fd), Flag(object, "vnetHdr"), &error)
+                      : nic_open(&options, &error);
+    if (device == nullptr)
+      Throw(env, error);
+    return device;
+  }
+
   void Describe(Napi::Env env, const nic_info &from) {
     Napi::Object info = Napi::Object::New(env);
     info.Set("name", from.name);

@@ -76,6 +76,15 @@ struct netns_fds {
 bool netns_open_fds(const char *name, struct netns_fds *fds, struct nic_error *error);
 bool netns_name_valid(const char *name);
 
+/* duty.c */
+struct exit_duty {
+  struct exit_duty *next;
+  void (*perform)(void *context);
+  void *context;
+};
+void exit_duty_add(struct exit_duty *duty);
+bool exit_duty_drop(struct exit_duty *duty);
+
 /* options.c */
 struct parsed_options {
   bool has_address, has_mac;

@@ -19,8 +19,8 @@ struct nic {
   struct nic_queue queues[NIC_QUEUES_MAX];
   unsigned queue_count;
   int netlink; /* in the device's namespace, for taking things back; -1 when adopted */
-  bool persist;
   char *netns; /* its name, when we made it */
+  struct exit_duty duty;
   /* Of a device that was there before us: what we changed. */
   struct link_state before;
   bool changed_mtu, changed_mac, changed_up, added_address;
@@ -36,6 +36,24 @@ static struct nic *nic_new(void) {
   nic->queue_count = 1;
   nic->queues[0].fd = -1;
   return nic;
+}
+
+/* Undoes what outlives the descriptors. Best effort: the device may be gone, and then so is all of this. */
+static void take_back(void *context) {
+  const struct nic *nic = context;
+  int nl = nic->netlink, ifindex = nic->info.ifindex;
+  if (!nic->info.created) {
+    if (nic->added_address)
+      netlink_address(nl, ifindex, nic->address, nic->prefix, false);
+    if (nic->changed_up)
+      netlink_set_up(nl, ifindex, false);
+    if (nic->changed_mtu)
+      netlink_set_mtu(nl, ifindex, nic->before.mtu);
+    if (nic->changed_mac)
+      netlink_set_mac(nl, ifindex, nic->before.mac);
+  }
+  if (nic->netns != NULL)
+    nic_netns_remove(nic->netns, NULL);
 }
 
 /* The link of that name, if there is one, must be a TAP. Sets *exists. */
@@ -195,6 +213,8 @@ struct nic *nic_open(const struct nic_options *options, struct nic_error *error)
     nic->netns = netns;
   else
     free(netns);
+  nic->duty = (struct exit_duty){.perform = take_back, .context = nic};
+  exit_duty_add(&nic->duty);
 
   bool ok = check_name(nic, options->name, &exists, error) &&
             (!parsed.has_address || route_check_shadow(nic->netlink, nic->before.ifindex, parsed.address,
@@ -211,7 +231,8 @@ struct nic *nic_open(const struct nic_options *options, struct nic_error *error)
     nic_close(nic);
     return NULL;
   }
-  nic->persist = options->persist;
+  if (options->persist)
+    exit_duty_drop(&nic->duty);
   return nic;
 }
 
@@ -231,32 +252,16 @@ struct nic *nic_adopt(int fd, bool vnet_hdr, struct nic_error *error) {
   return nic;
 }
 
-/* Best effort: the device may be gone, and then so is all of this. */
-static void take_back(const struct nic *nic) {
-  int nl = nic->netlink, ifindex = nic->info.ifindex;
-  if (nic->added_address)
-    netlink_address(nl, ifindex, nic->address, nic->prefix, false);
-  if (nic->changed_up)
-    netlink_set_up(nl, ifindex, false);
-  if (nic->changed_mtu)
-    netlink_set_mtu(nl, ifindex, nic->before.mtu);
-  if (nic->changed_mac)
-    netlink_set_mac(nl, ifindex, nic->before.mac);
-}
-
 void nic_close(struct nic *nic) {
   if (nic == NULL)
     return;
-  if (nic->netlink >= 0) {
-    if (!nic->info.created && !nic->persist)
-      take_back(nic);
-    close(nic->netlink);
-  }
+  if (exit_duty_drop(&nic->duty))
+    take_back(nic);
   for (unsigned i = 0; i < nic->queue_count; i++)
     if (nic->queues[i].fd >= 0)
       close(nic->queues[i].fd);
-  if (nic->netns != NULL && !nic->persist)
-    nic_netns_remove(nic->netns, NULL);
+  if (nic->netlink >= 0)
+    close(nic->netlink);
   free(nic->netns);
   free(nic);
 }

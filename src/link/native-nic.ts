@@ -16,6 +16,13 @@ export interface NicOptions {
   persist: boolean;
 }
 
+/** A TAP's descriptor (or a socket that keeps frames apart) that somebody else opened; `close` closes it. */
+export interface NicHandedOver {
+  fd: number;
+  /** Frames on it carry a 10-byte virtio header. */
+  vnetHdr: boolean;
+}
+
 /** What the kernel granted (struct nic_info). */
 export interface NicInfo {
   name: string;
@@ -86,9 +93,9 @@ export interface Nic {
 }
 
 export interface NativeNic {
-  /** Opens the device. Throws an Error with `code`, `errno` and `syscall`. */
+  /** Opens a device, or takes over a descriptor that is open already. Throws an Error with `code`, `errno`, `syscall`. */
   Nic: new (
-    options: NicOptions,
+    options: NicOptions | NicHandedOver,
   ) => Nic;
   /** Removes a named network namespace, as `ip netns delete`. */
   removeNetns(name: string): void;

@@ -1,0 +1,96 @@
+// A device and the life around it: closing, garbage collection, exceptions, workers, memory and devices that vanish.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { requireLab } from './lab.js';
+
+const scenarios = fileURLToPath(new URL('tap-scenarios.mjs', import.meta.url));
+const fullDevice = fileURLToPath(new URL('tap-full-device.py', import.meta.url));
+
+function run(scenario: string, ...args: string[]) {
+  const child = spawnSync(process.execPath, ['--expose-gc', scenarios, scenario, ...args], {
+    encoding: 'utf8',
+    timeout: 15_000,
+  });
+  return { status: child.status, signal: child.signal, said: child.stdout.trim(), complained: child.stderr };
+}
+
+beforeAll(requireLab);
+
+describe('TAP device', () => {
+  test('outlives the garbage collection of its owner, and its owner is garbage once it is closed', () => {
+    expect(run('gc')).toMatchObject({ status: 0, said: 'alive true\nclosed true\ncollected' });
+  });
+
+  test('passes exceptions of its callbacks to uncaughtException and goes on', () => {
+    expect(run('throws')).toMatchObject({ status: 0, said: 'flush receive', complained: '' });
+  });
+
+  test('is removed, with the namespace made for it, when an exception ends the process', () => {
+    const { status, said, complained } = run('uncaught');
+    expect({ status, said }).toEqual({ status: 1, said: 'netns true' });
+    expect(complained).toContain('nobody handles this');
+    expect(existsSync('/run/netns/tapstack-scene')).toBe(false);
+  });
+
+  test('may be closed inside a batch, twice', () => {
+    expect(run('close-inside')).toMatchObject({ status: 0, said: 'closed true frames true' });
+  });
+
+  test('runs the microtasks of a batch before it asks for deferred work', () => {
+    expect(run('order')).toMatchObject({ status: 0, said: 'receive, tick, microtask, flush 0' });
+  });
+
+  test('reports memory that was detached, and stops', () => {
+    const { status, said } = run('detach');
+    expect(status).toBe(0);
+    expect(said).toMatch(/^EFAULT .*detached/);
+  });
+
+  test('reports that somebody removed it, and lets the process end', () => {
+    const { status, said } = run('removed');
+    expect(status).toBe(0);
+    expect(said).toMatch(/^ENODEV the TAP device scene0 is gone/);
+  });
+
+  test('does not keep the process when it is unreferenced or was never started', () => {
+    expect(run('unref')).toMatchObject({ status: 0, said: 'free to go' });
+    expect(run('forgotten')).toMatchObject({ status: 0, said: 'open true' });
+  });
+
+  test('is removed when the process exits inside a batch', () => {
+    expect(run('exit-inside')).toMatchObject({ status: 7, signal: null, complained: '' });
+    expect(networkInterfaces()).not.toHaveProperty('scene0');
+  });
+
+  test('is removed when the worker that opened it ends, in whatever way', () => {
+    expect(run('worker')).toMatchObject({
+      status: 0,
+      said: [
+        'returns: true then false, 0',
+        'exits: true then false, 2',
+        'exits-inside: true then false, 3',
+        'throws: true then false, 1',
+        'throws-inside: true then false, 1',
+        'terminated: true then false, 1',
+        'forgets: true then false, 0',
+      ].join('\n'),
+      complained: '',
+    });
+  });
+
+  test('keeps the ring while it is full, and resumes: nothing lost, nothing twice', () => {
+    const child = spawnSync('python3', [fullDevice, process.execPath, scenarios, 'full', '2000'], {
+      encoding: 'utf8',
+      timeout: 15_000,
+    });
+    expect(child.stderr).toBe('');
+    expect(child.stdout).toContain('in order 2000');
+    const stats = JSON.parse(child.stdout.split('\n')[0]);
+    expect(stats).toMatchObject({ txFrames: 2000, txDropped: 0, txInvalid: 0 });
+    expect(stats.txEagain).toBeGreaterThan(0);
+  });
+});
