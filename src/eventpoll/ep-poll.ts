@@ -112,14 +112,18 @@ export class EpSleeper extends Timer implements Sleeper {
     const ep = this.#ep as EventPoll;
     this.#runnable = false;
     this.#unqueue();
+    const result = this.#harvest(ep);
+    // Somebody else was quicker: back to sleep, at the head, until the same deadline.
+    if (result === 0 && !this.#timedOut) ep.wq.add(this.#entry);
+    else this.#finish(result);
+  }
+
+  #harvest(ep: EventPoll): number {
     do {
       const count = epSendEvents(ep, this.#events, this.#maxevents);
-      if (count !== 0) return this.#finish(count);
+      if (count !== 0) return count;
     } while (!ep.rdllist.empty);
-    if (this.#timedOut) return this.#finish(0);
-    if (this.#interrupted) return this.#finish(-EINTR);
-    // Somebody else was quicker: back to sleep, at the head, until the same deadline.
-    ep.wq.add(this.#entry);
+    return this.#interrupted && !this.#timedOut ? -EINTR : 0;
   }
 
   #unqueue(): void {

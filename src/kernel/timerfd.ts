@@ -1,0 +1,139 @@
+// timerfd (fs/timerfd.c): a timer that is readable once it has expired. Driven by the stack's wheel, so a virtual clock moves
+// it, too; deadlines are kept in microseconds and fire at the millisecond after.
+
+import { File, type FileOperations, type PollTable } from '../core/file.js';
+import type { Host } from '../core/host.js';
+import { WaitQueue } from '../core/wait-queue.js';
+import { sleepTicks } from '../eventpoll/sleep-ticks.js';
+import { Timer } from '../time/timer-wheel.js';
+import { EAGAIN, EINVAL, ENOTTY } from '../uapi/errno.js';
+import { O_RDWR } from '../uapi/fcntl.js';
+import { POLLIN } from '../uapi/poll.js';
+
+export const TFD_TIMER_ABSTIME = 1;
+export const TFD_TIMER_CANCEL_ON_SET = 2;
+export const CLOCK_REALTIME = 0;
+export const CLOCK_MONOTONIC = 1;
+export const CLOCK_BOOTTIME = 7;
+
+/** A time span or a moment: whole seconds, and nanoseconds 0 to 999,999,999. */
+export interface Timespec {
+  tv_sec: number;
+  tv_nsec: number;
+}
+
+/** When a timer fires, and how often after that; all zero: disarmed. */
+export interface Itimerspec {
+  it_value: Timespec;
+  it_interval: Timespec;
+}
+
+const SIZE = 8;
+
+/** timespec64_valid */
+export function validTimespec(time: Timespec): boolean {
+  return time.tv_sec >= 0 && time.tv_nsec >= 0 && time.tv_nsec < 1_000_000_000;
+}
+
+const toUs = (time: Timespec): number => time.tv_sec * 1e6 + Math.ceil(time.tv_nsec / 1000);
+
+function toTimespec(us: number): Timespec {
+  const seconds = Math.floor(us / 1e6);
+  return { tv_sec: seconds, tv_nsec: (us - seconds * 1e6) * 1000 };
+}
+
+/** timerfd_ctx */
+export class TimerFd extends Timer {
+  readonly wait = new WaitQueue();
+  readonly #host: Host;
+  /** Added to the stack's time for this timer's clock: Unix time for CLOCK_REALTIME. */
+  readonly #origin: number;
+  /** Stack time of the next expiration, microseconds; Infinity: disarmed. */
+  #deadline = Infinity;
+  #interval = 0;
+  /** Expirations not read yet. */
+  ticks = 0;
+
+  constructor(host: Host, clockid: number) {
+    super();
+    this.#host = host;
+    this.#origin = clockid === CLOCK_REALTIME ? host.clock.epoch : 0;
+  }
+
+  setTime(value: Timespec, interval: Timespec, absolute: boolean): void {
+    const now = this.#host.clock.now();
+    const us = toUs(value);
+    this.#host.wheel.cancel(this);
+    this.ticks = 0;
+    this.#interval = toUs(interval);
+    this.#deadline = us === 0 ? Infinity : absolute ? us - this.#origin : now + us;
+    if (us !== 0) this.#arm(now);
+  }
+
+  /** Time left until the next expiration, and the interval. */
+  getTime(): Itimerspec {
+    this.#catchUp();
+    const left = this.#deadline === Infinity ? 0 : Math.max(this.#deadline - this.#host.clock.now(), 0);
+    return { it_value: toTimespec(left), it_interval: toTimespec(this.#interval) };
+  }
+
+  override expire(): void {
+    this.#catchUp();
+    if (this.ticks > 0) this.wait.wake(POLLIN, 1);
+  }
+
+  disarm(): void {
+    this.#host.wheel.cancel(this);
+  }
+
+  /** Counts what has expired by now, and arms for what has not. */
+  #catchUp(): void {
+    const now = this.#host.clock.now();
+    if (now < this.#deadline) return;
+    if (this.#interval === 0) {
+      this.ticks++;
+      this.#deadline = Infinity;
+      return;
+    }
+    const expirations = 1 + Math.floor((now - this.#deadline) / this.#interval);
+    this.ticks += expirations;
+    this.#deadline += expirations * this.#interval;
+    this.#arm(now);
+  }
+
+  #arm(now: number): void {
+    this.#host.wheel.arm(this, sleepTicks(this.#host, Math.max(this.#deadline - now, 0) / 1000));
+  }
+}
+
+const timerOf = (file: File): TimerFd => file.private_ as TimerFd;
+
+export const timerfdOperations: FileOperations = {
+  kind: 'timerfd',
+  poll(file: File, table: PollTable | null): number {
+    const timer = timerOf(file);
+    if (table !== null) table.queue(file, timer.wait);
+    return timer.ticks > 0 ? POLLIN : 0;
+  },
+  read(file: File, buffer: Uint8Array, count: number): number {
+    if (count < SIZE) return -EINVAL;
+    const timer = timerOf(file);
+    if (timer.ticks === 0) return -EAGAIN;
+    const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+    view.setBigUint64(0, BigInt(timer.ticks), true);
+    timer.ticks = 0;
+    return SIZE;
+  },
+  write: () => -EINVAL,
+  ioctl: () => -ENOTTY,
+  release: (file) => timerOf(file).disarm(),
+};
+
+export function createTimerfd(host: Host, clockid: number, flags: number): File {
+  return new File(timerfdOperations, new TimerFd(host, clockid), O_RDWR | flags);
+}
+
+/** The timer behind a file, or null if it is none. */
+export function timerFd(file: File): TimerFd | null {
+  return file.ops === timerfdOperations ? timerOf(file) : null;
+}
