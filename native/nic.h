@@ -71,7 +71,7 @@ struct nic_info {
   bool netns_created; /* nor did its namespace */
 };
 
-/* Where a queue's rings lie in the shared memory: byte offsets, multiples of 8. */
+/* Where a queue's rings lie in the shared memory: byte offsets, multiples of 4. */
 struct nic_layout {
   uint32_t rx_offset, rx_size;                         /* receive arena */
   uint32_t rx_desc_offset, rx_desc_count;              /* receive descriptors */
@@ -105,7 +105,7 @@ struct nic;
 /* Opens and configures a TAP device. NULL on failure, with everything undone that was done. */
 struct nic *nic_open(const struct nic_options *options, struct nic_error *error);
 
-/* Wraps a non-blocking descriptor that is open already (a TAP handed over, a socketpair in tests). */
+/* Takes over a descriptor that is open already: a TAP opened by somebody else, a socketpair in tests. */
 struct nic *nic_adopt(int fd, bool vnet_hdr, struct nic_error *error);
 
 /* Closes the descriptors and removes what nic_open made, unless `persist` was asked for. */

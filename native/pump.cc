@@ -40,7 +40,7 @@ bool Pump::Start(Napi::ArrayBuffer memory, const nic_layout &layout, Napi::Funct
   uv_loop_t *loop = nullptr;
   napi_value resource = Napi::Object::New(env_), name = Napi::String::New(env_, "tapstack.Nic");
   if (napi_get_uv_event_loop(env_, &loop) != napi_ok ||
-      napi_async_init(env_, resource, name, &context_) != napi_ok) {
+      (context_ == nullptr && napi_async_init(env_, resource, name, &context_) != napi_ok)) {
     Napi::Error::New(env_, "the environment is shutting down").ThrowAsJavaScriptException();
     return false;
   }
@@ -119,6 +119,7 @@ bool Pump::Deferred() {
     if (!Call(onFlush_, {}))
       return false;
   }
+  Poll(UV_READABLE | UV_WRITABLE); // a device is writable nearly always: the loop must not block now
   return Renew();
 }
 
