@@ -21,6 +21,10 @@ export class RxPacket {
   protocol = 0;
   tos = 0;
   ttl = 0;
+  /** Flags and offset of the IPv4 fragment field; for a reassembled datagram 0. */
+  fragment = 0;
+  /** Index of the interface it came in by. */
+  device = 0;
   /** It came through the loopback interface. */
   loopback = false;
   /** Addressed to a broadcast or multicast address (pkt_type != PACKET_HOST). */

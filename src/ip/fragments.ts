@@ -1,0 +1,253 @@
+// Puts fragmented datagrams together (ip_fragment.c). Each datagram under way has one large chunk of packet memory, to which
+// its fragments are copied in place, and a bitmap of the 8-byte units that have come. Memory, time and overlap are bounded.
+
+import type { Host } from '../core/host.js';
+import { Ip as IpMib } from '../core/mib.js';
+import { RX_L4_BAD, RX_L4_NONE, RX_L4_OK } from '../link/link.js';
+import { CHUNK_LARGE } from '../memory/packet-memory.js';
+import { ETH_HLEN } from '../packet/ethernet.js';
+import { ICMP_EXC_FRAGTIME, ICMP_TIME_EXCEEDED } from '../packet/icmp.js';
+import {
+  INET_ECN_CE,
+  INET_ECN_MASK,
+  IP_ID,
+  IP_MAX_HLEN,
+  IP_MAX_LENGTH,
+  IP_MF,
+  IP_OFFSET_MASK,
+  IP_TOTAL_LENGTH,
+} from '../packet/ipv4.js';
+import { Timer } from '../time/timer-wheel.js';
+import type { IcmpSender } from './protocol.js';
+import type { RxPacket } from './rx-packet.js';
+
+/** Layout of a datagram's chunk: headers end and data begins at DATA; behind 64 KiB of data stands the bitmap. */
+const DATA = 128;
+const BITMAP = DATA + 65536;
+const BITMAP_WORDS = 65536 / 8 / 32;
+
+/** One datagram under way (struct ipq). */
+class Datagram extends Timer {
+  readonly owner: Reassembler;
+  readonly key: string;
+  readonly chunk: number;
+  readonly src: number;
+  readonly dst: number;
+  readonly device: number;
+  /** Bytes that have come, and the whole length; -1 until the last fragment tells. */
+  have = 0;
+  length = -1;
+  /** Highest byte seen. */
+  end = 0;
+  /** Header length of the first fragment; 0 until it has come. */
+  headerLength = 0;
+  firstLength = 0;
+  tos = 0;
+  /** Which ECN codepoints were seen, one bit each. */
+  ecn = 0;
+  loopback = false;
+  broadcast = false;
+
+  constructor(owner: Reassembler, key: string, chunk: number, packet: RxPacket) {
+    super();
+    this.owner = owner;
+    this.key = key;
+    this.chunk = chunk;
+    this.src = packet.src.a;
+    this.dst = packet.dst.a;
+    this.device = packet.device;
+    this.loopback = packet.loopback;
+  }
+
+  override expire(): void {
+    this.owner.expired(this);
+  }
+}
+
+export class Reassembler {
+  readonly host: Host;
+  icmp: IcmpSender | null = null;
+  readonly #packet: RxPacket;
+  /** Oldest first. */
+  readonly #datagrams = new Map<string, Datagram>();
+  #delivered: Datagram | null = null;
+
+  constructor(host: Host, packet: RxPacket) {
+    this.host = host;
+    this.#packet = packet;
+  }
+
+  /** Datagrams under way. */
+  get size(): number {
+    return this.#datagrams.size;
+  }
+
+  /** ip_defrag: takes a fragment in. True when it was the last one missing: `packet` is then the whole datagram. */
+  add(packet: RxPacket): boolean {
+    const mib = this.host.mib;
+    mib.count(IpMib.ReasmReqds);
+    const offset = (packet.fragment & IP_OFFSET_MASK) << 3;
+    const more = (packet.fragment & IP_MF) !== 0;
+    // Only the last fragment may end within a unit of 8 bytes; the excess of another is cut off (ip_frag_queue).
+    const length = more ? packet.length & ~7 : packet.length;
+    const end = offset + length;
+    if (length === 0 || end + (packet.transport - packet.network) > IP_MAX_LENGTH) {
+      mib.count(IpMib.ReasmFails);
+      return false;
+    }
+    const datagram = this.#find(packet);
+    if (datagram === null) {
+      mib.count(IpMib.ReasmFails);
+      return false;
+    }
+    if (more ? datagram.length >= 0 && end > datagram.length : this.#contradictsEnd(datagram, end)) {
+      return this.#discard(datagram);
+    }
+    const units = this.#mark(datagram, offset >> 3, (end + 7) >> 3);
+    if (units < 0) return this.#discard(datagram);
+    if (units === 0) return false;
+    if (!more) datagram.length = end;
+    this.#store(datagram, packet, offset, length);
+    return datagram.length >= 0 && datagram.have === datagram.length && this.#complete(datagram, packet);
+  }
+
+  /** The datagram that `add` completed has been delivered: its memory goes back. */
+  release(): void {
+    if (this.#delivered !== null) this.host.memory.free(this.#delivered.chunk);
+    this.#delivered = null;
+  }
+
+  /** Gives up every datagram under way. */
+  clear(): void {
+    for (const datagram of [...this.#datagrams.values()]) this.#remove(datagram);
+  }
+
+  /** ip_expire: the sender is told, if at least the first fragment came (RFC 792). */
+  expired(datagram: Datagram): void {
+    const mib = this.host.mib;
+    mib.count(IpMib.ReasmTimeout);
+    mib.count(IpMib.ReasmFails);
+    if (datagram.headerLength !== 0 && this.icmp !== null) {
+      this.#describe(datagram, datagram.firstLength);
+      this.icmp.send(this.#packet, ICMP_TIME_EXCEEDED, ICMP_EXC_FRAGTIME, 0);
+    }
+    this.#remove(datagram);
+  }
+
+  #find(packet: RxPacket): Datagram | null {
+    const memory = this.host.memory;
+    const id = memory.view.getUint16(packet.network + IP_ID);
+    const key = `${packet.src.a} ${packet.dst.a} ${id} ${packet.protocol} ${packet.device}`;
+    const known = this.#datagrams.get(key);
+    if (known !== undefined) return known;
+    // Above the threshold the oldest gives way: who floods us with first halves loses his own.
+    while ((this.#datagrams.size + 1) * CHUNK_LARGE > this.host.sysctl.ipfragHighThresh) {
+      const oldest = this.#datagrams.values().next().value;
+      if (oldest === undefined) return null;
+      this.host.mib.count(IpMib.ReasmFails);
+      this.#remove(oldest);
+    }
+    const chunk = memory.alloc(CHUNK_LARGE);
+    if (chunk === 0) return null;
+    const bitmap = (memory.offsetOf(chunk) + BITMAP) >> 2;
+    for (let i = 0; i < BITMAP_WORDS; i++) memory.words[bitmap + i] = 0;
+    const datagram = new Datagram(this, key, chunk, packet);
+    this.#datagrams.set(key, datagram);
+    this.host.wheel.arm(datagram, this.host.sysctl.ipfragTime * 1000);
+    return datagram;
+  }
+
+  #contradictsEnd(datagram: Datagram, end: number): boolean {
+    return datagram.length >= 0 ? end !== datagram.length : end < datagram.end;
+  }
+
+  /** Marks units [from, to) as come: how many, 0 if all had come already (a duplicate), -1 if some had (an overlap). */
+  #mark(datagram: Datagram, from: number, to: number): number {
+    const words = this.host.memory.words;
+    const bitmap = (this.host.memory.offsetOf(datagram.chunk) + BITMAP) >> 2;
+    let seen = 0;
+    for (let unit = from; unit < to; unit++) seen += (words[bitmap + (unit >> 5)] >>> (unit & 31)) & 1;
+    if (seen !== 0) return seen === to - from ? 0 : -1;
+    for (let unit = from; unit < to; unit++) words[bitmap + (unit >> 5)] |= 1 << (unit & 31);
+    return to - from;
+  }
+
+  #store(datagram: Datagram, packet: RxPacket, offset: number, length: number): void {
+    const bytes = this.host.memory.bytes;
+    const base = this.host.memory.offsetOf(datagram.chunk);
+    bytes.copyWithin(base + DATA + offset, packet.transport, packet.transport + length);
+    datagram.have += length;
+    if (offset + length > datagram.end) datagram.end = offset + length;
+    datagram.ecn |= 1 << (packet.tos & INET_ECN_MASK);
+    datagram.broadcast = datagram.broadcast || packet.broadcast;
+    if (offset !== 0) return;
+    // The datagram gets the first fragment's header, options included (RFC 791 section 3.2).
+    datagram.headerLength = (packet.transport - packet.network) | 0;
+    datagram.firstLength = length;
+    datagram.tos = packet.tos;
+    bytes.copyWithin(
+      base + DATA - datagram.headerLength - ETH_HLEN,
+      packet.network - ETH_HLEN,
+      packet.transport,
+    );
+  }
+
+  #complete(datagram: Datagram, packet: RxPacket): boolean {
+    // RFC 3168 section 5.3: one fragment with CE marks the whole; CE and Not-ECT do not go together.
+    const congested = (datagram.ecn & (1 << INET_ECN_CE)) !== 0;
+    if (datagram.headerLength + datagram.length > IP_MAX_LENGTH || (congested && (datagram.ecn & 1) !== 0)) {
+      return this.#discard(datagram);
+    }
+    this.host.wheel.cancel(datagram);
+    this.#datagrams.delete(datagram.key);
+    this.#delivered = datagram;
+    this.#describe(datagram, datagram.length);
+    if (congested) packet.tos |= INET_ECN_CE;
+    packet.gsoSize = 0;
+    packet.flags = (packet.flags & ~(RX_L4_OK | RX_L4_BAD)) | RX_L4_NONE;
+    this.host.mib.count(IpMib.ReasmOKs);
+    return true;
+  }
+
+  /** Lets the stack's packet be this datagram, or as much of it as is there. */
+  #describe(datagram: Datagram, length: number): void {
+    const memory = this.host.memory;
+    const packet = this.#packet;
+    const transport = (memory.offsetOf(datagram.chunk) + DATA) | 0;
+    const network = (transport - datagram.headerLength) | 0;
+    const total = datagram.headerLength + length;
+    memory.view.setUint16(network + IP_TOTAL_LENGTH, total);
+    packet.frame = (network - ETH_HLEN) | 0;
+    packet.frameLength = total + ETH_HLEN;
+    packet.network = network;
+    packet.networkLength = total;
+    packet.transport = transport;
+    packet.length = length;
+    packet.protocol = memory.view.getUint8(network + 9);
+    packet.ttl = memory.view.getUint8(network + 8);
+    packet.tos = datagram.tos;
+    packet.fragment = 0;
+    packet.device = datagram.device;
+    packet.loopback = datagram.loopback;
+    packet.broadcast = datagram.broadcast;
+    packet.src.a = datagram.src;
+    packet.dst.a = datagram.dst;
+  }
+
+  #discard(datagram: Datagram): false {
+    this.host.mib.count(IpMib.ReasmFails);
+    this.#remove(datagram);
+    return false;
+  }
+
+  #remove(datagram: Datagram): void {
+    this.host.wheel.cancel(datagram);
+    this.#datagrams.delete(datagram.key);
+    this.host.memory.free(datagram.chunk);
+  }
+}
+
+/** The first fragment's headers fit before the data. */
+if (IP_MAX_HLEN + ETH_HLEN > DATA || BITMAP + BITMAP_WORDS * 4 > CHUNK_LARGE) {
+  throw new RangeError('the layout of a reassembly chunk does not fit');
+}

@@ -1,0 +1,303 @@
+// The network layer as the transports and the stack see it: interfaces, routes, sending, and the entrance of every frame.
+// One per stack. It is the receiver of each link: a batch of frames comes in at `receiveBatch` and ends in the transports.
+
+import type { Host } from '../core/host.js';
+import { LinkMib } from '../core/mib.js';
+import {
+  type Link,
+  type LinkReceiver,
+  RX_FLAGS,
+  RX_GSO_SIZE,
+  RX_LENGTH,
+  RX_OFFSET,
+  RX_WORDS,
+} from '../link/link.js';
+import { LoopbackLink } from '../link/loopback.js';
+import { type IpAddress, LOOPBACK_V4 } from '../packet/address.js';
+import { ETH_DST, ETH_HLEN, ETH_P_ARP, ETH_P_IP, ETH_TYPE, macIsGroup, macLow } from '../packet/ethernet.js';
+import { ICMP_DEST_UNREACH, ICMP_HOST_UNREACH } from '../packet/icmp.js';
+import {
+  IP_DST,
+  IP_FRAGMENT,
+  IP_OFFSET_MASK,
+  IP_PROTOCOL,
+  IP_SRC,
+  ipv4HeaderLength,
+} from '../packet/ipv4.js';
+import { EHOSTUNREACH, EINVAL } from '../uapi/errno.js';
+import { Arp } from './arp.js';
+import { NetDevice } from './device.js';
+import { Reassembler } from './fragments.js';
+import { Ipv4Input } from './ipv4-input.js';
+import { Ipv4Output } from './ipv4-output.js';
+import { NeighbourTable, type UnreachableListener } from './neighbour-table.js';
+import type { IcmpSender, IpProtocol } from './protocol.js';
+import { type Route, RoutingTable } from './routes.js';
+import { RxPacket } from './rx-packet.js';
+
+export class Ip implements LinkReceiver, UnreachableListener {
+  readonly host: Host;
+  /** The packet being received. */
+  readonly packet = new RxPacket();
+  readonly routes: RoutingTable;
+  readonly fragments: Reassembler;
+  /** The loopback interface, there in every stack. */
+  readonly lo: NetDevice;
+  /** Told when a link is gone. */
+  onLinkDown: (device: NetDevice, error: Error) => void = () => {};
+
+  readonly #loopback: LoopbackLink;
+  readonly #input: Ipv4Input;
+  readonly #output: Ipv4Output;
+  readonly #arp: Arp;
+
+  constructor(host: Host) {
+    this.host = host;
+    this.routes = new RoutingTable(host);
+    this.fragments = new Reassembler(host, this.packet);
+    this.#input = new Ipv4Input(host, this.packet, this.routes, this.fragments);
+    this.#output = new Ipv4Output(host);
+    this.#arp = new Arp(host, this.routes);
+    this.#loopback = new LoopbackLink(host);
+    this.#loopback.attach(this, host.memory);
+    this.lo = new NetDevice(1, this.#loopback, LOOPBACK_V4, 8);
+    this.routes.addDevice(this.lo);
+    // A run of timers is a softirq: what timers send over lo is received when they are done, not inside them.
+    const { onRunStart, onRunEnd } = host.wheel;
+    host.wheel.onRunStart = () => {
+      this.#loopback.hold();
+      onRunStart();
+    };
+    host.wheel.onRunEnd = () => {
+      onRunEnd();
+      this.#loopback.release();
+    };
+  }
+
+  /** Hands packets of `protocol` to `handler`, and ICMP errors about packets we sent with it. */
+  register(protocol: number, handler: IpProtocol): void {
+    this.#input.register(protocol, handler);
+  }
+
+  /** ICMP, which IP asks to complain about packets. */
+  set icmp(icmp: IcmpSender) {
+    this.#input.icmp = icmp;
+    this.fragments.icmp = icmp;
+  }
+
+  /** Attaches a link and gives it an address: the interface, whose subnet is routed from now on. */
+  addInterface(link: Link, address: IpAddress, prefix: number): NetDevice {
+    if (!Number.isInteger(prefix) || prefix < 0 || prefix > 32) {
+      throw new RangeError(`the prefix length of ${address}/${prefix} must be a whole number from 0 to 32`);
+    }
+    if (address.isAny || address.isMulticast || address.isLimitedBroadcast || this.isLocal(address)) {
+      throw new RangeError(
+        `${address} cannot be the address of interface ${link.name}: it must be a free unicast address`,
+      );
+    }
+    if (link.mtu < 68 || link.mtu > 65536) {
+      throw new RangeError(`the MTU of ${link.name} is ${link.mtu}; IPv4 needs 68 to 65535 bytes (RFC 791)`);
+    }
+    link.attach(this, this.host.memory);
+    const device = new NetDevice(this.routes.devices.length + 1, link, address.clone(), prefix);
+    device.neighbours = new NeighbourTable(this.host, device, this.#arp, this);
+    this.routes.addDevice(device);
+    return device;
+  }
+
+  /** Adds a route: 0, -EINVAL, or -ENETUNREACH where no interface reaches the gateway. 0.0.0.0/0 is the default route. */
+  addRoute(network: IpAddress, prefix: number, gateway: IpAddress): number {
+    return this.routes.add(network, prefix, gateway);
+  }
+
+  /** Adds a static neighbour; `mac` has 6 bytes. 0 or -EINVAL. */
+  addNeighbour(device: NetDevice, address: IpAddress, mac: Uint8Array): number {
+    const neighbour = mac.length === 6 ? device.neighbours?.lookupOrCreate(address.a) : null;
+    if (neighbour === null || neighbour === undefined) return -EINVAL;
+    const view = new DataView(mac.buffer, mac.byteOffset, 6);
+    neighbour.makePermanent(view.getUint16(0), macLow(view, 0));
+    return 0;
+  }
+
+  /** One of our addresses, 127.0.0.0/8 included. */
+  isLocal(address: IpAddress): boolean {
+    return this.routes.isLocal(address.a);
+  }
+
+  /** The broadcast address of one of our subnets, or 255.255.255.255. */
+  isBroadcast(address: IpAddress): boolean {
+    return address.isLimitedBroadcast || this.routes.broadcastDevice(address.a) !== null;
+  }
+
+  /** Our address on the interface with this index; null if there is none. */
+  addressOnDevice(index: number): IpAddress | null {
+    return this.routes.devices[index - 1]?.address ?? null;
+  }
+
+  /** ip_route_output: the way to `destination`; null where none leads (ENETUNREACH). */
+  route(destination: IpAddress): Route | null {
+    return this.routes.output(destination);
+  }
+
+  /** Claims a transmit slot: the offset at which the transport header goes (60 bytes), or -1 when the ring is full. */
+  begin(route: Route): number {
+    return this.#output.begin(route);
+  }
+
+  /**
+   * Writes the IPv4 and Ethernet headers of the claimed slot and commits it. The transport's checksum field holds the folded
+   * pseudo-header sum (`csumOffset` < 0: no checksum wanted). Frames for a neighbour not known yet are copied and wait.
+   * 0; -EMSGSIZE when it is too large for the path, -ENETDOWN, -ENOBUFS.
+   */
+  send(
+    route: Route,
+    src: IpAddress,
+    dst: IpAddress,
+    protocol: number,
+    headerLength: number,
+    payloadLength: number,
+    tos: number,
+    ttl: number,
+    df: boolean,
+    csumOffset: number,
+    gsoSize: number,
+    ecn: boolean,
+  ): number {
+    return this.#output.send(
+      route,
+      src,
+      dst,
+      protocol,
+      headerLength,
+      payloadLength,
+      tos,
+      ttl,
+      df,
+      csumOffset,
+      gsoSize,
+      ecn,
+    );
+  }
+
+  /** Sends a whole datagram out of packet memory, in fragments if it must be and may; see Ipv4Output.sendDatagram. */
+  sendDatagram(
+    route: Route,
+    src: IpAddress,
+    dst: IpAddress,
+    protocol: number,
+    offset: number,
+    length: number,
+    headerLength: number,
+    tos: number,
+    ttl: number,
+    df: boolean,
+    csumOffset: number,
+  ): number {
+    return this.#output.sendDatagram(
+      route,
+      src,
+      dst,
+      protocol,
+      offset,
+      length,
+      headerLength,
+      tos,
+      ttl,
+      df,
+      csumOffset,
+    );
+  }
+
+  receiveBatch(link: Link, descriptors: Int32Array, count: number): void {
+    const device = this.#deviceOf(link);
+    this.host.refresh();
+    if (device === null) return;
+    this.#loopback.hold();
+    for (let i = 0, at = 0; i < count; i++, at += RX_WORDS) {
+      this.#frame(
+        device,
+        descriptors[at + RX_OFFSET],
+        descriptors[at + RX_LENGTH],
+        descriptors[at + RX_FLAGS],
+        descriptors[at + RX_GSO_SIZE],
+      );
+    }
+    this.#loopback.release();
+  }
+
+  flushDeferred(): void {
+    this.host.refresh();
+    this.#loopback.hold();
+    this.host.flush();
+    this.#loopback.release();
+  }
+
+  linkDown(link: Link, error: Error): void {
+    const device = this.#deviceOf(link);
+    if (device === null || !device.up) return;
+    this.routes.downDevice(device);
+    device.neighbours?.clear();
+    this.onLinkDown(device, error);
+  }
+
+  /** Forgets neighbours and fragments, so that no timer and no chunk of theirs is left. */
+  close(): void {
+    for (const device of this.routes.devices) device.neighbours?.clear();
+    this.fragments.clear();
+  }
+
+  /** icmp_unreach's last step: an error about a packet whose IP header is quoted at `network` reaches its transport. */
+  error(network: number, errno: number, fatal: boolean, type: number, code: number, info: number): void {
+    const view = this.host.memory.view;
+    const handler = this.#input.protocol(view.getUint8(network + IP_PROTOCOL));
+    if (handler === null) return;
+    const quoted = this.#quoted;
+    quoted.src.a = view.getInt32(network + IP_SRC);
+    quoted.dst.a = view.getInt32(network + IP_DST);
+    handler.error(
+      quoted.src,
+      quoted.dst,
+      network + ipv4HeaderLength(view, network),
+      errno,
+      fatal,
+      type,
+      code,
+      info,
+    );
+  }
+  readonly #quoted = new RxPacket();
+
+  /** ipv4_link_failure: ARP got no answer, so the sender learns what a router would have told it. */
+  neighbourUnreachable(frame: number): void {
+    const network = (frame + ETH_HLEN) | 0;
+    if ((this.host.memory.view.getUint16(network + IP_FRAGMENT) & IP_OFFSET_MASK) !== 0) return;
+    this.error(network, EHOSTUNREACH, false, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
+  }
+
+  #deviceOf(link: Link): NetDevice | null {
+    const devices = this.routes.devices;
+    for (let i = 0; i < devices.length; i++) if (devices[i].link === link) return devices[i];
+    return null;
+  }
+
+  /** eth_type_trans and the hand-over to the protocol: only what is addressed to us goes on. */
+  #frame(device: NetDevice, frame: number, length: number, flags: number, gsoSize: number): void {
+    const mib = this.host.mib;
+    mib.count(LinkMib.RxFrames);
+    mib.add(LinkMib.RxBytes, length);
+    if (length < ETH_HLEN) {
+      mib.count(LinkMib.RxDropped);
+      return;
+    }
+    const view = this.host.memory.view;
+    const high = view.getUint16(frame + ETH_DST);
+    if ((high !== device.macHigh || macLow(view, frame + ETH_DST) !== device.macLow) && !macIsGroup(high)) {
+      mib.count(LinkMib.RxDropped);
+      return;
+    }
+    const type = view.getUint16(frame + ETH_TYPE);
+    if (type === ETH_P_IP) this.#input.receive(device, frame, length, flags, gsoSize);
+    else if (type === ETH_P_ARP) this.#arp.receive(device, frame, length);
+    else mib.count(LinkMib.RxUnknown);
+  }
+}

@@ -1,0 +1,199 @@
+// IPv4 on its way in (ip_rcv, ip_route_input, ip_local_deliver): checks a frame's IP header, decides whether it is for us,
+// puts fragments together and hands whole datagrams to their transport. Malformed packets are counted and dropped.
+
+import type { Host } from '../core/host.js';
+import { Ip as IpMib } from '../core/mib.js';
+import { RX_IP_BAD, RX_L4_BAD, RX_L4_OK } from '../link/link.js';
+import { addRange, pseudoHeader } from '../packet/checksum.js';
+import { ETH_HLEN, macIsGroup } from '../packet/ethernet.js';
+import { ICMP_DEST_UNREACH, ICMP_PARAMETERPROB, ICMP_PROT_UNREACH } from '../packet/icmp.js';
+import {
+  IP_DST,
+  IP_FRAGMENT,
+  IP_HLEN,
+  IP_MF,
+  IP_OFFSET_MASK,
+  IP_PROTOCOL,
+  IP_SRC,
+  IP_TOS_FIELD,
+  IP_TOTAL_LENGTH,
+  IP_TTL_FIELD,
+  IPOPT_END,
+  IPOPT_LSRR,
+  IPOPT_NOOP,
+  IPOPT_SSRR,
+} from '../packet/ipv4.js';
+import { UDP_CHECKSUM, UDP_HLEN, UDP_LENGTH } from '../packet/udp.js';
+import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from '../uapi/socket.js';
+import type { NetDevice } from './device.js';
+import type { Reassembler } from './fragments.js';
+import type { IcmpSender, IpProtocol } from './protocol.js';
+import type { RoutingTable } from './routes.js';
+import type { RxPacket } from './rx-packet.js';
+
+export class Ipv4Input {
+  readonly host: Host;
+  readonly packet: RxPacket;
+  readonly #routes: RoutingTable;
+  readonly #fragments: Reassembler;
+  readonly #protocols: (IpProtocol | null)[] = new Array<IpProtocol | null>(256).fill(null);
+  icmp: IcmpSender | null = null;
+
+  constructor(host: Host, packet: RxPacket, routes: RoutingTable, fragments: Reassembler) {
+    this.host = host;
+    this.packet = packet;
+    this.#routes = routes;
+    this.#fragments = fragments;
+  }
+
+  register(protocol: number, handler: IpProtocol): void {
+    this.#protocols[protocol] = handler;
+  }
+
+  protocol(protocol: number): IpProtocol | null {
+    return this.#protocols[protocol];
+  }
+
+  /** ip_rcv: a frame of type IPv4. `frame` is its Ethernet header, `group`: sent to a group address. */
+  receive(device: NetDevice, frame: number, frameLength: number, flags: number, gsoSize: number): void {
+    const mib = this.host.mib;
+    const view = this.host.memory.view;
+    const ip = (frame + ETH_HLEN) | 0;
+    const available = (frameLength - ETH_HLEN) | 0;
+    mib.count(IpMib.InReceives);
+    if (available < IP_HLEN) {
+      mib.count(IpMib.InHdrErrors);
+      return;
+    }
+    const versionIhl = view.getUint8(ip);
+    const headerLength = (versionIhl & 15) << 2;
+    const total = view.getUint16(ip + IP_TOTAL_LENGTH);
+    // A shorter IP length than the frame's is padding to Ethernet's minimum; a longer one is a truncated packet.
+    if (
+      versionIhl >>> 4 !== 4 ||
+      headerLength < IP_HLEN ||
+      total > available ||
+      total < headerLength ||
+      (flags & RX_IP_BAD) !== 0
+    ) {
+      mib.count(IpMib.InHdrErrors);
+      return;
+    }
+    const packet = this.packet;
+    packet.frame = frame;
+    packet.frameLength = frameLength;
+    packet.flags = flags;
+    packet.gsoSize = gsoSize;
+    packet.network = ip;
+    packet.networkLength = total;
+    packet.transport = (ip + headerLength) | 0;
+    packet.length = (total - headerLength) | 0;
+    packet.protocol = view.getUint8(ip + IP_PROTOCOL);
+    packet.tos = view.getUint8(ip + IP_TOS_FIELD);
+    packet.ttl = view.getUint8(ip + IP_TTL_FIELD);
+    packet.fragment = view.getUint16(ip + IP_FRAGMENT);
+    packet.device = device.index;
+    packet.loopback = device.loopback;
+    packet.broadcast = macIsGroup(view.getUint16(frame));
+    packet.src.a = view.getInt32(ip + IP_SRC);
+    packet.dst.a = view.getInt32(ip + IP_DST);
+    if (!this.#forUs(device)) {
+      mib.count(IpMib.InAddrErrors);
+      return;
+    }
+    if (headerLength !== IP_HLEN && !this.#optionsAcceptable(headerLength)) return;
+    if ((packet.fragment & (IP_MF | IP_OFFSET_MASK)) === 0) this.deliver();
+    else if (this.#fragments.add(packet)) {
+      this.deliver();
+      this.#fragments.release();
+    }
+  }
+
+  /** ip_route_input_slow: is the destination ours, and the source one that may send to us? */
+  #forUs(device: NetDevice): boolean {
+    const packet = this.packet;
+    const src = packet.src.a;
+    const dst = packet.dst.a;
+    const routes = this.#routes;
+    if (src >>> 28 >= 14 && (src >>> 28 === 14 || src === -1)) return false;
+    if (dst === -1) {
+      packet.broadcast = true;
+      // Only who has no address yet may send from none (DHCP).
+      return !device.loopback && (src === 0 || !this.#martian(device, src));
+    }
+    if (dst === device.broadcast && dst !== 0) packet.broadcast = true;
+    else if (dst !== device.address.a && !routes.isLocal(dst)) return false;
+    return !this.#martian(device, src) && (device.loopback || dst >>> 24 !== 127);
+  }
+
+  /** fib_validate_source: addresses that no station on a real link can have. Over lo only our own may come. */
+  #martian(device: NetDevice, src: number): boolean {
+    const routes = this.#routes;
+    if (device.loopback) return !routes.isLocal(src);
+    return src >>> 24 === 0 || routes.isLocal(src) || routes.broadcastDevice(src) !== null;
+  }
+
+  /** ip_rcv_options: options are read over, except that nobody may choose our packets' way (RFC 7126 4.3, 4.4). */
+  #optionsAcceptable(headerLength: number): boolean {
+    const view = this.host.memory.view;
+    const network = this.packet.network;
+    for (let at = IP_HLEN; at < headerLength; ) {
+      const kind = view.getUint8(network + at);
+      if (kind === IPOPT_END) break;
+      if (kind === IPOPT_NOOP) {
+        at++;
+        continue;
+      }
+      const length = at + 1 < headerLength ? view.getUint8(network + at + 1) : 0;
+      if (length < 2 || at + length > headerLength) {
+        this.host.mib.count(IpMib.InHdrErrors);
+        this.icmp?.send(this.packet, ICMP_PARAMETERPROB, 0, at << 24);
+        return false;
+      }
+      if (kind === IPOPT_LSRR || kind === IPOPT_SSRR) {
+        this.host.mib.count(IpMib.InDiscards);
+        return false;
+      }
+      at += length;
+    }
+    return true;
+  }
+
+  /** ip_local_deliver_finish: `packet` is a whole datagram for us. */
+  deliver(): void {
+    const packet = this.packet;
+    const handler = this.#protocols[packet.protocol];
+    if (handler === null) {
+      this.host.mib.count(IpMib.InUnknownProtos);
+      this.icmp?.send(packet, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, 0);
+      return;
+    }
+    if ((packet.flags & (RX_L4_OK | RX_L4_BAD)) === 0) packet.flags |= this.#verify();
+    this.host.mib.count(IpMib.InDelivers);
+    handler.receive(packet);
+  }
+
+  /** What no NIC has verified (a reassembled datagram, a link without checksums) is verified here. */
+  #verify(): number {
+    const packet = this.packet;
+    const view = this.host.memory.view;
+    let length = packet.length;
+    let sum = 0;
+    switch (packet.protocol) {
+      case IPPROTO_UDP:
+        if (length < UDP_HLEN || view.getUint16(packet.transport + UDP_CHECKSUM) === 0) return RX_L4_OK;
+        if (view.getUint16(packet.transport + UDP_LENGTH) <= length)
+          length = view.getUint16(packet.transport + UDP_LENGTH);
+        sum = pseudoHeader(packet.src.a, packet.dst.a, IPPROTO_UDP, length);
+        break;
+      case IPPROTO_TCP:
+        sum = pseudoHeader(packet.src.a, packet.dst.a, IPPROTO_TCP, length);
+        break;
+      case IPPROTO_ICMP:
+        break;
+      default:
+        return RX_L4_OK;
+    }
+    return addRange(view, packet.transport, length, sum) === 0xffff ? RX_L4_OK : RX_L4_BAD;
+  }
+}
