@@ -1,0 +1,217 @@
+// ICMP (RFC 792, net/ipv4/icmp.c): answers echo requests, tells transports of errors about what they sent, and tells
+// senders what is wrong with what they sent us.
+
+import type { Host } from '../core/host.js';
+import { Icmp as IcmpMib } from '../core/mib.js';
+import type { Ip } from '../ip/ip.js';
+import type { IcmpSender, IpProtocol } from '../ip/protocol.js';
+import type { Route } from '../ip/routes.js';
+import type { RxPacket } from '../ip/rx-packet.js';
+import { RX_L4_BAD } from '../link/link.js';
+import {
+  ICMP_CHECKSUM,
+  ICMP_CODE,
+  ICMP_DEST_UNREACH,
+  ICMP_ECHO,
+  ICMP_ECHOREPLY,
+  ICMP_FRAG_NEEDED,
+  ICMP_HLEN,
+  ICMP_NEXT_HOP_MTU,
+  ICMP_PARAMETERPROB,
+  ICMP_REDIRECT,
+  ICMP_REST,
+  ICMP_SOURCE_QUENCH,
+  ICMP_TIME_EXCEEDED,
+  ICMP_TYPE,
+  icmpIsError,
+} from '../packet/icmp.js';
+import { IP_DST, IP_HLEN, IP_OFFSET_MASK, IP_SRC, ipv4HeaderLength } from '../packet/ipv4.js';
+import { IPPROTO_ICMP } from '../uapi/socket.js';
+import { icmpErrno, icmpFatal } from './errors.js';
+import { IcmpRateLimit } from './rate-limit.js';
+
+/** An error quotes as much of the packet as fits in this, its own headers included (RFC 1812 section 4.3.2.3). */
+const ERROR_LENGTH = 576;
+/** Types above are unknown (NR_ICMP_TYPES). */
+const LAST_TYPE = 18;
+/** Precedence of errors: internetwork control (icmp_send). */
+const TOS_CONTROL = 0xc0;
+const TOS_KEPT = 0x1e;
+
+export class Icmp implements IpProtocol, IcmpSender {
+  readonly host: Host;
+  readonly ip: Ip;
+  readonly #limit: IcmpRateLimit;
+
+  /** Takes its place in `ip`: receives protocol 1, and is who IP complains through. */
+  constructor(ip: Ip) {
+    this.host = ip.host;
+    this.ip = ip;
+    this.#limit = new IcmpRateLimit(ip.host);
+    ip.register(IPPROTO_ICMP, this);
+    ip.icmp = this;
+  }
+
+  /** icmp_rcv */
+  receive(packet: RxPacket): void {
+    const { mib, memory } = this.host;
+    mib.count(IcmpMib.InMsgs);
+    if ((packet.flags & RX_L4_BAD) !== 0) {
+      mib.count(IcmpMib.InCsumErrors);
+      mib.count(IcmpMib.InErrors);
+      return;
+    }
+    const type =
+      packet.length >= ICMP_HLEN ? memory.view.getUint8(packet.transport + ICMP_TYPE) : LAST_TYPE + 1;
+    // To a broadcast address nothing is answered (icmp_echo_ignore_broadcasts) and nothing is believed.
+    if (type > LAST_TYPE || (packet.broadcast && type !== ICMP_ECHO)) {
+      mib.count(IcmpMib.InErrors);
+      return;
+    }
+    switch (type) {
+      case ICMP_ECHO:
+        mib.count(IcmpMib.InEchos);
+        if (!packet.broadcast && this.host.sysctl.icmpEchoIgnoreAll === 0) this.#echo(packet);
+        return;
+      case ICMP_ECHOREPLY:
+        mib.count(IcmpMib.InEchoReps);
+        return;
+      case ICMP_DEST_UNREACH:
+        mib.count(IcmpMib.InDestUnreachs);
+        this.#unreach(packet, type);
+        return;
+      case ICMP_TIME_EXCEEDED:
+        mib.count(IcmpMib.InTimeExcds);
+        this.#unreach(packet, type);
+        return;
+      case ICMP_PARAMETERPROB:
+        mib.count(IcmpMib.InParmProbs);
+        this.#unreach(packet, type);
+        return;
+      case ICMP_SOURCE_QUENCH:
+        mib.count(IcmpMib.InSrcQuenchs);
+        return;
+      case ICMP_REDIRECT:
+        // Not followed: whoever shares our link could take our traffic with one (RFC 4949; accept_redirects = 0).
+        mib.count(IcmpMib.InRedirects);
+        return;
+    }
+  }
+
+  /** An ICMP error about an ICMP packet we sent: there is no socket to tell. */
+  error(): void {}
+
+  /** icmp_send: see IcmpSender. */
+  send(packet: RxPacket, type: number, code: number, info: number): void {
+    if (packet.broadcast || (packet.fragment & IP_OFFSET_MASK) !== 0) return;
+    const { mib, memory } = this.host;
+    if (packet.protocol === IPPROTO_ICMP) {
+      if (packet.length < 1 || icmpIsError(memory.view.getUint8(packet.transport + ICMP_TYPE))) return;
+    }
+    const limited = IcmpRateLimit.limits(type) && !packet.loopback;
+    if (limited && !this.#limit.globalAllows()) {
+      mib.count(IcmpMib.OutRateLimitGlobal);
+      return;
+    }
+    const route = this.ip.route(packet.src);
+    if (route === null || route.broadcast) return;
+    if (limited) {
+      if (!this.#limit.destinationAllows(route)) {
+        mib.count(IcmpMib.OutRateLimitHost);
+        return;
+      }
+      this.#limit.consume();
+    }
+    const room = Math.min(route.mtu, ERROR_LENGTH) - IP_HLEN - ICMP_HLEN;
+    const quoted = packet.networkLength < room ? packet.networkLength : room;
+    const sent = this.#transmit(
+      route,
+      packet,
+      (packet.tos & TOS_KEPT) | TOS_CONTROL,
+      (type << 8) | code,
+      info,
+      packet.network,
+      quoted,
+    );
+    if (!sent) return;
+    if (type === ICMP_DEST_UNREACH) mib.count(IcmpMib.OutDestUnreachs);
+    else if (type === ICMP_TIME_EXCEEDED) mib.count(IcmpMib.OutTimeExcds);
+  }
+
+  /** icmp_echo: the same bytes go back; a large reply in fragments of its own. */
+  #echo(packet: RxPacket): void {
+    const route = this.ip.route(packet.src);
+    if (route === null || route.broadcast) return;
+    const rest = this.host.memory.view.getInt32(packet.transport + ICMP_REST);
+    const data = packet.transport + ICMP_HLEN;
+    if (
+      this.#transmit(route, packet, packet.tos, ICMP_ECHOREPLY << 8, rest, data, packet.length - ICMP_HLEN)
+    ) {
+      this.host.mib.count(IcmpMib.OutEchoReps);
+    }
+  }
+
+  /** Sends a message back to where `packet` came from, from where it went to. True if it is on its way. */
+  #transmit(
+    route: Route,
+    packet: RxPacket,
+    tos: number,
+    typeCode: number,
+    rest: number,
+    data: number,
+    length: number,
+  ): boolean {
+    const { mib, memory, sysctl } = this.host;
+    // The arena that the packet lies in is filled again before the NIC may have sent this: the data gets a chunk.
+    const chunk = memory.alloc(ICMP_HLEN + length);
+    if (chunk === 0) {
+      mib.count(IcmpMib.OutErrors);
+      return false;
+    }
+    const at = memory.start[chunk];
+    memory.view.setInt32(at, typeCode << 16);
+    memory.view.setInt32(at + ICMP_REST, rest);
+    memory.bytes.copyWithin(at + ICMP_HLEN, data, data + length);
+    mib.count(IcmpMib.OutMsgs);
+    const result = this.ip.sendDatagram(
+      route,
+      packet.dst,
+      packet.src,
+      IPPROTO_ICMP,
+      at,
+      ICMP_HLEN + length,
+      ICMP_HLEN,
+      tos,
+      sysctl.ipDefaultTtl,
+      false,
+      ICMP_CHECKSUM,
+    );
+    memory.free(chunk);
+    if (result < 0) mib.count(IcmpMib.OutErrors);
+    return result >= 0;
+  }
+
+  /** icmp_unreach and icmp_socket_deliver: an error about a packet of ours, if it quotes enough of one to tell whose. */
+  #unreach(packet: RxPacket, type: number): void {
+    const view = this.host.memory.view;
+    const code = view.getUint8(packet.transport + ICMP_CODE);
+    const inner = (packet.transport + ICMP_HLEN) | 0;
+    const quoted = (packet.length - ICMP_HLEN) | 0;
+    const headerLength = quoted >= IP_HLEN ? ipv4HeaderLength(view, inner) : 0;
+    if (
+      headerLength < IP_HLEN ||
+      view.getUint8(inner) >>> 4 !== 4 ||
+      quoted < headerLength + 8 ||
+      !this.ip.routes.isLocal(view.getInt32(inner + IP_SRC)) ||
+      this.ip.routes.broadcastDevice(view.getInt32(inner + IP_DST)) !== null
+    ) {
+      this.host.mib.count(IcmpMib.InErrors);
+      return;
+    }
+    const errno = icmpErrno(type, code);
+    if (errno === 0) return;
+    const isTooBig = type === ICMP_DEST_UNREACH && code === ICMP_FRAG_NEEDED;
+    const info = isTooBig ? view.getUint16(packet.transport + ICMP_NEXT_HOP_MTU) : 0;
+    this.ip.error(inner, errno, icmpFatal(type, code), type, code, info);
+  }
+}
