@@ -17,23 +17,32 @@ void Throw(Napi::Env env, const nic_error &failure) {
 }
 
 void Misuse(Napi::Env env, const char *message) {
-  Napi::TypeError::New(env, message).ThrowAsJavaScriptException();
+  if (!env.IsExceptionPending()) // else a getter has thrown, which says more
+    Napi::TypeError::New(env, message).ThrowAsJavaScriptException();
+}
+
+// A member, or an empty value once a getter has thrown.
+Napi::Value Member(const Napi::Object &object, const char *key) {
+  return object.Env().IsExceptionPending() ? Napi::Value() : Napi::Value(object.Get(key));
 }
 
 // A string member, or null when it is undefined. `hold` keeps the text.
 const char *Text(const Napi::Object &object, const char *key, std::string &hold) {
-  Napi::Value value = object.Get(key);
+  Napi::Value value = Member(object, key);
   if (!value.IsString())
     return nullptr;
   hold = value.As<Napi::String>().Utf8Value();
   return hold.c_str();
 }
 
-bool Flag(const Napi::Object &object, const char *key) { return object.Get(key).ToBoolean(); }
+bool Flag(const Napi::Object &object, const char *key) {
+  Napi::Value value = Member(object, key);
+  return value.IsBoolean() && value.As<Napi::Boolean>();
+}
 
 // A member that must be a number from 0 to 2^31 - 1.
 bool Word(const Napi::Object &object, const char *key, uint32_t &out) {
-  Napi::Value value = object.Get(key);
+  Napi::Value value = Member(object, key);
   if (!value.IsNumber())
     return false;
   double number = value.As<Napi::Number>().DoubleValue();
@@ -97,16 +106,15 @@ private:
     options.host_mac = Text(object, "hostMac", mac);
     options.offload = Flag(object, "offload");
     options.persist = Flag(object, "persist");
-    if (!object.Get("mtu").IsUndefined() && !Word(object, "mtu", options.mtu)) {
+    if (!Member(object, "mtu").IsUndefined() && !Word(object, "mtu", options.mtu)) {
       Misuse(env, "mtu must be a whole number");
       return nullptr;
     }
-    if (env.IsExceptionPending()) // a getter of the options threw
+    bool adopt = options.name == nullptr && Word(object, "fd", fd), vnetHdr = Flag(object, "vnetHdr");
+    if (env.IsExceptionPending())
       return nullptr;
     nic_error error{};
-    nic *device = options.name == nullptr && Word(object, "fd", fd)
-                      ? nic_adopt(static_cast<int>(fd), Flag(object, "vnetHdr"), &error)
-                      : nic_open(&options, &error);
+    nic *device = adopt ? nic_adopt(static_cast<int>(fd), vnetHdr, &error) : nic_open(&options, &error);
     if (device == nullptr)
       Throw(env, error);
     return device;

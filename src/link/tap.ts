@@ -29,7 +29,7 @@ export interface TapOptions {
 
 const TX_SLOTS = 1024;
 const RX_SLOTS = 512;
-const RX_ARENA = 2 << 20;
+const RX_ARENA = 1 << 20;
 
 function parseMac(text: string): Uint8Array {
   const wellFormed = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text);
