@@ -4,6 +4,7 @@
 import type { Host } from '../core/host.js';
 import { LinkMib } from '../core/mib.js';
 import type { PacketMemory } from '../memory/packet-memory.js';
+import { frameLength, gatherInto } from './gather.js';
 import {
   LINK_F_CSUM,
   LINK_F_ECN,
@@ -19,17 +20,7 @@ import {
   RX_OFFSET,
   RX_WORDS,
 } from './link.js';
-import {
-  type Doorbell,
-  TX_FLAGS,
-  TX_GSO_SIZE,
-  TX_GSO_TCP4,
-  TX_HEADER_LENGTH,
-  TX_HEADER_OFFSET,
-  TX_PIECE,
-  TX_PIECES,
-  TxRing,
-} from './tx-ring.js';
+import { type Doorbell, TX_FLAGS, TX_GSO_SIZE, TX_GSO_TCP4, TxRing } from './tx-ring.js';
 
 /** Slots of the ring: a frame is taken out as it is committed. */
 const SLOTS = 4;
@@ -135,10 +126,8 @@ export class LoopbackLink implements Link, Doorbell {
   #take(): void {
     const memory = this.#memory as PacketMemory;
     const tx = this.#tx as TxRing;
-    const words = memory.words;
     const at = tx.front();
-    let length = words[at + TX_HEADER_LENGTH];
-    for (let i = 0; i < TX_PIECES; i++) length = (length + words[at + TX_PIECE + i * 2 + 1]) | 0;
+    const length = frameLength(memory, at);
     const full = this.#closed || this.#filling.count >= this.#host.sysctl.netdevMaxBacklog;
     const chunk = full ? 0 : memory.alloc(length);
     if (chunk === 0) {
@@ -146,19 +135,10 @@ export class LoopbackLink implements Link, Doorbell {
       this.#host.mib.count(LinkMib.RxDropped);
       return;
     }
-    const bytes = memory.bytes;
     const frame = memory.start[chunk];
-    const header = words[at + TX_HEADER_OFFSET];
-    bytes.copyWithin(frame, header, header + words[at + TX_HEADER_LENGTH]);
-    let to = (frame + words[at + TX_HEADER_LENGTH]) | 0;
-    for (let i = 0; i < TX_PIECES; i++) {
-      const offset = words[at + TX_PIECE + i * 2];
-      const size = words[at + TX_PIECE + i * 2 + 1];
-      if (size === 0) continue;
-      bytes.copyWithin(to, offset, offset + size);
-      to = (to + size) | 0;
-    }
+    gatherInto(memory, at, frame);
     // Memory is not a wire: nobody computes or verifies checksums here, as on Linux's lo.
+    const words = memory.words;
     const isGso = (words[at + TX_FLAGS] & TX_GSO_TCP4) !== 0;
     const flags = isGso ? RX_L4_OK | RX_GSO_TCP4 : RX_L4_OK;
     this.#filling.push(frame, length, flags, isGso ? words[at + TX_GSO_SIZE] : 0, chunk);

@@ -26,6 +26,7 @@ const LONGEST_TIMEOUT_MS = 0x7fffffff;
 export class RealClock implements Clock {
   readonly epoch = Date.now() * 1000;
   readonly #timers = new Map<Alarm, NodeJS.Timeout>();
+  readonly #immediates = new Map<Alarm, NodeJS.Immediate>();
   #holders = 0;
   #keeper: NodeJS.Timeout | undefined;
 
@@ -37,13 +38,23 @@ export class RealClock implements Clock {
   setAlarm(alarm: Alarm, at: number): void {
     this.cancelAlarm(alarm);
     const wait = Math.ceil((at - this.now()) / 1000);
+    if (wait <= 0) {
+      // Due already: the next turn of the loop, not the next millisecond. An in-memory wire without delay lives on this.
+      // It stays referenced, because the loop goes to sleep before immediates that are not.
+      const immediate = setImmediate(() => {
+        this.#immediates.delete(alarm);
+        alarm.onAlarm();
+      });
+      this.#immediates.set(alarm, immediate);
+      return;
+    }
     const timer = setTimeout(
       () => {
         this.#timers.delete(alarm);
         if (this.now() < at && wait > LONGEST_TIMEOUT_MS) this.setAlarm(alarm, at);
         else alarm.onAlarm();
       },
-      Math.max(0, Math.min(wait, LONGEST_TIMEOUT_MS)),
+      Math.min(wait, LONGEST_TIMEOUT_MS),
     );
     timer.unref();
     this.#timers.set(alarm, timer);
@@ -51,9 +62,11 @@ export class RealClock implements Clock {
 
   cancelAlarm(alarm: Alarm): void {
     const timer = this.#timers.get(alarm);
-    if (timer === undefined) return;
-    clearTimeout(timer);
+    if (timer !== undefined) clearTimeout(timer);
     this.#timers.delete(alarm);
+    const immediate = this.#immediates.get(alarm);
+    if (immediate !== undefined) clearImmediate(immediate);
+    this.#immediates.delete(alarm);
   }
 
   hold(): void {
@@ -102,7 +115,8 @@ export class VirtualClock implements Clock {
 
   /** Moves to `at` without firing anything. It is an error to jump over an alarm. */
   moveTo(at: number): void {
-    if (at > this.nextAlarm) throw new Error(`virtual time cannot skip the alarm at ${this.nextAlarm} µs on its way to ${at} µs`);
+    if (at > this.nextAlarm)
+      throw new Error(`virtual time cannot skip the alarm at ${this.nextAlarm} µs on its way to ${at} µs`);
     if (at > this.#now) this.#now = at;
   }
 
@@ -126,7 +140,11 @@ export class VirtualClock implements Clock {
   #earliest(): [Alarm, { at: number; order: number }] | undefined {
     let best: [Alarm, { at: number; order: number }] | undefined;
     for (const entry of this.#alarms) {
-      if (best === undefined || entry[1].at < best[1].at || (entry[1].at === best[1].at && entry[1].order < best[1].order)) {
+      if (
+        best === undefined ||
+        entry[1].at < best[1].at ||
+        (entry[1].at === best[1].at && entry[1].order < best[1].order)
+      ) {
         best = entry;
       }
     }

@@ -1,0 +1,165 @@
+// A capture around any link: it passes everything through and records what comes in and goes out, checksums as they are on
+// the wire even where the kernel or the NIC fills them in. A stack without one pays nothing: it hangs on the ring's doorbell.
+
+import { CTRL_TX_HEAD, type PacketMemory } from '../memory/packet-memory.js';
+import { ETH_HLEN } from '../packet/ethernet.js';
+import { fillIpv4, fillPartial, fillTransport, L4_BAD, verifyTransport } from '../packet/frame-checksum.js';
+import { type Alarm, type Clock, RealClock } from '../time/clock.js';
+import { frameLength, gatherOut } from './gather.js';
+import { type Link, type LinkReceiver, RX_FLAGS, RX_L4_OK, RX_LENGTH, RX_OFFSET, RX_WORDS } from './link.js';
+import { INBOUND, OUTBOUND, type PcapngTarget, PcapngWriter } from './pcapng.js';
+import {
+  type Doorbell,
+  TX_CSUM_OFFSET,
+  TX_CSUM_START,
+  TX_FLAGS,
+  TX_GSO_TCP4,
+  TX_IPV4_CSUM,
+  TX_WORDS,
+  type TxRing,
+} from './tx-ring.js';
+
+/** What was recorded reaches the file at latest after this, so that a program that dies has a capture. */
+const FLUSH_US = 1_000_000;
+
+/**
+ * Records everything that passes `link`, in both directions, as pcapng. Give the result to the stack in the link's place.
+ * `clock` must be the stack's own where that is virtual. Closing it closes the link and the file.
+ * @throws if the file cannot be made.
+ */
+export function capture(link: Link, target: PcapngTarget, clock: Clock = new RealClock()): CaptureLink {
+  return new CaptureLink(link, new PcapngWriter(target, link.name), clock);
+}
+
+export class CaptureLink implements Link, LinkReceiver, Doorbell, Alarm {
+  /** The link that is recorded. */
+  readonly link: Link;
+  readonly writer: PcapngWriter;
+  readonly #clock: Clock;
+  #memory: PacketMemory | null = null;
+  #receiver: LinkReceiver | null = null;
+  /** The doorbell of a link that consumes its ring in JavaScript. */
+  #inner: Doorbell | null = null;
+  #flushSet = false;
+
+  constructor(link: Link, writer: PcapngWriter, clock: Clock) {
+    this.link = link;
+    this.writer = writer;
+    this.#clock = clock;
+  }
+
+  get name(): string {
+    return this.link.name;
+  }
+
+  get mtu(): number {
+    return this.link.mtu;
+  }
+
+  get mac(): Uint8Array {
+    return this.link.mac;
+  }
+
+  get features(): number {
+    return this.link.features;
+  }
+
+  get tx(): TxRing {
+    return this.link.tx;
+  }
+
+  attach(receiver: LinkReceiver, memory: PacketMemory): void {
+    this.#receiver = receiver;
+    this.#memory = memory;
+    this.link.attach(this, memory);
+    const ring: { doorbell: Doorbell | null } = this.link.tx;
+    this.#inner = ring.doorbell;
+    ring.doorbell = this;
+  }
+
+  /** A frame was committed: the newest of the ring. Its bytes stay as they are until the NIC runs, later in this turn. */
+  ring(): void {
+    const memory = this.#memory as PacketMemory;
+    const tx = this.link.tx;
+    const newest = (memory.words[tx.ctrl + CTRL_TX_HEAD] - 1) & (tx.slots - 1);
+    this.#recordSent(memory, ((tx.descriptors >> 2) + newest * TX_WORDS) | 0);
+    this.#inner?.ring();
+  }
+
+  receiveBatch(_link: Link, descriptors: Int32Array, count: number): void {
+    const memory = this.#memory as PacketMemory;
+    for (let at = 0; at < count * RX_WORDS; at += RX_WORDS) {
+      this.#recordReceived(
+        memory,
+        descriptors[at + RX_OFFSET],
+        descriptors[at + RX_LENGTH],
+        descriptors[at + RX_FLAGS],
+      );
+    }
+    this.#receiver?.receiveBatch(this, descriptors, count);
+  }
+
+  flushDeferred(): void {
+    this.#receiver?.flushDeferred();
+  }
+
+  linkDown(_link: Link, error: Error): void {
+    this.writer.flush();
+    this.#receiver?.linkDown(this, error);
+  }
+
+  requestFlush(): void {
+    this.link.requestFlush();
+  }
+
+  flush(): void {
+    this.link.flush();
+  }
+
+  /** Closes the link, then the file. Rejects if not everything could be recorded. */
+  async close(): Promise<void> {
+    this.#clock.cancelAlarm(this);
+    await this.link.close();
+    this.writer.close();
+    if (this.writer.error !== null) throw this.writer.error;
+  }
+
+  onAlarm(): void {
+    this.#flushSet = false;
+    this.writer.flush();
+  }
+
+  #recordSent(memory: PacketMemory, at: number): void {
+    const words = memory.words;
+    const length = frameLength(memory, at);
+    const to = this.#reserve(length, OUTBOUND);
+    if (to < 0) return;
+    const { bytes, view } = this.writer;
+    gatherOut(memory, at, bytes.subarray(to, to + length));
+    const flags = words[at + TX_FLAGS];
+    const start = words[at + TX_CSUM_START];
+    if ((flags & TX_IPV4_CSUM) !== 0) fillIpv4(view, to + ETH_HLEN);
+    if (start === 0) return;
+    // A frame is summed as the NIC will do it, right or wrong; a TSO frame, which no wire ever carries, as one segment.
+    if ((flags & TX_GSO_TCP4) !== 0) fillTransport(view, to, length);
+    else fillPartial(view, to, length, start, words[at + TX_CSUM_OFFSET]);
+  }
+
+  #recordReceived(memory: PacketMemory, offset: number, length: number, flags: number): void {
+    const to = this.#reserve(length, INBOUND);
+    if (to < 0) return;
+    const { bytes, view } = this.writer;
+    bytes.set(memory.bytes.subarray(offset, offset + length), to);
+    // The kernel hands over frames whose checksum it vouches for and has not computed.
+    if ((flags & RX_L4_OK) !== 0 && verifyTransport(view, to, length) === L4_BAD)
+      fillTransport(view, to, length);
+  }
+
+  #reserve(length: number, direction: number): number {
+    if (!this.#flushSet) {
+      this.#flushSet = true;
+      this.#clock.setAlarm(this, this.#clock.now() + FLUSH_US);
+    }
+    return this.writer.reserve(length, this.#clock.epoch + this.#clock.now(), direction);
+  }
+}

@@ -1,0 +1,242 @@
+// An Ethernet wire in memory that joins two stacks of one process: what one sends, the other receives, after a delay, unless
+// a fault takes it. Each end has a NIC of TypeScript, or offloads as the two ends of a veth pair do.
+
+import type { PacketMemory } from '../memory/packet-memory.js';
+import { ETH_HLEN } from '../packet/ethernet.js';
+import {
+  fillIpv4,
+  fillPartial,
+  L4_BAD,
+  L4_OK,
+  verifyIpv4,
+  verifyTransport,
+} from '../packet/frame-checksum.js';
+import type { Alarm, Clock } from '../time/clock.js';
+import { frameLength, gatherOut } from './gather.js';
+import {
+  LINK_F_CSUM,
+  LINK_F_ECN,
+  LINK_F_TSO4,
+  type Link,
+  type LinkReceiver,
+  RX_GSO_TCP4,
+  RX_IP_BAD,
+  RX_L4_BAD,
+  RX_L4_NONE,
+  RX_L4_OK,
+  RX_WORDS,
+} from './link.js';
+import {
+  type Doorbell,
+  TX_CSUM_OFFSET,
+  TX_CSUM_START,
+  TX_FLAGS,
+  TX_GSO_SIZE,
+  TX_GSO_TCP4,
+  TX_IPV4_CSUM,
+  TxRing,
+} from './tx-ring.js';
+
+/** What becomes of a frame: `delayUs` more on its way, `copies` of it (default 1). */
+export interface WireVerdict {
+  delayUs?: number;
+  copies?: number;
+}
+
+/** From the first end to the second, or back. */
+export type WireDirection = 'ab' | 'ba';
+
+/** Sees every frame and may change its bytes in place; `false` loses it. */
+export type WireFault = (frame: Uint8Array, direction: WireDirection) => undefined | false | WireVerdict;
+
+export interface WireOptions {
+  /** The clock that both stacks live by. */
+  clock: Clock;
+  /** Largest IP packet in bytes. Default 1500. */
+  mtu?: number;
+  /** One-way delay in microseconds. Default 0: at once, but never inside the sending call. */
+  delayUs?: number;
+  /** Leave out checksums and pass TSO frames whole, as veth does. Corruption then goes unnoticed. Default false. */
+  offload?: boolean;
+  fault?: WireFault;
+  /** Names of the two ends. Default `wire0` and `wire1`. */
+  names?: readonly [string, string];
+}
+
+const SLOTS = 256;
+const ARENA = 1 << 18;
+const BATCH = 64;
+/** Frames on the wire in one direction; more are lost, and counted. */
+const CAPACITY = 4096;
+
+/** A frame on its way. */
+interface InFlight {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  readonly flags: number;
+  readonly gsoSize: number;
+}
+
+/** Lays a wire: two links, to be given to one stack each. */
+export function createWire(options: WireOptions): [WireLink, WireLink] {
+  const [a, b] = options.names ?? ['wire0', 'wire1'];
+  const first = new WireLink(options, a, 'ab', 1);
+  const second = new WireLink(options, b, 'ba', 2);
+  first.join(second);
+  second.join(first);
+  return [first, second];
+}
+
+export class WireLink implements Link, Doorbell, Alarm {
+  readonly name: string;
+  readonly mtu: number;
+  readonly mac: Uint8Array;
+  readonly features: number;
+  readonly direction: WireDirection;
+  /** Frames this end sent that were lost to a full wire or a closed end; faults not counted. */
+  dropped = 0;
+
+  readonly #clock: Clock;
+  readonly #delayUs: number;
+  readonly #fault: WireFault | null;
+  #peer: WireLink | null = null;
+  #tx: TxRing | null = null;
+  #memory: PacketMemory | null = null;
+  #receiver: LinkReceiver | null = null;
+  #arena = 0;
+  #closed = false;
+  /** Frames on their way to this end, by time of arrival. */
+  readonly #arriving: InFlight[] = [];
+  readonly #descriptors = new Int32Array(BATCH * RX_WORDS);
+  readonly #flushAlarm: Alarm = { onAlarm: () => this.#receiver?.flushDeferred() };
+
+  /** Use `createWire`. */
+  constructor(options: WireOptions, name: string, direction: WireDirection, station: number) {
+    this.#clock = options.clock;
+    this.#delayUs = options.delayUs ?? 0;
+    this.#fault = options.fault ?? null;
+    this.name = name;
+    this.mtu = options.mtu ?? 1500;
+    this.direction = direction;
+    this.mac = Uint8Array.of(0x02, 0x74, 0x61, 0x70, 0x00, station);
+    this.features = options.offload === true ? LINK_F_CSUM | LINK_F_TSO4 | LINK_F_ECN : 0;
+  }
+
+  get tx(): TxRing {
+    if (this.#tx === null) throw new Error(`${this.name} is not attached to a stack yet`);
+    return this.#tx;
+  }
+
+  join(peer: WireLink): void {
+    this.#peer = peer;
+  }
+
+  attach(receiver: LinkReceiver, memory: PacketMemory): void {
+    if (this.#tx !== null) throw new Error(`${this.name} is attached to a stack already`);
+    this.#receiver = receiver;
+    this.#memory = memory;
+    this.#arena = memory.region(ARENA);
+    this.#tx = new TxRing(memory, SLOTS, this);
+  }
+
+  /** A frame was committed: it leaves at once. */
+  ring(): void {
+    const tx = this.#tx as TxRing;
+    const at = tx.front();
+    if (this.#closed) this.dropped++;
+    else this.#send(this.#memory as PacketMemory, at);
+    tx.shift();
+  }
+
+  #send(memory: PacketMemory, at: number): void {
+    const words = memory.words;
+    const bytes = new Uint8Array(frameLength(memory, at));
+    gatherOut(memory, at, bytes);
+    const view = new DataView(bytes.buffer);
+    const flags = words[at + TX_FLAGS];
+    const start = words[at + TX_CSUM_START];
+    const hasNic = this.features !== 0;
+    const isGso = (flags & TX_GSO_TCP4) !== 0;
+    // The IPv4 checksum is never left out: a receiver checks it whatever the link offloads.
+    if ((flags & TX_IPV4_CSUM) !== 0) fillIpv4(view, ETH_HLEN);
+    if (start !== 0 && !hasNic) fillPartial(view, 0, bytes.length, start, words[at + TX_CSUM_OFFSET]);
+    const verdict = this.#fault === null ? undefined : this.#fault(bytes, this.direction);
+    if (verdict === false) return;
+    const partial = start !== 0 && hasNic ? RX_L4_OK : 0;
+    const arrival = this.#clock.now() + this.#delayUs + (verdict?.delayUs ?? 0);
+    for (let copies = verdict?.copies ?? 1; copies > 0; copies--) {
+      const delivered = this.#peer?.arrive({
+        bytes,
+        at: arrival,
+        flags: isGso ? partial | RX_GSO_TCP4 : partial,
+        gsoSize: isGso ? words[at + TX_GSO_SIZE] : 0,
+      });
+      if (delivered !== true) this.dropped++;
+    }
+  }
+
+  /** Puts a frame on the way to this end. False if it is lost. */
+  arrive(frame: InFlight): boolean {
+    const queue = this.#arriving;
+    if (this.#closed || this.#receiver === null || queue.length >= CAPACITY) return false;
+    let place = queue.length;
+    while (place > 0 && queue[place - 1].at > frame.at) place--;
+    if (place === queue.length) queue.push(frame);
+    else queue.splice(place, 0, frame);
+    if (place === 0) this.#clock.setAlarm(this, frame.at);
+    return true;
+  }
+
+  /** Frames are due here. */
+  onAlarm(): void {
+    const now = this.#clock.now();
+    const queue = this.#arriving;
+    let due = 0;
+    while (due < queue.length && queue[due].at <= now) due++;
+    const frames = queue.splice(0, due);
+    for (let from = 0; from < frames.length && !this.#closed; ) from += this.#deliver(frames, from);
+    if (queue.length > 0) this.#clock.setAlarm(this, queue[0].at);
+    if (frames.length > 0) this.requestFlush();
+  }
+
+  /** One batch; how many frames it took. */
+  #deliver(frames: readonly InFlight[], from: number): number {
+    const memory = this.#memory as PacketMemory;
+    let at = this.#arena;
+    let count = 0;
+    while (count < BATCH && from + count < frames.length) {
+      const { bytes, flags, gsoSize } = frames[from + count];
+      if (at + bytes.length > this.#arena + ARENA) break;
+      memory.bytes.set(bytes, at);
+      const verdict =
+        flags === 0 || (flags & RX_L4_OK) === 0 ? this.#verify(memory.view, at, bytes.length) : 0;
+      this.#descriptors.set([at, bytes.length, flags | verdict, gsoSize], count * RX_WORDS);
+      at = (at + bytes.length + 15) & ~15;
+      count++;
+    }
+    this.#receiver?.receiveBatch(this, this.#descriptors, count);
+    return count;
+  }
+
+  #verify(view: DataView, at: number, length: number): number {
+    const l4 = verifyTransport(view, at, length);
+    const verdict = l4 === L4_OK ? RX_L4_OK : l4 === L4_BAD ? RX_L4_BAD : RX_L4_NONE;
+    return verifyIpv4(view, at, length) ? verdict : verdict | RX_IP_BAD;
+  }
+
+  /** After what runs now and its microtasks. */
+  requestFlush(): void {
+    this.#clock.setAlarm(this.#flushAlarm, this.#clock.now());
+  }
+
+  /** Nothing ever waits in the ring. */
+  flush(): void {}
+
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#arriving.length = 0;
+    this.#clock.cancelAlarm(this);
+    this.#clock.cancelAlarm(this.#flushAlarm);
+    return Promise.resolve();
+  }
+}
