@@ -2,7 +2,16 @@
 // A received segment ends in `dataReady`, which walks the wait queue; programs and eventpolls hang there.
 
 import { ANY_V4, type IpAddress } from '../packet/address.js';
-import { POLLERR, POLLIN, POLLOUT, POLLPRI, POLLRDBAND, POLLRDNORM, POLLWRBAND, POLLWRNORM } from '../uapi/poll.js';
+import {
+  POLLERR,
+  POLLIN,
+  POLLOUT,
+  POLLPRI,
+  POLLRDBAND,
+  POLLRDNORM,
+  POLLWRBAND,
+  POLLWRNORM,
+} from '../uapi/poll.js';
 import { TCP_CLOSE } from '../uapi/tcp.js';
 import type { Host } from './host.js';
 import type { WaitQueue } from './wait-queue.js';
@@ -88,22 +97,22 @@ export abstract class Sock {
 
   /** sock_def_readable */
   dataReady(): void {
-    if (this.wq !== null && this.wq.active) this.wq.wake(KEY_DATA, 1);
+    if (this.wq?.active) this.wq.wake(KEY_DATA, 1);
   }
 
   /** sock_def_wakeup: key 0, everyone. */
   stateChange(): void {
-    if (this.wq !== null && this.wq.active) this.wq.wake(0, 0);
+    if (this.wq?.active) this.wq.wake(0, 0);
   }
 
   /** sock_def_error_report */
   errorReport(): void {
-    if (this.wq !== null && this.wq.active) this.wq.wake(POLLERR, 1);
+    if (this.wq?.active) this.wq.wake(POLLERR, 1);
   }
 
   /** The wake-up of sk_stream_write_space and sock_def_write_space; the caller has checked that there is room. */
   wakeSpace(): void {
-    if (this.wq !== null && this.wq.active) this.wq.wake(KEY_SPACE, 1);
+    if (this.wq?.active) this.wq.wake(KEY_SPACE, 1);
   }
 
   /** Mask of poll bits now (tcp_poll, udp_poll). */

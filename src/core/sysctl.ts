@@ -84,7 +84,8 @@ export class Sysctl {
     if (entry.readOnly) return -EACCES;
     const current = this[entry.field];
     if (typeof current === 'string') {
-      if (typeof value !== 'string' || (entry.allowed !== undefined && !entry.allowed.includes(value))) return -EINVAL;
+      if (typeof value !== 'string' || (entry.allowed !== undefined && !entry.allowed.includes(value)))
+        return -EINVAL;
       (this as Record<string, unknown>)[entry.field] = value;
       return 0;
     }
@@ -102,7 +103,9 @@ export class Sysctl {
 
   /** All names and values, as `sysctl -a`. */
   all(): Record<string, string | number | number[]> {
-    return Object.fromEntries([...table].map(([name, entry]) => [name, this[entry.field] as string | number | number[]]));
+    return Object.fromEntries(
+      [...table].map(([name, entry]) => [name, this[entry.field] as string | number | number[]]),
+    );
   }
 }
 

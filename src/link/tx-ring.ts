@@ -81,7 +81,14 @@ export class TxRing {
   }
 
   /** Publishes the claimed frame. `csumStart` counts from the Ethernet header, `csumOffset` from there; 0: no L4 checksum. */
-  commit(frame: number, headerLength: number, csumStart: number, csumOffset: number, gsoSize: number, flags: number): void {
+  commit(
+    frame: number,
+    headerLength: number,
+    csumStart: number,
+    csumOffset: number,
+    gsoSize: number,
+    flags: number,
+  ): void {
     const words = this.#words;
     const at = this.#at;
     words[at + TX_HEADER_OFFSET] = frame;

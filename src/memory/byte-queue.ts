@@ -260,4 +260,3 @@ export class ByteQueue {
     memory.free(empty);
   }
 }
-

@@ -90,7 +90,8 @@ export class PacketMemory {
   /** Carves a region for a link, aligned to `align` bytes. Only before the first chunk is handed out. */
   region(size: number, align = 64): number {
     const at = (this.#front + align - 1) & ~(align - 1);
-    if (this.#sealed) throw new Error('a link must be attached before the stack carries traffic: its memory is laid out');
+    if (this.#sealed)
+      throw new Error('a link must be attached before the stack carries traffic: its memory is laid out');
     if (at + size > this.capacity / 2) {
       throw new RangeError(
         `packet memory of ${this.capacity} bytes is too small for this link's rings (${size} bytes): create the stack with a larger \`memory\``,
@@ -190,7 +191,8 @@ export class PacketMemory {
   notify(): void {
     if (this.#waiters.length === 0) return;
     this.reap();
-    if (this.#freeBlocks.length === 0 && this.#fresh >= this.#blocks && this.#partialHead[SPLIT_SMALL] < 0) return;
+    if (this.#freeBlocks.length === 0 && this.#fresh >= this.#blocks && this.#partialHead[SPLIT_SMALL] < 0)
+      return;
     for (const waiter of this.#waiters.splice(0)) waiter.memoryAvailable();
   }
 

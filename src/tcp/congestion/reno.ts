@@ -1,0 +1,43 @@
+// Reno: slow start, then one segment per round trip; half after a loss (RFC 5681; net/ipv4/tcp_cong.c).
+
+import type { TcpSock } from '../sock.js';
+import type { CongestionControl } from './congestion.js';
+
+const CWND_CLAMP = 0x7fffffff;
+
+/** tcp_slow_start: returns what of `acked` is left once the threshold is reached. */
+export function slowStart(sk: TcpSock, acked: number): number {
+  const cwnd = Math.min(sk.sndCwnd + acked, sk.sndSsthresh);
+  const left = acked - (cwnd - sk.sndCwnd);
+  sk.sndCwnd = Math.min(cwnd, CWND_CLAMP);
+  return left;
+}
+
+/** tcp_cong_avoid_ai: one segment more for each `w` segments acknowledged. */
+export function additiveIncrease(sk: TcpSock, w: number, acked: number): void {
+  if (sk.sndCwndCnt >= w) {
+    sk.sndCwndCnt = 0;
+    sk.sndCwnd++;
+  }
+  sk.sndCwndCnt += acked;
+  if (sk.sndCwndCnt >= w) {
+    const delta = Math.floor(sk.sndCwndCnt / w);
+    sk.sndCwndCnt -= delta * w;
+    sk.sndCwnd += delta;
+  }
+}
+
+export const reno: CongestionControl = {
+  name: 'reno',
+  ssthresh(sk) {
+    return Math.max(sk.sndCwnd >> 1, 2);
+  },
+  congestionAvoidance(sk, acked) {
+    let left = acked;
+    if (sk.sndCwnd < sk.sndSsthresh) {
+      left = slowStart(sk, acked);
+      if (left === 0) return;
+    }
+    additiveIncrease(sk, sk.sndCwnd, left);
+  },
+};

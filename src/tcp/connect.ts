@@ -1,0 +1,145 @@
+// The active open (tcp_v4_connect, tcp_connect): route, source address, port, and the SYN.
+
+import { Tcp as TcpMib } from '../core/mib.js';
+import { SOCK_BINDADDR_LOCK } from '../core/sock.js';
+import { ANY_V4, type IpAddress, LOOPBACK_V4 } from '../packet/address.js';
+import { EADDRNOTAVAIL, ENETUNREACH } from '../uapi/errno.js';
+import { TCP_CLOSE, TCP_SYN_SENT } from '../uapi/tcp.js';
+import { endTimeWait, setState } from './close.js';
+import { TCP_MSS_DEFAULT, TCP_TIMEOUT_INIT, TIME_RETRANS } from './constants.js';
+import { tupleHash } from './demux.js';
+import { initialSequence, portOffset, timestampOffset } from './isn.js';
+import { advertisedMss } from './mss.js';
+import { syncMss } from './output.js';
+import type { TcpShared } from './shared.js';
+import type { TcpSock } from './sock.js';
+import { initializeRcvMss } from './state.js';
+import { armRetransmit } from './tcp-timer.js';
+import { prepareSyn, transmitSyn } from './transmit.js';
+
+/** Asks whether one sock's four-tuple is taken, for each port that is tried (__inet_check_established). */
+class TupleCheck {
+  readonly #tcp: TcpShared;
+  readonly #sk: TcpSock;
+
+  constructor(tcp: TcpShared, sk: TcpSock) {
+    this.#tcp = tcp;
+    this.#sk = sk;
+  }
+
+  inUse(port: number): boolean {
+    const { saddr, daddr, dport } = this.#sk;
+    const tcp = this.#tcp;
+    const hash = tupleHash(tcp.tableKey, saddr, port, daddr, dport);
+    if (tcp.established.lookup(hash, saddr, port, daddr, dport) !== null) return true;
+    const tw = tcp.timeWaits.lookup(hash, saddr, port, daddr, dport);
+    if (tw === null) return false;
+    if (!mayReuse(tcp, this.#sk, tw)) return true;
+    // tcp_twsk_unique: go on where the old connection's sequence space ended.
+    this.#sk.writeSeq = (tw.sndNxt + 65535 + 2) | 0 || 1;
+    this.#sk.tsRecent = tw.tsRecent;
+    this.#sk.tsRecentStamp = tw.tsRecentStamp;
+    endTimeWait(tw);
+    return false;
+  }
+}
+
+/** tcp_tw_reuse: with timestamps, a second after the last segment; value 2 limits it to loopback (RFC 6191). */
+function mayReuse(tcp: TcpShared, sk: TcpSock, tw: { tsRecentStamp: number }): boolean {
+  const reuse = tcp.host.sysctl.tcpTwReuse;
+  if (tw.tsRecentStamp === 0 || reuse === 0) return false;
+  if (reuse === 2 && !sk.daddr.isLoopback && !sk.saddr.isLoopback) return false;
+  return ((tcp.host.nowMs - tw.tsRecentStamp) | 0) > 1000;
+}
+
+/** tcp_v4_connect: 0, -ENETUNREACH or -EADDRNOTAVAIL. The SYN is on its way when it returns 0. */
+export function tcpConnect(sk: TcpSock, address: IpAddress, dport: number): number {
+  const { tcp } = sk;
+  const daddr = address.isAny ? LOOPBACK_V4 : address.clone();
+  const route = tcp.ip.route(daddr);
+  if (route === null || route.broadcast) return -ENETUNREACH;
+  const wasAny = sk.saddr.isAny;
+  if (wasAny) {
+    sk.saddr = route.source.clone();
+    if (sk.laddr.isAny) sk.laddr = sk.saddr;
+  }
+  if (!sk.daddr.equals(daddr)) {
+    // Another peer than last time: what its timestamps told is of no use here.
+    sk.tsRecent = 0;
+    sk.tsRecentStamp = 0;
+    sk.writeSeq = 0;
+  }
+  sk.daddr = daddr;
+  sk.dport = dport;
+  sk.route = route;
+  setState(sk, TCP_SYN_SENT);
+  const result = claimPort(sk);
+  if (result < 0) {
+    setState(sk, TCP_CLOSE);
+    if (wasAny && (sk.userlocks & SOCK_BINDADDR_LOCK) === 0) {
+      sk.saddr = ANY_V4;
+      sk.laddr = ANY_V4;
+    }
+    sk.route = null;
+    sk.dport = 0;
+    return result;
+  }
+  sendFirstSyn(sk);
+  return 0;
+}
+
+/** inet_hash_connect: the bound port, if its four-tuple is free, or one of the ephemeral range. */
+function claimPort(sk: TcpSock): number {
+  const { tcp } = sk;
+  const check = new TupleCheck(tcp, sk);
+  if (tcp.ports.portOf(sk) !== 0) {
+    if (check.inUse(sk.sport)) return -EADDRNOTAVAIL;
+  } else {
+    const port = tcp.ports.connect(sk, portOffset(tcp, sk.saddr, sk.daddr, sk.dport), check);
+    if (port < 0) return port;
+    sk.sport = port;
+  }
+  tcp.established.insert(sk, tupleHash(tcp.tableKey, sk.saddr, sk.sport, sk.daddr, sk.dport));
+  sk.hashed = true;
+  return 0;
+}
+
+/** tcp_connect */
+function sendFirstSyn(sk: TcpSock): void {
+  const { tcp, host, route } = sk;
+  if (route === null) return;
+  if (sk.writeSeq === 0) sk.writeSeq = initialSequence(tcp, sk.saddr, sk.sport, sk.daddr, sk.dport);
+  sk.tsOffset = timestampOffset(tcp, sk.saddr, sk.daddr);
+  sk.iss = sk.writeSeq;
+  sk.sndUna = sk.iss;
+  sk.sndSml = sk.iss;
+  sk.sndUp = sk.iss;
+  sk.maxWindow = 0;
+  sk.mssClamp = sk.tuning.userMss !== 0 ? sk.tuning.userMss : TCP_MSS_DEFAULT;
+  sk.advmss = advertisedMss(sk, route);
+  prepareSyn(sk);
+  syncMss(sk);
+  initializeRcvMss(sk);
+  sk.err = 0;
+  sk.done = false;
+  sk.sndWnd = 0;
+  sk.rcvNxt = 0;
+  sk.rcvWup = 0;
+  sk.copiedSeq = 0;
+  sk.rto = TCP_TIMEOUT_INIT;
+  sk.retransmits = 0;
+  const next = (sk.iss + 1) | 0;
+  sk.sndNxt = next;
+  sk.writeSeq = next;
+  sk.pushedSeq = next;
+  sk.sndQueueSeq = next;
+  sk.cwndUsageSeq = next;
+  sk.rttSeq = next;
+  // The SYN stands in the retransmit queue like any segment: its ACK gives the first round-trip time.
+  sk.rtx.push(sk.iss, next, 0, host.nowUs);
+  sk.packetsOut = 1;
+  sk.retransStamp = host.nowMs || 1;
+  host.mib.count(TcpMib.ActiveOpens);
+  armRetransmit(sk, TIME_RETRANS, sk.rto);
+  transmitSyn(sk, false);
+}

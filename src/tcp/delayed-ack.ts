@@ -1,0 +1,158 @@
+// When to acknowledge (RFC 9293 section 3.8.6.3, RFC 5681 section 4.2, with Linux's quick-ack and ping-pong modes).
+// "Now" means with this batch: the answer that the application is about to write carries the ACK, and a batch costs one.
+
+import { TcpExt } from '../core/mib.js';
+import { RCV_SHUTDOWN } from '../core/sock.js';
+import {
+  ACK_NOW,
+  ACK_PUSHED,
+  ACK_PUSHED2,
+  ACK_SCHED,
+  ACK_TIMER,
+  TCP_ATO_MIN,
+  TCP_DELACK_MAX,
+  TCP_MAX_QUICKACKS,
+  TCP_MSS_DEFAULT,
+  TCP_PINGPONG_THRESH,
+} from './constants.js';
+import type { Segment } from './segment.js';
+import type { TcpSock } from './sock.js';
+import { armDelack } from './tcp-timer.js';
+import { deferAck, sendAck } from './transmit.js';
+import { growWindow, offerWindow, receiveWindow } from './window.js';
+
+/** tcp_in_quickack_mode */
+function inQuickAckMode(sk: TcpSock): boolean {
+  return sk.route?.quickack === true || (sk.ackQuick > 0 && sk.ackPingpong < TCP_PINGPONG_THRESH);
+}
+
+/** tcp_incr_quickack */
+function incrementQuickAck(sk: TcpSock, most: number): void {
+  let quick = Math.floor(sk.rcvWnd / (2 * sk.rcvMss));
+  if (quick === 0) quick = 2;
+  quick = Math.min(quick, most);
+  if (quick > sk.ackQuick) sk.ackQuick = quick;
+}
+
+/** tcp_enter_quickack_mode: something went wrong, so the peer shall learn quickly where we are. */
+export function enterQuickAck(sk: TcpSock, most: number): void {
+  incrementQuickAck(sk, most);
+  sk.ackPingpong = 0;
+  sk.ackAto = TCP_ATO_MIN;
+}
+
+/** tcp_event_data_recv: data of `length` bytes came in order. Estimates the peer's segment size and its pace. */
+export function eventDataReceived(sk: TcpSock, segment: Segment, length: number): void {
+  const now = sk.host.nowMs;
+  sk.ackPending |= ACK_SCHED;
+  measureRcvMss(sk, length);
+  if (sk.ackAto === 0) {
+    // The first data: acknowledge at once, for the sake of the peer's slow start.
+    incrementQuickAck(sk, TCP_MAX_QUICKACKS);
+    sk.ackAto = TCP_ATO_MIN;
+  } else {
+    const pause = (now - sk.lrcvtime) | 0;
+    if (pause <= TCP_ATO_MIN >> 1) sk.ackAto = (sk.ackAto >> 1) + (TCP_ATO_MIN >> 1);
+    else if (pause < sk.ackAto) sk.ackAto = Math.min((sk.ackAto >> 1) + pause, sk.rto);
+    else if (pause > sk.rto) incrementQuickAck(sk, TCP_MAX_QUICKACKS);
+  }
+  sk.lrcvtime = now;
+  if (segment.length >= 128) growWindow(sk, length);
+}
+
+/** tcp_measure_rcv_mss */
+function measureRcvMss(sk: TcpSock, length: number): void {
+  const gso = sk.tcp.ip.packet.gsoSize;
+  const size = gso !== 0 ? gso : length;
+  const last = sk.lastRcvSize;
+  sk.lastRcvSize = 0;
+  if (size >= sk.rcvMss) {
+    sk.rcvMss = size < sk.advmss ? size : sk.advmss;
+    return;
+  }
+  if (size >= TCP_MSS_DEFAULT) {
+    // Two in a row of the same size: that is the size, without the options that rode along before.
+    sk.lastRcvSize = size;
+    if (size === last) {
+      sk.rcvMss = size;
+      return;
+    }
+  }
+  if ((sk.ackPending & ACK_PUSHED) !== 0) sk.ackPending |= ACK_PUSHED2;
+  sk.ackPending |= ACK_PUSHED;
+}
+
+/** tcp_ack_snd_check: after a segment has been dealt with, is an ACK due now, later, or not at all? */
+export function dueAck(sk: TcpSock): void {
+  if ((sk.ackPending & ACK_SCHED) === 0) return;
+  // A hole, old or new: every segment is answered at once, for the peer counts the duplicates (RFC 5681 section 4.2).
+  if (sk.reassembly !== null) {
+    sendAck(sk);
+    return;
+  }
+  const unacked = (sk.rcvNxt - sk.rcvWup) | 0;
+  const enough =
+    unacked > sk.rcvMss && (((sk.rcvNxt - sk.copiedSeq) | 0) < sk.rcvlowat || offerWindow(sk) >= sk.rcvWnd);
+  if (enough || inQuickAckMode(sk) || (sk.ackPending & ACK_NOW) !== 0) deferAck(sk);
+  else delayAck(sk);
+}
+
+/** tcp_send_delayed_ack */
+export function delayAck(sk: TcpSock): void {
+  let ato = sk.ackAto;
+  const { wheel, sysctl } = sk.host;
+  const least = sysctl.tcpDelackMinMs;
+  if (ato > least) {
+    let most = 500;
+    if (sk.ackPingpong >= TCP_PINGPONG_THRESH || (sk.ackPending & ACK_PUSHED) !== 0) most = TCP_DELACK_MAX;
+    if (sk.srttUs !== 0) most = Math.min(most, Math.max(Math.floor((sk.srttUs >> 3) / 1000), least));
+    ato = Math.min(ato, most);
+  }
+  ato = Math.min(ato, TCP_DELACK_MAX);
+  if ((sk.ackPending & ACK_TIMER) !== 0 && sk.delackTimer?.pending) {
+    const left = wheel.remaining(sk.delackTimer);
+    if (left <= ato >> 2) {
+      deferAck(sk);
+      return;
+    }
+    if (left < ato) return;
+  }
+  sk.ackPending |= ACK_SCHED | ACK_TIMER;
+  armDelack(sk, ato);
+}
+
+/** tcp_delack_timer_handler */
+export function delackExpired(sk: TcpSock): void {
+  if ((sk.ackPending & ACK_TIMER) === 0) return;
+  sk.ackPending &= ~ACK_TIMER;
+  if ((sk.ackPending & ACK_SCHED) === 0) return;
+  if (sk.ackPingpong < TCP_PINGPONG_THRESH) {
+    sk.ackAto = Math.min(sk.ackAto << 1, sk.rto);
+  } else {
+    // The answer that was to carry the ACK did not come: not interactive after all.
+    sk.ackPingpong = 0;
+    sk.ackAto = TCP_ATO_MIN;
+  }
+  sk.host.mib.count(TcpExt.DelayedACKs);
+  sendAck(sk);
+}
+
+/** __tcp_cleanup_rbuf: the application read `copied` bytes; is there an ACK or a window to tell of? */
+export function afterRead(sk: TcpSock, copied: number): void {
+  let due = false;
+  if ((sk.ackPending & ACK_SCHED) !== 0) {
+    const pushed =
+      (sk.ackPending & ACK_PUSHED2) !== 0 ||
+      ((sk.ackPending & ACK_PUSHED) !== 0 && sk.ackPingpong < TCP_PINGPONG_THRESH);
+    due = ((sk.rcvNxt - sk.rcvWup) | 0) > sk.rcvMss || (copied > 0 && pushed && sk.rcvQueue.length === 0);
+  }
+  if (copied > 0 && !due && (sk.shutdown & RCV_SHUTDOWN) === 0) {
+    const now = receiveWindow(sk);
+    if (2 * now <= sk.windowClamp) {
+      const offer = offerWindow(sk);
+      // A window that doubles is worth telling of (RFC 1122 section 4.2.3.3).
+      due = offer > 0 && offer >= 2 * now;
+    }
+  }
+  if (due) deferAck(sk);
+}

@@ -1,0 +1,106 @@
+// What TCP_INFO tells (tcp_get_info), in Linux's units: times in milliseconds or microseconds as named there.
+
+import { TCP_LISTEN, TCPI_OPT_SACK, TCPI_OPT_TIMESTAMPS, TCPI_OPT_WSCALE } from '../uapi/tcp.js';
+import type { TcpSock } from './sock.js';
+
+/** struct tcp_info; rto, ato, rtt and rttvar are microseconds, last_* milliseconds, cwnd and counts segments. */
+export interface TcpInfo {
+  state: number;
+  ca_state: number;
+  retransmits: number;
+  probes: number;
+  backoff: number;
+  options: number;
+  snd_wscale: number;
+  rcv_wscale: number;
+  rto: number;
+  ato: number;
+  snd_mss: number;
+  rcv_mss: number;
+  unacked: number;
+  sacked: number;
+  lost: number;
+  retrans: number;
+  last_data_sent: number;
+  last_data_recv: number;
+  last_ack_recv: number;
+  pmtu: number;
+  rcv_ssthresh: number;
+  rtt: number;
+  rttvar: number;
+  snd_ssthresh: number;
+  snd_cwnd: number;
+  advmss: number;
+  reordering: number;
+  rcv_rtt: number;
+  rcv_space: number;
+  total_retrans: number;
+  bytes_acked: number;
+  bytes_received: number;
+  segs_out: number;
+  segs_in: number;
+  notsent_bytes: number;
+  min_rtt: number;
+  data_segs_in: number;
+  data_segs_out: number;
+  delivered: number;
+  bytes_sent: number;
+  bytes_retrans: number;
+  rcv_wnd: number;
+  snd_wnd: number;
+}
+
+export function tcpInfo(sk: TcpSock): TcpInfo {
+  const { host, listener } = sk;
+  const since = (stamp: number): number => (stamp === 0 ? 0 : (host.nowMs - stamp) | 0);
+  const listening = sk.state === TCP_LISTEN && listener !== null;
+  return {
+    state: sk.state,
+    ca_state: sk.caState,
+    retransmits: sk.retransmits,
+    probes: sk.probesOut,
+    backoff: sk.backoff,
+    options:
+      (sk.tstampOk ? TCPI_OPT_TIMESTAMPS : 0) |
+      (sk.sackOk ? TCPI_OPT_SACK : 0) |
+      (sk.wscaleOk ? TCPI_OPT_WSCALE : 0),
+    snd_wscale: sk.sndWscale,
+    rcv_wscale: sk.rcvWscale,
+    rto: sk.rto * 1000,
+    ato: sk.ackAto * 1000,
+    snd_mss: sk.mss,
+    rcv_mss: sk.rcvMss,
+    // For a listener these two are its accept queue and its backlog.
+    unacked: listening ? listener.acceptLength : sk.packetsOut,
+    sacked: listening ? listener.backlog : sk.sackedOut,
+    lost: sk.lostOut,
+    retrans: sk.retransOut,
+    last_data_sent: since(sk.lsndtime),
+    last_data_recv: since(sk.lrcvtime),
+    last_ack_recv: since(sk.rcvTstamp),
+    pmtu: sk.route === null ? 0 : Math.min(sk.route.mtu, 65535),
+    rcv_ssthresh: sk.rcvSsthresh,
+    rtt: sk.srttUs >> 3,
+    rttvar: sk.mdevUs >> 2,
+    snd_ssthresh: sk.sndSsthresh,
+    snd_cwnd: sk.sndCwnd,
+    advmss: sk.advmss,
+    reordering: sk.reordering,
+    rcv_rtt: sk.rcvRttUs >> 3,
+    rcv_space: sk.rcvSpace,
+    total_retrans: sk.totalRetrans,
+    bytes_acked: sk.bytesAcked,
+    bytes_received: sk.bytesReceived,
+    segs_out: sk.segsOut,
+    segs_in: sk.segsIn,
+    notsent_bytes: Math.max(0, sk.notsent),
+    min_rtt: sk.minRttUs,
+    data_segs_in: sk.dataSegsIn,
+    data_segs_out: sk.dataSegsOut,
+    delivered: sk.delivered,
+    bytes_sent: sk.bytesSent,
+    bytes_retrans: sk.bytesRetrans,
+    rcv_wnd: sk.rcvWnd,
+    snd_wnd: sk.sndWnd,
+  };
+}

@@ -1,0 +1,52 @@
+// A listener's two queues: requests whose handshake is going on (SYN queue), and children waiting for accept().
+
+import type { RequestSock } from './request-sock.js';
+import type { TcpSock } from './sock.js';
+
+export class ListenState {
+  /** sk_max_ack_backlog */
+  backlog: number;
+  /** sk_ack_backlog */
+  acceptLength = 0;
+  /** Half-open requests; their number is what tcp_max_syn_backlog and the backlog bound. */
+  readonly requests = new Set<RequestSock>();
+  #head: TcpSock | null = null;
+  #tail: TcpSock | null = null;
+
+  constructor(backlog: number) {
+    this.backlog = backlog;
+  }
+
+  /** sk_acceptq_is_full: more than the backlog, so that a backlog of N holds N + 1. */
+  get acceptFull(): boolean {
+    return this.acceptLength > this.backlog;
+  }
+
+  /** inet_csk_reqsk_queue_is_full */
+  get synFull(): boolean {
+    return this.requests.size > this.backlog;
+  }
+
+  push(child: TcpSock): void {
+    if (this.#tail === null) this.#head = child;
+    else this.#tail.acceptNext = child;
+    this.#tail = child;
+    this.acceptLength++;
+  }
+
+  shift(): TcpSock | null {
+    const child = this.#head;
+    if (child === null) return null;
+    this.#head = child.acceptNext;
+    if (this.#head === null) this.#tail = null;
+    child.acceptNext = null;
+    child.parent = null;
+    this.acceptLength--;
+    return child;
+  }
+
+  /** Children in the order in which accept() will return them. */
+  *waiting(): IterableIterator<TcpSock> {
+    for (let child = this.#head; child !== null; child = child.acceptNext) yield child;
+  }
+}

@@ -1,0 +1,56 @@
+// Listeners by port (inet_lhashtable). Of those that fit, the most specific address wins; members of an SO_REUSEPORT group
+// share the connections by the hash of the four-tuple, so that one client's SYN always meets the same listener.
+
+import type { IpAddress } from '../packet/address.js';
+import type { TcpSock } from './sock.js';
+
+export class ListenerTable {
+  readonly #ports = new Map<number, TcpSock[]>();
+
+  insert(sk: TcpSock): void {
+    const list = this.#ports.get(sk.sport);
+    if (list === undefined) this.#ports.set(sk.sport, [sk]);
+    else list.push(sk);
+  }
+
+  remove(sk: TcpSock): void {
+    const list = this.#ports.get(sk.sport);
+    const at = list?.indexOf(sk) ?? -1;
+    if (list === undefined || at < 0) return;
+    list.splice(at, 1);
+    if (list.length === 0) this.#ports.delete(sk.sport);
+  }
+
+  /** inet_lookup_listener: `hash` is the four-tuple's. */
+  lookup(local: IpAddress, port: number, hash: number): TcpSock | null {
+    const list = this.#ports.get(port);
+    if (list === undefined) return null;
+    if (list.length === 1) return matches(list[0], local) ? list[0] : null;
+    let best: TcpSock | null = null;
+    let group = 0;
+    for (const sk of list) {
+      if (!matches(sk, local)) continue;
+      if (best === null || (best.laddr.isAny && !sk.laddr.isAny)) {
+        best = sk;
+        group = 1;
+      } else if (best.laddr.equals(sk.laddr) && sk.reusePort && best.reusePort) {
+        group++;
+      }
+    }
+    if (best === null || group < 2) return best;
+    // reciprocal_scale: an even share of the hash space for each member.
+    let pick = Math.floor(((hash >>> 0) / 0x100000000) * group);
+    for (const sk of list) {
+      if (matches(sk, local) && sk.reusePort && sk.laddr.equals(best.laddr) && pick-- === 0) return sk;
+    }
+    return best;
+  }
+
+  *[Symbol.iterator](): IterableIterator<TcpSock> {
+    for (const list of this.#ports.values()) yield* list;
+  }
+}
+
+function matches(sk: TcpSock, local: IpAddress): boolean {
+  return sk.laddr.isAny || sk.laddr.equals(local);
+}

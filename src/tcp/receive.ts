@@ -1,0 +1,186 @@
+// Where a segment enters TCP (tcp_v4_rcv): checksum verdict, four-tuple look-up, and on to whoever it is for: a connection,
+// a request, a TIME_WAIT remnant, a listener; or a reset for what belongs to nobody.
+
+import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
+import type { RxPacket } from '../ip/rx-packet.js';
+import { RX_L4_BAD } from '../link/link.js';
+import { TCP_ESTABLISHED, TCP_FIN_WAIT2, TCP_LISTEN, TCP_TIME_WAIT } from '../uapi/tcp.js';
+import { Backlog } from './backlog.js';
+import { endTimeWait } from './close.js';
+import { ACK, FIN, RST, SYN, TCP_TIMEWAIT_LEN } from './constants.js';
+import { tupleHash } from './demux.js';
+import { receiveEstablished } from './input.js';
+import { checkRequest, connectionRequest } from './listener.js';
+import type { RequestSock } from './request-sock.js';
+import type { Segment } from './segment.js';
+import { after, before } from './seq.js';
+import type { TcpShared } from './shared.js';
+import type { TcpSock } from './sock.js';
+import { RESET_PEER, receiveStateProcess } from './state.js';
+import type { TimeWaitSock } from './time-wait.js';
+import { oowRateLimited } from './transmit.js';
+import { sendReset, sendTimeWaitAck } from './transmit-control.js';
+
+/** A segment from the network. */
+export function receiveSegment(tcp: TcpShared, packet: RxPacket): void {
+  const { host, segment } = tcp;
+  host.mib.count(TcpMib.InSegs);
+  if (!segment.parse(host.memory.view, packet)) {
+    host.mib.count(TcpMib.InErrs);
+    return;
+  }
+  if ((packet.flags & RX_L4_BAD) !== 0) {
+    host.mib.count(TcpMib.InCsumErrors);
+    host.mib.count(TcpMib.InErrs);
+    return;
+  }
+  if (packet.broadcast) return;
+  const hash = tupleHash(tcp.tableKey, packet.dst, segment.dport, packet.src, segment.sport);
+  const sk = tcp.established.lookup(hash, packet.dst, segment.dport, packet.src, segment.sport);
+  if (sk !== null) {
+    deliver(sk, packet, segment);
+    return;
+  }
+  const request = tcp.requests.lookup(hash, packet.dst, segment.dport, packet.src, segment.sport);
+  if (request !== null) {
+    receiveForRequest(request, packet, segment);
+    return;
+  }
+  const tw = tcp.timeWaits.lookup(hash, packet.dst, segment.dport, packet.src, segment.sport);
+  if (tw !== null) {
+    receiveForTimeWait(tw, hash, packet, segment);
+    return;
+  }
+  const listener = tcp.listeners.lookup(packet.dst, segment.dport, hash);
+  if (listener !== null) deliver(listener, packet, segment);
+  else sendReset(tcp, packet, segment);
+}
+
+/** tcp_v4_do_rcv, or into the backlog while a syscall is inside the sock. */
+function deliver(sk: TcpSock, packet: RxPacket, segment: Segment): void {
+  sk.segsIn++;
+  if (!sk.owned) {
+    receiveNow(sk, packet, segment);
+    return;
+  }
+  sk.backlog ??= new Backlog(sk.host.memory);
+  const bound = sk.rcvbuf + sk.sndbuf + 65536;
+  if (sk.backlog.bytes > bound || !sk.backlog.push(packet)) sk.host.mib.count(TcpExt.TCPBacklogDrop);
+}
+
+function receiveNow(sk: TcpSock, packet: RxPacket, segment: Segment): void {
+  if (sk.state === TCP_ESTABLISHED) receiveEstablished(sk, segment);
+  else if (sk.state === TCP_LISTEN) receiveForListener(sk, packet, segment, 0);
+  else if (receiveStateProcess(sk, segment) === RESET_PEER) sendReset(sk.tcp, packet, segment);
+}
+
+/** The syscall has let go of the sock: what came meanwhile is dealt with now (__release_sock). */
+export function runBacklog(sk: TcpSock): void {
+  const backlog = sk.backlog;
+  if (backlog === null) return;
+  const { packet } = sk.tcp.ip;
+  const { segment } = sk.tcp;
+  const { memory } = sk.host;
+  for (let chunk = backlog.shift(packet); chunk !== 0; chunk = backlog.shift(packet)) {
+    if (segment.parse(memory.view, packet)) receiveNow(sk, packet, segment);
+    memory.free(chunk);
+  }
+}
+
+function receiveForListener(sk: TcpSock, packet: RxPacket, segment: Segment, iss: number): void {
+  const { flags } = segment;
+  if ((flags & RST) !== 0) return;
+  if ((flags & ACK) !== 0) sendReset(sk.tcp, packet, segment);
+  else if ((flags & (SYN | FIN)) === SYN) connectionRequest(sk, packet, segment, iss);
+}
+
+function receiveForRequest(request: RequestSock, packet: RxPacket, segment: Segment): void {
+  const parent = request.listener;
+  if (parent.state !== TCP_LISTEN) {
+    sendReset(parent.tcp, packet, segment);
+    return;
+  }
+  const child = checkRequest(request, packet, segment);
+  if (child === null) return;
+  child.segsIn++;
+  receiveNow(child, packet, segment);
+  // The listener's readers are told once the child has taken what came with the third segment (tcp_child_process).
+  parent.dataReady();
+}
+
+/** tcp_timewait_state_process */
+function receiveForTimeWait(tw: TimeWaitSock, hash: number, packet: RxPacket, segment: Segment): void {
+  const { tcp } = tw;
+  const { host } = tcp;
+  const isRst = (segment.flags & RST) !== 0;
+  const old = segment.hasTs && tw.tsRecentStamp !== 0 && ((tw.tsRecent - segment.tsVal) | 0) > 1;
+  if (tw.substate === TCP_FIN_WAIT2) {
+    finWait2Remnant(tw, packet, segment, old);
+    return;
+  }
+  if (!old && segment.seq === tw.rcvNxt && (segment.seq === segment.endSeq || isRst)) {
+    if (isRst && host.sysctl.tcpRfc1337 === 0) {
+      endTimeWait(tw);
+      return;
+    }
+    host.wheel.arm(tw, TCP_TIMEWAIT_LEN);
+    if (segment.hasTs) noteTimestamp(tw, segment);
+    return;
+  }
+  const newer = after(segment.seq, tw.rcvNxt) || (segment.hasTs && ((tw.tsRecent - segment.tsVal) | 0) < 0);
+  if ((segment.flags & (SYN | RST | ACK)) === SYN && !old && newer) {
+    // RFC 6191 and RFC 1122 section 4.2.2.13: the same ends begin anew.
+    const listener = tcp.listeners.lookup(packet.dst, segment.dport, hash);
+    if (listener !== null) {
+      endTimeWait(tw);
+      receiveForListener(listener, packet, segment, (tw.sndNxt + 65535 + 2) | 0 || 1);
+      return;
+    }
+  }
+  if (old) host.mib.count(TcpExt.PAWSEstab);
+  if (isRst) return;
+  if (old || (segment.flags & ACK) !== 0) host.wheel.arm(tw, TCP_TIMEWAIT_LEN);
+  timeWaitAck(tw, segment);
+}
+
+/** An orphan's FIN_WAIT2 without a sock: it waits for the FIN and takes nothing else. */
+function finWait2Remnant(tw: TimeWaitSock, packet: RxPacket, segment: Segment, old: boolean): void {
+  const edge = (tw.rcvNxt + tw.rcvWnd) | 0;
+  const inWindow =
+    segment.seq === tw.rcvNxt || (before(tw.rcvNxt, segment.endSeq) && before(segment.seq, edge));
+  if (old || !inWindow) {
+    timeWaitAck(tw, segment);
+    return;
+  }
+  if ((segment.flags & RST) !== 0) {
+    endTimeWait(tw);
+    return;
+  }
+  const isSyn = (segment.flags & SYN) !== 0 && !before(segment.seq, tw.rcvNxt);
+  const news =
+    (segment.flags & ACK) !== 0 && after(segment.endSeq, tw.rcvNxt) && segment.endSeq !== segment.seq;
+  if (!isSyn && !news) return;
+  if (isSyn || (segment.flags & FIN) === 0 || segment.endSeq !== ((tw.rcvNxt + 1) | 0)) {
+    // New data after a half-duplex close (RFC 1122 section 4.2.2.13).
+    sendReset(tw.tcp, packet, segment);
+    endTimeWait(tw);
+    return;
+  }
+  tw.substate = TCP_TIME_WAIT;
+  tw.rcvNxt = segment.endSeq;
+  if (segment.hasTs) noteTimestamp(tw, segment);
+  tw.tcp.host.wheel.arm(tw, TCP_TIMEWAIT_LEN);
+  sendTimeWaitAck(tw);
+}
+
+function noteTimestamp(tw: TimeWaitSock, segment: Segment): void {
+  tw.tsRecent = segment.tsVal;
+  tw.tsRecentStamp = tw.tcp.host.nowMs || 1;
+}
+
+function timeWaitAck(tw: TimeWaitSock, segment: Segment): void {
+  const carries = segment.length > 0;
+  if (oowRateLimited(tw.tcp, tw.lastOowAckTime, carries, TcpExt.TCPACKSkippedTimeWait)) return;
+  tw.lastOowAckTime = tw.tcp.host.nowMs || 1;
+  sendTimeWaitAck(tw);
+}

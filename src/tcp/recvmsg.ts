@@ -1,0 +1,83 @@
+// From the receive queue into the application's buffer (tcp_recvmsg_locked), one copy. Never sleeps: -EAGAIN where a blocking
+// caller would. Reading is also what opens the window again.
+
+import { RCV_SHUTDOWN } from '../core/sock.js';
+import { EAGAIN, EINVAL, ENOTCONN } from '../uapi/errno.js';
+import { MSG_OOB, MSG_PEEK, MSG_TRUNC } from '../uapi/socket.js';
+import { TCP_CLOSE, TCP_LISTEN } from '../uapi/tcp.js';
+import { URG_READ, URG_VALID } from './constants.js';
+import { afterRead } from './delayed-ack.js';
+import { after } from './seq.js';
+import type { TcpSock } from './sock.js';
+import { adjustReceiveSpace } from './window.js';
+
+/** Bytes copied (0: end of stream), or -ENOTCONN, -EAGAIN, -EINVAL, or the pending error. */
+export function tcpRecv(sk: TcpSock, buffer: Uint8Array, length: number, flags: number): number {
+  if (sk.state === TCP_LISTEN) return -ENOTCONN;
+  if ((flags & MSG_OOB) !== 0) return receiveOutOfBand(sk, buffer, length, flags);
+  const queue = sk.rcvQueue;
+  const peek = (flags & MSG_PEEK) !== 0;
+  let copied = 0;
+  let skipped = 0;
+  let seq = sk.copiedSeq;
+  let found = false;
+  while (queue.length > copied + skipped) {
+    if (sk.urgData !== 0 && sk.urgSeq === seq && copied > 0) break;
+    found = true;
+    let part = queue.length - copied - skipped;
+    if (part > length - copied) part = length - copied;
+    if (sk.urgData !== 0) {
+      const mark = (sk.urgSeq - seq) | 0;
+      if (mark === 0 && part > 0) {
+        if (!sk.oobInline) {
+          skipped++;
+          seq = (seq + 1) | 0;
+          part--;
+          if (part === 0 && queue.length === copied + skipped) break;
+          if (part === 0) {
+            if (length - copied > 0) continue;
+            break;
+          }
+        }
+      } else if (mark > 0 && mark < part) part = mark;
+    }
+    if (part > 0 && (flags & MSG_TRUNC) === 0) queue.copyTo(buffer, copied, part, copied + skipped);
+    copied += part;
+    seq = (seq + part) | 0;
+    if (copied >= length) break;
+  }
+  if (!peek && copied + skipped > 0) {
+    queue.drop(copied + skipped);
+    sk.copiedSeq = seq;
+    if (sk.urgData !== 0 && after(seq, sk.urgSeq)) sk.urgData = 0;
+    adjustReceiveSpace(sk);
+  }
+  // The FIN is stepped over as soon as everything before it was read.
+  if (!peek && sk.done && queue.length === 0) sk.copiedSeq = sk.rcvNxt;
+  if (!peek) afterRead(sk, copied);
+  if (copied > 0 || (found && length === 0)) return copied;
+  return emptyResult(sk);
+}
+
+/** Nothing to copy: end of stream, the error, or "would block" (14.1). */
+function emptyResult(sk: TcpSock): number {
+  if (sk.done) return 0;
+  if (sk.err !== 0) return sk.takeError();
+  if ((sk.shutdown & RCV_SHUTDOWN) !== 0) return 0;
+  if (sk.state === TCP_CLOSE) return -ENOTCONN;
+  return -EAGAIN;
+}
+
+/** tcp_recv_urg */
+function receiveOutOfBand(sk: TcpSock, buffer: Uint8Array, length: number, flags: number): number {
+  if (sk.oobInline || sk.urgData === 0 || sk.urgData === URG_READ) return -EINVAL;
+  if (sk.state === TCP_CLOSE && !sk.done) return -ENOTCONN;
+  if ((sk.urgData & URG_VALID) !== 0) {
+    const byte = sk.urgData & 0xff;
+    if ((flags & MSG_PEEK) === 0) sk.urgData = URG_READ;
+    if (length <= 0) return 0;
+    if ((flags & MSG_TRUNC) === 0) buffer[0] = byte;
+    return 1;
+  }
+  return sk.state === TCP_CLOSE || (sk.shutdown & RCV_SHUTDOWN) !== 0 ? 0 : -EAGAIN;
+}

@@ -1,0 +1,64 @@
+// A handshake that is going on at a listener (struct tcp_request_sock, state NEW_SYN_RECV): what the SYN said and what we
+// answered, and the timer that answers again. It becomes a sock when the third segment arrives.
+
+import type { Route } from '../ip/routes.js';
+import type { IpAddress } from '../packet/address.js';
+import { Timer } from '../time/timer-wheel.js';
+import type { Tuple } from './demux.js';
+import type { TcpSock } from './sock.js';
+
+export class RequestSock extends Timer implements Tuple<RequestSock> {
+  hash = 0;
+  hashNext: RequestSock | null = null;
+  readonly listener: TcpSock;
+  readonly route: Route;
+  readonly saddr: IpAddress;
+  readonly daddr: IpAddress;
+  readonly sport: number;
+  readonly dport: number;
+
+  irs = 0;
+  iss = 0;
+  /** Receive window announced in the SYN-ACK. */
+  rcvWnd = 0;
+  windowClamp = 0;
+  rcvWscale = 0;
+  sndWscale = 0;
+  sndWnd = 0;
+  mss = 0;
+  advmss = 0;
+  wscaleOk = false;
+  tstampOk = false;
+  sackOk = false;
+  tsRecent = 0;
+  tsOffset = 0;
+  /** Microseconds when the first SYN-ACK went out, for the first round-trip time. */
+  synackUs = 0;
+  /** SYN-ACK timeouts so far, and SYN-ACKs sent again because of them. */
+  timeouts = 0;
+  retransmitted = 0;
+  lastOowAckTime = 0;
+  /** The bare third ACK came, but the listener defers accept until there is data. */
+  acked = false;
+
+  constructor(
+    listener: TcpSock,
+    route: Route,
+    saddr: IpAddress,
+    sport: number,
+    daddr: IpAddress,
+    dport: number,
+  ) {
+    super();
+    this.listener = listener;
+    this.route = route;
+    this.saddr = saddr;
+    this.sport = sport;
+    this.daddr = daddr;
+    this.dport = dport;
+  }
+
+  override expire(): void {
+    this.listener.tcp.requestExpired(this);
+  }
+}

@@ -1,0 +1,54 @@
+// Round-trip time and retransmission timeout (RFC 6298 with Linux's variance rules; tcp_rtt_estimator, tcp_set_rto).
+
+import { TCP_RTO_MAX } from './constants.js';
+import { after } from './seq.js';
+import type { TcpSock } from './sock.js';
+
+/** Feeds one sample, in microseconds. srtt is kept shifted by 3, mdev by 2. */
+export function rttEstimator(sk: TcpSock, sampleUs: number): void {
+  const sample = sampleUs < 1 ? 1 : sampleUs;
+  const floor = sk.host.sysctl.tcpMinRtoUs;
+  if (sk.srttUs === 0) {
+    sk.srttUs = sample << 3;
+    sk.mdevUs = sample << 1;
+    sk.rttvarUs = Math.max(sk.mdevUs, floor);
+    sk.mdevMaxUs = sk.rttvarUs;
+    sk.rttSeq = sk.sndNxt;
+    return;
+  }
+  let error = sample - (sk.srttUs >> 3);
+  sk.srttUs += error;
+  if (error < 0) {
+    error = -error - (sk.mdevUs >> 2);
+    // A falling round-trip time must not raise the variance as fast as a rising one does.
+    if (error > 0) error >>= 3;
+  } else {
+    error -= sk.mdevUs >> 2;
+  }
+  sk.mdevUs += error;
+  if (sk.mdevUs > sk.mdevMaxUs) {
+    sk.mdevMaxUs = sk.mdevUs;
+    if (sk.mdevMaxUs > sk.rttvarUs) sk.rttvarUs = sk.mdevMaxUs;
+  }
+  if (after(sk.sndUna, sk.rttSeq)) {
+    if (sk.mdevMaxUs < sk.rttvarUs) sk.rttvarUs -= (sk.rttvarUs - sk.mdevMaxUs) >> 2;
+    sk.rttSeq = sk.sndNxt;
+    sk.mdevMaxUs = floor;
+  }
+}
+
+/** __tcp_set_rto: milliseconds, rounded up. */
+export function setRto(sk: TcpSock): void {
+  const rto = Math.ceil(((sk.srttUs >> 3) + sk.rttvarUs) / 1000);
+  sk.rto = rto < TCP_RTO_MAX ? rto : TCP_RTO_MAX;
+}
+
+/** A sample from a segment that was sent once: estimator, timeout and minimum; resets the backoff (tcp_ack_update_rtt). */
+export function updateRtt(sk: TcpSock, sampleUs: number): void {
+  if (sampleUs < 0) return;
+  const sample = sampleUs < 1 ? 1 : sampleUs;
+  if (sk.minRttUs === 0 || sample < sk.minRttUs) sk.minRttUs = sample;
+  rttEstimator(sk, sample);
+  setRto(sk);
+  sk.backoff = 0;
+}

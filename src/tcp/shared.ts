@@ -1,0 +1,65 @@
+// What all socks of one stack share: the tables that find them, the segment being received, and the work put off to the end
+// of the batch. The engine's functions reach it through `sk.tcp`; the timers' handlers are hung in by tcp.ts, on top.
+
+import type { Host } from '../core/host.js';
+import { HsipKey } from '../core/hsiphash.js';
+import { PortTable } from '../core/ports.js';
+import type { Ip } from '../ip/ip.js';
+import { TupleTable } from './demux.js';
+import { ListenerTable } from './listener-table.js';
+import type { RequestSock } from './request-sock.js';
+import { Segment } from './segment.js';
+import type { TcpSock } from './sock.js';
+import type { TimeWaitSock } from './time-wait.js';
+
+export class TcpShared {
+  readonly host: Host;
+  readonly ip: Ip;
+  /** The segment being received. */
+  readonly segment = new Segment();
+  readonly established = new TupleTable<TcpSock>();
+  readonly requests = new TupleTable<RequestSock>();
+  readonly timeWaits = new TupleTable<TimeWaitSock>();
+  readonly listeners = new ListenerTable();
+  readonly ports: PortTable;
+  readonly tableKey: HsipKey;
+  readonly secretKey: HsipKey;
+  /** Socks whose application is gone but whose protocol is not done. */
+  orphans = 0;
+  /** Challenge ACKs left in this second (RFC 5961 section 7). */
+  challengeLeft = 0;
+  challengeSecond = -1;
+
+  timerExpired: (sk: TcpSock, kind: number) => void = unbound;
+  requestExpired: (request: RequestSock) => void = unbound;
+  timeWaitExpired: (tw: TimeWaitSock) => void = unbound;
+
+  #deferred: TcpSock[] = [];
+  #flushing: TcpSock[] = [];
+
+  constructor(host: Host, ip: Ip) {
+    this.host = host;
+    this.ip = ip;
+    this.ports = new PortTable(host);
+    this.tableKey = new HsipKey(host.random);
+    this.secretKey = new HsipKey(host.random);
+  }
+
+  /** Puts `sk` on the list of those with something to send at the end of the batch. */
+  defer(sk: TcpSock): void {
+    this.#deferred.push(sk);
+    if (sk.route !== null) sk.route.device.link.requestFlush();
+  }
+
+  /** Takes the list; what is deferred meanwhile goes to the next one. */
+  takeDeferred(): TcpSock[] {
+    const list = this.#deferred;
+    this.#deferred = this.#flushing;
+    this.#flushing = list;
+    return list;
+  }
+}
+
+function unbound(): never {
+  throw new Error('the TCP engine is not assembled: construct it through Tcp');
+}

@@ -1,0 +1,237 @@
+// The control block of one connection or listener (struct tcp_sock, inet_connection_sock). Fields carry RFC 9293's and the
+// kernel's names; all are initialised here so that every sock has one shape.
+
+import type { Host } from '../core/host.js';
+import { Sock } from '../core/sock.js';
+import type { Route } from '../ip/routes.js';
+import { ByteQueue } from '../memory/byte-queue.js';
+import type { Timer } from '../time/timer-wheel.js';
+import { AF_INET, IPPROTO_TCP, SOCK_STREAM } from '../uapi/socket.js';
+import { TCP_CA_Open } from '../uapi/tcp.js';
+import type { Backlog } from './backlog.js';
+import type { CongestionControl } from './congestion/congestion.js';
+import { TCP_INFINITE_SSTHRESH, TCP_INIT_CWND, TCP_MSS_DEFAULT, TCP_TIMEOUT_INIT } from './constants.js';
+import type { ListenState } from './listen-state.js';
+import { tcpPoll, writeSpace } from './poll.js';
+import type { Reassembly } from './reassembly.js';
+import { RtxQueue } from './rtx-queue.js';
+import type { TcpShared } from './shared.js';
+
+/** Options that most sockets never touch, shared copy-on-write between a listener and its children. */
+export class TcpTuning {
+  /** Seconds; 0: the sysctl. */
+  keepIdle = 0;
+  keepIntvl = 0;
+  keepCnt = 0;
+  /** TCP_SYNCNT; 0: the sysctl. */
+  synRetries = 0;
+  /** TCP_LINGER2 in milliseconds; 0: the sysctl, negative: no FIN_WAIT2 at all. */
+  linger2Ms = 0;
+  userTimeoutMs = 0;
+  /** Bytes; 0: the sysctl. */
+  notsentLowat = 0;
+  /** TCP_DEFER_ACCEPT as a number of SYN-ACK timeouts. */
+  deferAccept = 0;
+  userMss = 0;
+  windowClamp = 0;
+
+  clone(): TcpTuning {
+    return Object.assign(new TcpTuning(), this);
+  }
+}
+
+const DEFAULT_TUNING = Object.freeze(new TcpTuning());
+
+export class TcpSock extends Sock {
+  readonly tcp: TcpShared;
+  /** Hash of the four-tuple, and the chain in the demux table. */
+  hash = 0;
+  hashNext: TcpSock | null = null;
+  hashed = false;
+  route: Route | null = null;
+  tuning: TcpTuning = DEFAULT_TUNING;
+  /** Segments that came while a syscall was inside (sk_backlog). */
+  backlog: Backlog | null = null;
+  /** Listener's queues; null unless LISTEN. */
+  listener: ListenState | null = null;
+  /** The listener whose accept queue this child stands in, and the child behind it. */
+  parent: TcpSock | null = null;
+  acceptNext: TcpSock | null = null;
+
+  // Send sequence space (RFC 9293 section 3.3.1).
+  iss = 0;
+  sndUna = 0;
+  sndNxt = 0;
+  sndWnd = 0;
+  sndWl1 = 0;
+  writeSeq = 0;
+  pushedSeq = 0;
+  maxWindow = 0;
+  /** End of the last small segment sent (Minshall's variant of Nagle). */
+  sndSml = 0;
+  readonly sndQueue: ByteQueue;
+  /** Sequence number of the first byte of `sndQueue`. */
+  sndQueueSeq = 0;
+  readonly rtx = new RtxQueue();
+  finQueued = false;
+  nonagle = 0;
+  sndWscale = 0;
+  mss = TCP_MSS_DEFAULT;
+  advmss = TCP_MSS_DEFAULT;
+  mssClamp = TCP_MSS_DEFAULT;
+  urgMode = false;
+  sndUp = 0;
+
+  // Receive sequence space.
+  irs = 0;
+  rcvNxt = 0;
+  copiedSeq = 0;
+  rcvWup = 0;
+  rcvWnd = 0;
+  rcvSsthresh = 0;
+  windowClamp = 0;
+  rcvWscale = 0;
+  readonly rcvQueue: ByteQueue;
+  reassembly: Reassembly | null = null;
+  /** SOCK_DONE: the peer's FIN was received. */
+  done = false;
+  urgData = 0;
+  urgSeq = 0;
+  rcvMss = TCP_MSS_DEFAULT;
+  lastRcvSize = 0;
+  dsackStart = 0;
+  dsackEnd = 0;
+  dsackPending = false;
+
+  // Negotiated options (RFC 7323, 2018).
+  tstampOk = false;
+  sackOk = false;
+  wscaleOk = false;
+  tsRecent = 0;
+  /** Seconds of stack time at which tsRecent was taken; 0: never. */
+  tsRecentStamp = 0;
+  tsOffset = 0;
+
+  // Acknowledgement state (inet_csk.icsk_ack).
+  ackPending = 0;
+  ackQuick = 0;
+  ackPingpong = 0;
+  ackAto = 0;
+  ackDeferred = false;
+  lrcvtime = 0;
+  /** When the last acknowledgement came; keepalive counts idleness from it. */
+  rcvTstamp = 0;
+  lsndtime = 0;
+  lastOowAckTime = 0;
+  lastAckSent = 0;
+
+  // Round-trip time (RFC 6298): srtt << 3, mdev << 2, microseconds.
+  srttUs = 0;
+  mdevUs = 0;
+  mdevMaxUs = 0;
+  rttvarUs = 0;
+  rttSeq = 0;
+  minRttUs = 0;
+  rto = TCP_TIMEOUT_INIT;
+  backoff = 0;
+  retransmits = 0;
+  /** Time of the first of a series of retransmissions, for user timeouts; 0: none. */
+  retransStamp = 0;
+  probesOut = 0;
+  probesStart = 0;
+
+  // Congestion state.
+  caState = TCP_CA_Open;
+  cc: CongestionControl;
+  sndCwnd = TCP_INIT_CWND;
+  sndCwndCnt = 0;
+  sndSsthresh = TCP_INFINITE_SSTHRESH;
+  sndCwndStamp = 0;
+  sndCwndUsed = 0;
+  maxPacketsOut = 0;
+  cwndUsageSeq = 0;
+  isCwndLimited = false;
+  packetsOut = 0;
+  sackedOut = 0;
+  lostOut = 0;
+  retransOut = 0;
+  highSeq = 0;
+  /** Proportional rate reduction (RFC 6937). */
+  prrDelivered = 0;
+  prrOut = 0;
+  priorCwnd = 0;
+  reordering = 3;
+
+  // Receive-buffer autotuning (tcp_rcv_space_adjust).
+  rcvRttUs = 0;
+  rcvRttSeq = 0;
+  rcvRttTime = 0;
+  rcvSpace = 0;
+  rcvSpaceSeq = 0;
+  rcvSpaceTime = 0;
+
+  // Timers, made when first needed.
+  pendingTimer = 0;
+  retransmitTimer: Timer | null = null;
+  delackTimer: Timer | null = null;
+  keepaliveTimer: Timer | null = null;
+
+  // What TCP_INFO counts.
+  totalRetrans = 0;
+  segsIn = 0;
+  segsOut = 0;
+  dataSegsIn = 0;
+  dataSegsOut = 0;
+  bytesAcked = 0;
+  bytesReceived = 0;
+  bytesSent = 0;
+  bytesRetrans = 0;
+  delivered = 0;
+
+  constructor(host: Host, tcp: TcpShared, cc: CongestionControl, family = AF_INET) {
+    super(host, family, SOCK_STREAM, IPPROTO_TCP, host.sysctl.tcpRmem[1], host.sysctl.tcpWmem[1]);
+    this.tcp = tcp;
+    this.cc = cc;
+    this.sndQueue = new ByteQueue(host.memory);
+    this.rcvQueue = new ByteQueue(host.memory);
+    this.reordering = host.sysctl.tcpReordering;
+  }
+
+  /** The tuning of this sock alone, to be written. */
+  ownTuning(): TcpTuning {
+    this.tuning = this.tuning.clone();
+    return this.tuning;
+  }
+
+  /** Bytes charged to the send queue (sk_wmem_queued). */
+  get wmemQueued(): number {
+    return this.sndQueue.length;
+  }
+
+  /**
+   * What received bytes are charged (sk_rmem_alloc): twice their number, as the kernel's packets weigh on average
+   * (TCP_DEFAULT_SCALING_RATIO), so that SO_RCVBUF and tcp_rmem mean what they mean there.
+   */
+  get rmemAlloc(): number {
+    return (this.rcvQueue.length + (this.reassembly === null ? 0 : this.reassembly.bytes)) * 2;
+  }
+
+  /** Bytes written and not yet sent (tcp_notsent). */
+  get notsent(): number {
+    return (this.writeSeq - this.sndNxt) | 0;
+  }
+
+  /** Packets thought to be in the network (tcp_packets_in_flight). */
+  get inFlight(): number {
+    return this.packetsOut - this.sackedOut - this.lostOut + this.retransOut;
+  }
+
+  override poll(): number {
+    return tcpPoll(this);
+  }
+
+  /** Packet memory was exhausted when this sock wanted some; now there is room. */
+  memoryAvailable(): void {
+    if (this.noSpace && !this.orphan) writeSpace(this);
+  }
+}

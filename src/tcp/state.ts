@@ -1,0 +1,294 @@
+// Segments for a sock that is neither established nor listening (tcp_rcv_state_process): the rest of the active open, the
+// simultaneous open, and the closing states. What each transition wakes, and in which order, is Linux's.
+
+import { TcpExt } from '../core/mib.js';
+import { RCV_SHUTDOWN, SEND_SHUTDOWN, SOCK_SNDBUF_LOCK } from '../core/sock.js';
+import {
+  TCP_CLOSE,
+  TCP_CLOSE_WAIT,
+  TCP_CLOSING,
+  TCP_ESTABLISHED,
+  TCP_FIN_WAIT1,
+  TCP_FIN_WAIT2,
+  TCP_LAST_ACK,
+  TCP_SYN_RECV,
+  TCP_SYN_SENT,
+  TCP_TIME_WAIT,
+} from '../uapi/tcp.js';
+import { ACK_BAD, ACK_GOOD, checkSpace, expandSendBuffer, tcpAck } from './ack.js';
+import { finTimeout, setState, tcpDone, tcpReset, tcpShutdown, timeWait } from './close.js';
+import {
+  ACK,
+  ACK_NOW,
+  ACK_SCHED,
+  FIN,
+  RST,
+  SYN,
+  TCP_MAX_QUICKACKS,
+  TCP_MIN_MSS,
+  TCP_MSS_DEFAULT,
+  TCP_TIMEOUT_FALLBACK,
+  TCP_TIMEWAIT_LEN,
+  URG,
+} from './constants.js';
+import { delayAck, dueAck, enterQuickAck } from './delayed-ack.js';
+import { queueData, validateIncoming } from './input.js';
+import { pushPendingFrames, syncMss } from './output.js';
+import type { Segment } from './segment.js';
+import { after, before, notAfter } from './seq.js';
+import type { TcpSock } from './sock.js';
+import { armKeepalive, keepaliveIdleMs } from './tcp-timer.js';
+import { sendAck, sendChallengeAck, transmitSyn } from './transmit.js';
+import { receiveUrgent } from './urgent.js';
+import { initBufferSpace } from './window.js';
+
+/** The segment was dealt with. */
+export const HANDLED = 0;
+/** It must be answered by a reset. */
+export const RESET_PEER = 1;
+const GO_ON = 2;
+
+export function receiveStateProcess(sk: TcpSock, segment: Segment): number {
+  if (sk.state === TCP_CLOSE) return HANDLED;
+  if (sk.state === TCP_SYN_SENT) return receiveSynSent(sk, segment);
+  if ((segment.flags & (ACK | RST | SYN)) === 0) return HANDLED;
+  if (!validateIncoming(sk, segment)) return HANDLED;
+  if ((segment.flags & ACK) === 0) return HANDLED;
+  const verdict = tcpAck(sk, segment);
+  if (verdict !== ACK_GOOD) {
+    // RFC 9293 section 3.10.7.4: in SYN-RECEIVED a wrong acknowledgement is answered by a reset.
+    if (sk.state === TCP_SYN_RECV) return RESET_PEER;
+    if (verdict === ACK_BAD) {
+      sendChallengeAck(sk);
+      return HANDLED;
+    }
+  }
+  switch (sk.state) {
+    case TCP_SYN_RECV:
+      synReceivedAcked(sk, segment);
+      break;
+    case TCP_FIN_WAIT1: {
+      const result = finWait1Acked(sk, segment);
+      if (result !== GO_ON) return result;
+      break;
+    }
+    case TCP_CLOSING:
+      if (finAcked(sk)) {
+        timeWait(sk, TCP_TIME_WAIT, 0);
+        return HANDLED;
+      }
+      break;
+    case TCP_LAST_ACK:
+      if (finAcked(sk)) {
+        tcpDone(sk);
+        return HANDLED;
+      }
+      break;
+    default:
+      break;
+  }
+  if ((segment.flags & URG) !== 0 || sk.urgData !== 0) receiveUrgent(sk, segment);
+  return receiveText(sk, segment);
+}
+
+/** Seventh step of RFC 9293: the segment's text, as far as the state takes any. */
+function receiveText(sk: TcpSock, segment: Segment): number {
+  switch (sk.state) {
+    case TCP_CLOSE_WAIT:
+    case TCP_CLOSING:
+    case TCP_LAST_ACK:
+      if (!before(segment.seq, sk.rcvNxt)) break;
+      queueData(sk, segment);
+      break;
+    case TCP_FIN_WAIT1:
+    case TCP_FIN_WAIT2:
+      // RFC 1122 section 4.2.2.13: data for an application that will never read is answered by a reset.
+      if ((sk.shutdown & RCV_SHUTDOWN) !== 0 && segment.length > 0 && after(dataEnd(segment), sk.rcvNxt)) {
+        sk.host.mib.count(TcpExt.TCPAbortOnData);
+        tcpReset(sk);
+        return RESET_PEER;
+      }
+      queueData(sk, segment);
+      break;
+    case TCP_ESTABLISHED:
+      queueData(sk, segment);
+      break;
+    default:
+      break;
+  }
+  if (sk.state !== TCP_CLOSE) {
+    pushPendingFrames(sk);
+    checkSpace(sk);
+    dueAck(sk);
+  }
+  return HANDLED;
+}
+
+function dataEnd(segment: Segment): number {
+  return (segment.endSeq - ((segment.flags & FIN) !== 0 ? 1 : 0)) | 0;
+}
+
+function finAcked(sk: TcpSock): boolean {
+  return sk.sndUna === sk.writeSeq;
+}
+
+/** SYN_RECV, simultaneous open: our SYN is acknowledged. */
+function synReceivedAcked(sk: TcpSock, segment: Segment): void {
+  initTransfer(sk);
+  setState(sk, TCP_ESTABLISHED);
+  if (!sk.orphan) sk.stateChange();
+  sk.sndWnd = segment.window << sk.sndWscale;
+  sk.sndWl1 = segment.seq;
+  sk.maxWindow = Math.max(sk.maxWindow, sk.sndWnd);
+  syncMss(sk);
+  if ((sk.shutdown & SEND_SHUTDOWN) !== 0) tcpShutdown(sk, SEND_SHUTDOWN);
+}
+
+/** FIN_WAIT1: is our FIN acknowledged, and is the sock done with then? */
+function finWait1Acked(sk: TcpSock, segment: Segment): number {
+  if (!finAcked(sk)) return GO_ON;
+  setState(sk, TCP_FIN_WAIT2);
+  sk.shutdown |= SEND_SHUTDOWN;
+  sk.route?.confirm();
+  if (!sk.orphan) {
+    sk.stateChange();
+    return GO_ON;
+  }
+  if (sk.tuning.linger2Ms < 0) {
+    tcpDone(sk);
+    sk.host.mib.count(TcpExt.TCPAbortOnLinger);
+    return RESET_PEER;
+  }
+  if (segment.length > 0 && after(dataEnd(segment), sk.rcvNxt)) {
+    tcpDone(sk);
+    sk.host.mib.count(TcpExt.TCPAbortOnData);
+    return RESET_PEER;
+  }
+  const timeout = finTimeout(sk);
+  if (timeout > TCP_TIMEWAIT_LEN) {
+    armKeepalive(sk, timeout - TCP_TIMEWAIT_LEN);
+    return GO_ON;
+  }
+  if ((segment.flags & FIN) !== 0) {
+    // Its FIN comes with this very segment and is dealt with below.
+    armKeepalive(sk, timeout);
+    return GO_ON;
+  }
+  timeWait(sk, TCP_FIN_WAIT2, timeout);
+  return HANDLED;
+}
+
+/** tcp_rcv_synsent_state_process */
+function receiveSynSent(sk: TcpSock, segment: Segment): number {
+  const { flags } = segment;
+  const isRst = (flags & RST) !== 0;
+  if ((flags & ACK) !== 0) {
+    if (!after(segment.ackSeq, sk.sndUna) || after(segment.ackSeq, sk.sndNxt))
+      return isRst ? HANDLED : RESET_PEER;
+    if (segment.hasTs && segment.tsEcr !== 0 && sk.tstampOk && !echoIsOurs(sk, segment)) {
+      sk.host.mib.count(TcpExt.PAWSActive);
+      return isRst ? HANDLED : RESET_PEER;
+    }
+    if (isRst) tcpReset(sk);
+    else if ((flags & SYN) !== 0) synAckReceived(sk, segment);
+  } else if (!isRst && (flags & SYN) !== 0) {
+    simultaneousOpen(sk, segment);
+  }
+  return HANDLED;
+}
+
+/** The timestamp echoed is one that we can have sent since the SYN. */
+function echoIsOurs(sk: TcpSock, segment: Segment): boolean {
+  const now = (sk.host.nowMs + sk.tsOffset) | 0;
+  return notAfter(segment.tsEcr, now) && ((now - segment.tsEcr) | 0) < 300_000;
+}
+
+function synAckReceived(sk: TcpSock, segment: Segment): void {
+  sk.sndWl1 = segment.seq;
+  learnFromSyn(sk, segment);
+  tcpAck(sk, segment);
+  sk.retransStamp = 0;
+  initTransfer(sk);
+  setState(sk, TCP_ESTABLISHED);
+  if (!sk.orphan) sk.stateChange();
+  if (sk.sndNxt !== sk.writeSeq || sk.tuning.deferAccept !== 0 || sk.ackPingpong > 0) {
+    // Somebody is about to write: the first data carries the ACK.
+    sk.ackPending |= ACK_SCHED;
+    enterQuickAck(sk, TCP_MAX_QUICKACKS);
+    delayAck(sk);
+  } else {
+    sendAck(sk);
+  }
+  if (segment.length > 0 || (segment.flags & FIN) !== 0) textOfSynAck(sk, segment);
+  else pushPendingFrames(sk);
+}
+
+/** Data that rides on a SYN-ACK comes after its SYN. */
+function textOfSynAck(sk: TcpSock, segment: Segment): void {
+  segment.seq = (segment.seq + 1) | 0;
+  if ((segment.flags & URG) !== 0) receiveUrgent(sk, segment);
+  queueData(sk, segment);
+  pushPendingFrames(sk);
+  sk.ackPending |= ACK_NOW;
+  dueAck(sk);
+}
+
+/** Both ends sent a SYN (RFC 9293 figure 8). */
+function simultaneousOpen(sk: TcpSock, segment: Segment): void {
+  setState(sk, TCP_SYN_RECV);
+  sk.sndWl1 = segment.seq;
+  learnFromSyn(sk, segment);
+  transmitSyn(sk, true);
+}
+
+/** What both ends now know of each other. */
+function learnFromSyn(sk: TcpSock, segment: Segment): void {
+  sk.irs = segment.seq;
+  sk.rcvNxt = (segment.seq + 1) | 0;
+  sk.rcvWup = sk.rcvNxt;
+  sk.copiedSeq = sk.rcvNxt;
+  sk.tstampOk = sk.tstampOk && segment.hasTs;
+  if (sk.tstampOk) {
+    sk.tsRecent = segment.tsVal;
+    sk.tsRecentStamp = sk.host.nowMs || 1;
+  }
+  sk.sackOk = sk.sackOk && segment.sackPermitted;
+  sk.wscaleOk = sk.wscaleOk && segment.wscale >= 0;
+  if (sk.wscaleOk) {
+    sk.sndWscale = segment.wscale;
+  } else {
+    sk.sndWscale = 0;
+    sk.rcvWscale = 0;
+    sk.windowClamp = Math.min(sk.windowClamp, 65535);
+  }
+  sk.mssClamp = peerMss(segment.mss, sk.tuning.userMss);
+  sk.sndWnd = segment.window;
+  sk.maxWindow = sk.sndWnd;
+  syncMss(sk);
+  initializeRcvMss(sk);
+}
+
+/** The peer's MSS option, 536 without one (RFC 9293 MUST-15), never above what TCP_MAXSEG asked for. */
+export function peerMss(option: number, userMss: number): number {
+  const mss = option === 0 ? TCP_MSS_DEFAULT : option;
+  return userMss !== 0 && userMss < mss ? userMss : mss;
+}
+
+/** tcp_initialize_rcv_mss */
+export function initializeRcvMss(sk: TcpSock): void {
+  const hint = Math.min(sk.advmss, sk.mss, sk.rcvWnd >> 1, TCP_MSS_DEFAULT);
+  sk.rcvMss = Math.max(hint, TCP_MIN_MSS);
+}
+
+/** tcp_init_transfer: congestion control and buffers start from what was agreed. */
+export function initTransfer(sk: TcpSock): void {
+  syncMss(sk);
+  // RFC 6298 section 5.7, RFC 5681 section 3.1: a SYN had to be repeated, so be careful.
+  if (sk.totalRetrans > 1 && sk.srttUs === 0) sk.sndCwnd = 1;
+  if (sk.totalRetrans > 0 && sk.srttUs === 0) sk.rto = TCP_TIMEOUT_FALLBACK;
+  sk.sndCwndStamp = sk.host.nowMs;
+  initBufferSpace(sk);
+  if ((sk.userlocks & SOCK_SNDBUF_LOCK) === 0) expandSendBuffer(sk);
+  sk.lrcvtime = sk.host.nowMs;
+  if (sk.keepOpen) armKeepalive(sk, keepaliveIdleMs(sk));
+}

@@ -1,0 +1,69 @@
+// The three timers of a connection: retransmission (or zero-window probe), delayed ACK, and keepalive. They are made when
+// first armed, so an idle connection carries none.
+
+import { Timer } from '../time/timer-wheel.js';
+import { TCP_RTO_MAX, TIME_NONE } from './constants.js';
+import type { TcpSock } from './sock.js';
+
+export const TIMER_RETRANSMIT = 0;
+export const TIMER_DELACK = 1;
+export const TIMER_KEEPALIVE = 2;
+
+class TcpTimer extends Timer {
+  readonly #sk: TcpSock;
+  readonly #kind: number;
+
+  constructor(sk: TcpSock, kind: number) {
+    super();
+    this.#sk = sk;
+    this.#kind = kind;
+  }
+
+  override expire(): void {
+    this.#sk.tcp.timerExpired(this.#sk, this.#kind);
+  }
+}
+
+/** Arms the retransmit timer for `what` (TIME_*), in `ms` from now (inet_csk_reset_xmit_timer). */
+export function armRetransmit(sk: TcpSock, what: number, ms: number): void {
+  sk.pendingTimer = what;
+  sk.retransmitTimer ??= new TcpTimer(sk, TIMER_RETRANSMIT);
+  sk.host.wheel.arm(sk.retransmitTimer, ms < TCP_RTO_MAX ? ms : TCP_RTO_MAX);
+}
+
+/** inet_csk_clear_xmit_timer(ICSK_TIME_RETRANS). The timer itself may still come round and then finds nothing to do. */
+export function clearRetransmit(sk: TcpSock): void {
+  sk.pendingTimer = TIME_NONE;
+  if (sk.retransmitTimer !== null) sk.host.wheel.cancel(sk.retransmitTimer);
+}
+
+export function armDelack(sk: TcpSock, ms: number): void {
+  sk.delackTimer ??= new TcpTimer(sk, TIMER_DELACK);
+  sk.host.wheel.arm(sk.delackTimer, ms);
+}
+
+export function clearDelack(sk: TcpSock): void {
+  if (sk.delackTimer !== null) sk.host.wheel.cancel(sk.delackTimer);
+}
+
+/** inet_csk_reset_keepalive_timer */
+export function armKeepalive(sk: TcpSock, ms: number): void {
+  sk.keepaliveTimer ??= new TcpTimer(sk, TIMER_KEEPALIVE);
+  sk.host.wheel.arm(sk.keepaliveTimer, ms);
+}
+
+export function clearKeepalive(sk: TcpSock): void {
+  if (sk.keepaliveTimer !== null) sk.host.wheel.cancel(sk.keepaliveTimer);
+}
+
+/** keepalive_time_when: idle time before the first probe, in milliseconds. */
+export function keepaliveIdleMs(sk: TcpSock): number {
+  return (sk.tuning.keepIdle || sk.host.sysctl.tcpKeepaliveTime) * 1000;
+}
+
+/** tcp_clear_xmit_timers, and the keepalive timer with them. */
+export function clearTimers(sk: TcpSock): void {
+  clearRetransmit(sk);
+  clearDelack(sk);
+  clearKeepalive(sk);
+}

@@ -1,0 +1,239 @@
+// The TCP of one stack (tcp_prot): what IP hands segments to and what sockets call. It assembles the engine: receive.ts for
+// what comes in, connect, listener, sendmsg, recvmsg and close for what the application wants, timers.ts for what time does.
+
+import type { Host } from '../core/host.js';
+import { SHUTDOWN_MASK } from '../core/sock.js';
+import type { Ip } from '../ip/ip.js';
+import type { IpProtocol } from '../ip/protocol.js';
+import type { RxPacket } from '../ip/rx-packet.js';
+import type { IpAddress } from '../packet/address.js';
+import { EADDRINUSE, EINVAL, ENOTTY } from '../uapi/errno.js';
+import { IPPROTO_TCP, SIOCATMARK, SIOCINQ, SIOCOUTQ, SIOCOUTQNSD } from '../uapi/socket.js';
+import { TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
+import {
+  closing,
+  destroy,
+  endTimeWait,
+  finishClose,
+  setState,
+  startClose,
+  tcpDisconnect,
+  tcpShutdown,
+} from './close.js';
+import type { CongestionControl } from './congestion/congestion.js';
+import { reno } from './congestion/reno.js';
+import { tcpConnect } from './connect.js';
+import { icmpError } from './icmp-error.js';
+import { type TcpInfo, tcpInfo } from './info.js';
+import { ListenState } from './listen-state.js';
+import { dropRequest, requestExpired } from './listener.js';
+import { pushPendingFrames } from './output.js';
+import { receiveSegment, runBacklog } from './receive.js';
+import { tcpRecv } from './recvmsg.js';
+import { tcpSend } from './sendmsg.js';
+import { before } from './seq.js';
+import { TcpShared } from './shared.js';
+import { TcpSock } from './sock.js';
+import { timerExpired } from './timers.js';
+import { sendAck } from './transmit.js';
+
+export class Tcp extends TcpShared implements IpProtocol {
+  constructor(host: Host, ip: Ip) {
+    super(host, ip);
+    this.timerExpired = timerExpired;
+    this.requestExpired = requestExpired;
+    this.timeWaitExpired = endTimeWait;
+    ip.register(IPPROTO_TCP, this);
+    host.onFlush(this);
+  }
+
+  receive(packet: RxPacket): void {
+    receiveSegment(this, packet);
+  }
+
+  error(
+    src: IpAddress,
+    dst: IpAddress,
+    transport: number,
+    errno: number,
+    fatal: boolean,
+    _type: number,
+    _code: number,
+    info: number,
+  ): void {
+    icmpError(this, src, dst, transport, errno, fatal, info);
+  }
+
+  /** End of a batch: acknowledgements that no answer has carried, and segments that found the ring full. */
+  runDeferred(): void {
+    const list = this.takeDeferred();
+    for (let i = 0; i < list.length; i++) {
+      const sk = list[i];
+      if (!sk.ackDeferred || sk.state === TCP_CLOSE) continue;
+      sk.ackDeferred = false;
+      pushPendingFrames(sk);
+      if (sk.ackPending !== 0) sendAck(sk);
+    }
+    list.length = 0;
+  }
+
+  createSock(): TcpSock {
+    return new TcpSock(this.host, this, reno);
+  }
+
+  /** lock_sock: loopback segments for it wait until `release`. */
+  lock(sk: TcpSock): void {
+    sk.owned = true;
+  }
+
+  /** release_sock */
+  release(sk: TcpSock): void {
+    if (sk.backlog !== null) {
+      // What the backlog provokes may arrive at once and joins the queue behind it, as in __release_sock.
+      while (sk.backlog.bytes > 0) runBacklog(sk);
+    }
+    sk.owned = false;
+  }
+
+  /** 0, -ENETUNREACH, -EADDRNOTAVAIL. The caller has checked the state; SYN_SENT afterwards. */
+  connect(sk: TcpSock, daddr: IpAddress, dport: number): number {
+    return tcpConnect(sk, daddr, dport);
+  }
+
+  /** inet_csk_listen_start: claims the port as a listener's. 0 or -EADDRINUSE. */
+  listenStart(sk: TcpSock, backlog: number): number {
+    sk.listener = new ListenState(backlog);
+    sk.state = TCP_LISTEN;
+    if (this.ports.portOf(sk) !== 0) {
+      if (!this.ports.recheck(sk)) return this.#listenFailed(sk);
+    } else {
+      const port = this.ports.bind(sk, 0);
+      if (port < 0) return this.#listenFailed(sk);
+      sk.sport = port;
+    }
+    this.listeners.insert(sk);
+    return 0;
+  }
+
+  #listenFailed(sk: TcpSock): number {
+    sk.listener = null;
+    sk.state = TCP_CLOSE;
+    return -EADDRINUSE;
+  }
+
+  /** listen() on a listener: what stands in the queues stays, even above the new backlog. */
+  setBacklog(sk: TcpSock, backlog: number): void {
+    if (sk.listener !== null) sk.listener.backlog = backlog;
+  }
+
+  /** A congestion control by the name that TCP_CONGESTION and the sysctl use, or null. */
+  congestionControl(name: string): CongestionControl | null {
+    return name === reno.name ? reno : null;
+  }
+
+  /** The oldest child whose handshake is complete, or null (inet_csk_accept). */
+  accept(sk: TcpSock): TcpSock | null {
+    return sk.listener === null ? null : sk.listener.shift();
+  }
+
+  /** Bytes taken, -EAGAIN, -EPIPE or the pending error; see sendmsg.ts. */
+  send(sk: TcpSock, buffer: Uint8Array, length: number, flags: number): number {
+    return tcpSend(sk, buffer, length, flags);
+  }
+
+  /** Bytes copied, 0 at the end, -EAGAIN, -ENOTCONN or the pending error; see recvmsg.ts. */
+  recv(sk: TcpSock, buffer: Uint8Array, length: number, flags: number): number {
+    return tcpRecv(sk, buffer, length, flags);
+  }
+
+  /** The caller has set the bits in `sk.shutdown`; sends the FIN that SEND_SHUTDOWN asks for. */
+  shutdown(sk: TcpSock, how: number): void {
+    tcpShutdown(sk, how);
+  }
+
+  /** tcp_disconnect */
+  disconnect(sk: TcpSock): number {
+    return tcpDisconnect(sk);
+  }
+
+  /** First half of close: true if SO_LINGER wants to wait until `isClosing` turns false, at most `sk.lingerMs`. */
+  startClose(sk: TcpSock): boolean {
+    return startClose(sk);
+  }
+
+  /** FIN sent and not acknowledged yet (sk_stream_closing). */
+  isClosing(sk: TcpSock): boolean {
+    return closing(sk);
+  }
+
+  /** Second half of close: the sock is an orphan from here on, or gone. Includes `release`. */
+  finishClose(sk: TcpSock): void {
+    finishClose(sk, runBacklog);
+    sk.owned = false;
+  }
+
+  /** tcp_close without lingering. */
+  close(sk: TcpSock): void {
+    startClose(sk);
+    finishClose(sk, runBacklog);
+    sk.owned = false;
+  }
+
+  /** SIOCINQ, SIOCOUTQ, SIOCOUTQNSD, SIOCATMARK: 0 and the value in `out`, -EINVAL on a listener, -ENOTTY for others. */
+  ioctl(sk: TcpSock, request: number, out: { value: number }): number {
+    const young = sk.state === TCP_SYN_SENT || sk.state === TCP_SYN_RECV;
+    switch (request) {
+      case SIOCINQ:
+        if (sk.state === TCP_LISTEN) return -EINVAL;
+        out.value = young ? 0 : readable(sk);
+        return 0;
+      case SIOCATMARK:
+        out.value = sk.urgData !== 0 && sk.urgSeq === sk.copiedSeq ? 1 : 0;
+        return 0;
+      case SIOCOUTQ:
+        if (sk.state === TCP_LISTEN) return -EINVAL;
+        out.value = young ? 0 : (sk.writeSeq - sk.sndUna) | 0;
+        return 0;
+      case SIOCOUTQNSD:
+        if (sk.state === TCP_LISTEN) return -EINVAL;
+        out.value = young ? 0 : (sk.writeSeq - sk.sndNxt) | 0;
+        return 0;
+      default:
+        return -ENOTTY;
+    }
+  }
+
+  info(sk: TcpSock): TcpInfo {
+    return tcpInfo(sk);
+  }
+
+  /** Ends everything without a word to anybody; the stack is closing. */
+  destroyAll(): void {
+    for (const request of [...this.requests]) dropRequest(request);
+    for (const tw of [...this.timeWaits]) endTimeWait(tw);
+    for (const sk of [...this.established, ...this.listeners]) {
+      sk.shutdown = SHUTDOWN_MASK;
+      setState(sk, TCP_CLOSE);
+      destroy(sk);
+    }
+  }
+
+  /** How much the protocol holds, for listings and tests (/proc/net/sockstat). */
+  get counts(): { established: number; requests: number; timeWait: number; orphans: number } {
+    return {
+      established: this.established.count,
+      requests: this.requests.count,
+      timeWait: this.timeWaits.count,
+      orphans: this.orphans,
+    };
+  }
+}
+
+/** tcp_inq: what can be read, up to the urgent mark, without the FIN. */
+function readable(sk: TcpSock): number {
+  const all = (sk.rcvNxt - sk.copiedSeq) | 0;
+  const mark =
+    sk.urgData !== 0 && !sk.oobInline && !before(sk.urgSeq, sk.copiedSeq) && before(sk.urgSeq, sk.rcvNxt);
+  if (mark) return (sk.urgSeq - sk.copiedSeq) | 0;
+  return all > 0 && sk.done ? all - 1 : all;
+}

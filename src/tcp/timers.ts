@@ -1,0 +1,252 @@
+// What happens when a connection's timers come round: retransmission with backoff (RFC 6298 section 5), zero-window probes,
+// delayed ACKs, keepalive and the orphan's FIN_WAIT2 (net/ipv4/tcp_timer.c).
+
+import { TcpExt } from '../core/mib.js';
+import { ETIMEDOUT } from '../uapi/errno.js';
+import { TCP_CLOSE, TCP_FIN_WAIT2, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
+import { doneWithError, finTimeout, tcpDone, timeWait } from './close.js';
+import {
+  ACK,
+  PSH,
+  TCP_RESOURCE_PROBE_INTERVAL,
+  TCP_RTO_MAX,
+  TCP_TIMEOUT_INIT,
+  TCP_TIMEWAIT_LEN,
+  TIME_NONE,
+  TIME_PROBE0,
+  TIME_RETRANS,
+} from './constants.js';
+import { delackExpired } from './delayed-ack.js';
+import { probe0Base, retransmitRow } from './output.js';
+import { enterLoss } from './recovery.js';
+import { RTX_EVER_RETRANS, RTX_FLAGS } from './rtx-queue.js';
+import { after, before, between } from './seq.js';
+import type { TcpSock } from './sock.js';
+import { armKeepalive, armRetransmit, keepaliveIdleMs, TIMER_DELACK, TIMER_RETRANSMIT } from './tcp-timer.js';
+import { sendActiveReset, sendProbe, transmit, transmitSyn } from './transmit.js';
+
+/** One of a sock's timers is due. */
+export function timerExpired(sk: TcpSock, kind: number): void {
+  if (sk.state === TCP_CLOSE || sk.state === TCP_LISTEN) return;
+  if (kind === TIMER_DELACK) {
+    delackExpired(sk);
+    return;
+  }
+  if (kind === TIMER_RETRANSMIT) {
+    const what = sk.pendingTimer;
+    sk.pendingTimer = TIME_NONE;
+    if (what === TIME_RETRANS) retransmitTimer(sk);
+    else if (what === TIME_PROBE0) probeTimer(sk);
+    return;
+  }
+  keepaliveTimer(sk);
+}
+
+function handshaking(sk: TcpSock): boolean {
+  return sk.state === TCP_SYN_SENT || sk.state === TCP_SYN_RECV;
+}
+
+/** tcp_retransmit_timer */
+function retransmitTimer(sk: TcpSock): void {
+  if (sk.packetsOut === 0) return;
+  const { host } = sk;
+  if (sk.sndWnd === 0 && !sk.orphan && !handshaking(sk)) {
+    // The peer shrank its window to nothing while data was in flight: the head serves as the probe.
+    if (((host.nowMs - sk.rcvTstamp) | 0) > TCP_RTO_MAX) {
+      writeError(sk);
+      return;
+    }
+    enterLoss(sk);
+    retransmitRow(sk, 0);
+    backOff(sk);
+    return;
+  }
+  host.mib.count(TcpExt.TCPTimeouts);
+  if (writeTimedOut(sk)) return;
+  if (handshaking(sk)) {
+    repeatSyn(sk);
+    return;
+  }
+  if (sk.retransmits === 0) host.mib.count(sk.sackOk ? TcpExt.TCPSackFailures : TcpExt.TCPRenoFailures);
+  enterLoss(sk);
+  sk.retransmits++;
+  if (!retransmitRow(sk, 0)) {
+    armRetransmit(sk, TIME_RETRANS, Math.min(sk.rto, TCP_RESOURCE_PROBE_INTERVAL));
+    return;
+  }
+  backOff(sk);
+}
+
+function repeatSyn(sk: TcpSock): void {
+  sk.retransmits++;
+  sk.totalRetrans++;
+  sk.rtx.rows[sk.rtx.at(0) + RTX_FLAGS] |= RTX_EVER_RETRANS;
+  sk.host.mib.count(TcpExt.TCPSynRetrans);
+  transmitSyn(sk, sk.state === TCP_SYN_RECV);
+  // The first few timeouts of a SYN do not double (tcp_syn_linear_timeouts).
+  if (sk.state === TCP_SYN_SENT && sk.retransmits <= sk.host.sysctl.tcpSynLinearTimeouts) {
+    armRetransmit(sk, TIME_RETRANS, userTimeoutBound(sk));
+  } else backOff(sk);
+}
+
+/** Karn's backoff: doubled, up to two minutes. */
+function backOff(sk: TcpSock): void {
+  sk.backoff++;
+  sk.rto = Math.min(sk.rto * 2, TCP_RTO_MAX);
+  armRetransmit(sk, TIME_RETRANS, userTimeoutBound(sk));
+}
+
+/** tcp_clamp_rto_to_user_timeout */
+function userTimeoutBound(sk: TcpSock): number {
+  const limit = sk.tuning.userTimeoutMs;
+  if (limit === 0 || sk.retransStamp === 0) return sk.rto;
+  const left = limit - ((sk.host.nowMs - sk.retransStamp) | 0);
+  return left <= 0 ? 1 : Math.min(sk.rto, left);
+}
+
+/** tcp_write_timeout: has it been tried for long enough? Then the connection has failed. */
+function writeTimedOut(sk: TcpSock): boolean {
+  const { sysctl } = sk.host;
+  let until: number;
+  if (handshaking(sk)) {
+    until = sk.tuning.synRetries || sysctl.tcpSynRetries;
+    const most = sk.state === TCP_SYN_SENT ? until + sysctl.tcpSynLinearTimeouts : until;
+    if (sk.retransmits >= most) {
+      writeError(sk);
+      return true;
+    }
+  } else {
+    until = sk.orphan ? orphanRetries(sk, sk.rto < TCP_RTO_MAX) : sysctl.tcpRetries2;
+  }
+  if (!retransmitsTimedOut(sk, until, sk.tuning.userTimeoutMs)) return false;
+  writeError(sk);
+  return true;
+}
+
+/** tcp_orphan_retries */
+function orphanRetries(sk: TcpSock, alive: boolean): number {
+  const retries = sk.host.sysctl.tcpOrphanRetries;
+  if (sk.errSoft !== 0 && !alive) return 0;
+  return retries === 0 && alive ? 8 : retries;
+}
+
+/** retransmits_timed_out: `boundary` retransmissions' worth of time, at plain doubling, since the first one. */
+function retransmitsTimedOut(sk: TcpSock, boundary: number, limitMs: number): boolean {
+  if (sk.retransmits === 0 || sk.retransStamp === 0) return false;
+  let limit = limitMs;
+  if (limit === 0) {
+    const base = handshaking(sk) ? TCP_TIMEOUT_INIT : 200;
+    const doubling = Math.floor(Math.log2(TCP_RTO_MAX / base));
+    limit =
+      boundary <= doubling
+        ? (2 ** (boundary + 1) - 1) * base
+        : (2 ** (doubling + 1) - 1) * base + (boundary - doubling) * TCP_RTO_MAX;
+  }
+  return ((sk.host.nowMs - sk.retransStamp) | 0) >= limit;
+}
+
+/** tcp_write_err */
+function writeError(sk: TcpSock): void {
+  sk.host.mib.count(TcpExt.TCPAbortOnTimeout);
+  doneWithError(sk, sk.errSoft !== 0 ? sk.errSoft : ETIMEDOUT);
+}
+
+/** tcp_probe_timer */
+function probeTimer(sk: TcpSock): void {
+  const { host, tuning } = sk;
+  if (sk.packetsOut > 0 || sk.sndNxt === sk.writeSeq) {
+    sk.probesOut = 0;
+    sk.probesStart = 0;
+    return;
+  }
+  if (sk.probesStart === 0) {
+    sk.probesStart = host.nowMs || 1;
+  } else if (tuning.userTimeoutMs !== 0 && ((host.nowMs - sk.probesStart) | 0) >= tuning.userTimeoutMs) {
+    writeError(sk);
+    return;
+  }
+  let most = host.sysctl.tcpRetries2;
+  if (sk.orphan) {
+    const alive = probe0Base(sk) * 2 ** sk.backoff < TCP_RTO_MAX;
+    most = orphanRetries(sk, alive);
+    if (!alive && sk.backoff >= most) {
+      writeError(sk);
+      return;
+    }
+  }
+  if (sk.probesOut >= most) writeError(sk);
+  else sendProbe0(sk);
+}
+
+/** tcp_send_probe0 */
+function sendProbe0(sk: TcpSock): void {
+  writeWakeup(sk, TcpExt.TCPWinProbe);
+  if (sk.packetsOut > 0 || sk.sndNxt === sk.writeSeq) {
+    sk.probesOut = 0;
+    sk.backoff = 0;
+    sk.probesStart = 0;
+    return;
+  }
+  sk.probesOut++;
+  if (sk.backoff < sk.host.sysctl.tcpRetries2) sk.backoff++;
+  let wait = Math.min(probe0Base(sk) * 2 ** sk.backoff, TCP_RTO_MAX);
+  const limit = sk.tuning.userTimeoutMs;
+  if (limit !== 0) wait = Math.max(1, Math.min(wait, limit - ((sk.host.nowMs - sk.probesStart) | 0)));
+  armRetransmit(sk, TIME_PROBE0, wait);
+}
+
+/** tcp_write_wakeup: as much as the window takes, or an old sequence number that must be answered. */
+function writeWakeup(sk: TcpSock, counter: number): void {
+  sk.host.mib.count(counter);
+  const edge = (sk.sndUna + sk.sndWnd) | 0;
+  const dataEnd = sk.finQueued ? (sk.writeSeq - 1) | 0 : sk.writeSeq;
+  if (sk.sndNxt !== sk.writeSeq && before(sk.sndNxt, edge) && after(dataEnd, sk.sndNxt)) {
+    const length = Math.min((edge - sk.sndNxt) | 0, (dataEnd - sk.sndNxt) | 0, sk.mss);
+    const seq = sk.sndNxt;
+    if (!transmit(sk, seq, length, ACK | PSH)) return;
+    const first = sk.packetsOut === 0;
+    sk.rtx.push(seq, (seq + length) | 0, 0, sk.host.nowUs);
+    sk.sndNxt = (seq + length) | 0;
+    sk.packetsOut++;
+    if (first) armRetransmit(sk, TIME_RETRANS, sk.rto);
+    return;
+  }
+  if (between(sk.sndUp, (sk.sndUna + 1) | 0, (sk.sndUna + 0xffff) | 0)) sendProbe(sk, true);
+  sendProbe(sk, false);
+}
+
+/** tcp_keepalive_timer */
+function keepaliveTimer(sk: TcpSock): void {
+  const { host, tuning } = sk;
+  if (sk.state === TCP_FIN_WAIT2 && sk.orphan) {
+    const left = finTimeout(sk) - TCP_TIMEWAIT_LEN;
+    if (tuning.linger2Ms >= 0 && left > 0) {
+      timeWait(sk, TCP_FIN_WAIT2, left);
+      return;
+    }
+    sendActiveReset(sk);
+    tcpDone(sk);
+    return;
+  }
+  if (!sk.keepOpen || sk.state === TCP_SYN_SENT) return;
+  const idle = keepaliveIdleMs(sk);
+  if (sk.packetsOut > 0 || sk.sndNxt !== sk.writeSeq) {
+    armKeepalive(sk, idle);
+    return;
+  }
+  const elapsed = Math.min((host.nowMs - sk.lrcvtime) | 0, (host.nowMs - sk.rcvTstamp) | 0);
+  if (elapsed < idle) {
+    armKeepalive(sk, idle - elapsed);
+    return;
+  }
+  const limit = tuning.userTimeoutMs;
+  const most = tuning.keepCnt || host.sysctl.tcpKeepaliveProbes;
+  if (limit !== 0 ? elapsed >= limit && sk.probesOut > 0 : sk.probesOut >= most) {
+    sendActiveReset(sk);
+    writeError(sk);
+    return;
+  }
+  writeWakeup(sk, TcpExt.TCPKeepAlive);
+  sk.probesOut++;
+  armKeepalive(sk, (tuning.keepIntvl || host.sysctl.tcpKeepaliveIntvl) * 1000);
+}

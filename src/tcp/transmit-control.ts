@@ -1,0 +1,149 @@
+// Segments that belong to no sock: SYN-ACKs of requests, ACKs of requests and TIME_WAIT remnants, and the RST for what
+// belongs to nobody (tcp_make_synack, tcp_v4_send_ack, tcp_v4_send_reset).
+
+import { Tcp as TcpMib } from '../core/mib.js';
+import type { RxPacket } from '../ip/rx-packet.js';
+import { IPPROTO_TCP } from '../uapi/socket.js';
+import { ACK, RST, SYN } from './constants.js';
+import type { RequestSock } from './request-sock.js';
+import { type Segment, writeSynOptions, writeTimestamp } from './segment.js';
+import type { TcpShared } from './shared.js';
+import type { TimeWaitSock } from './time-wait.js';
+import { CSUM_OFFSET, writeHeader } from './transmit.js';
+
+/** tcp_make_synack and its sending. */
+export function transmitSynAck(request: RequestSock): void {
+  const listener = request.listener;
+  const { tcp, host } = listener;
+  const at = tcp.ip.begin(request.route);
+  if (at < 0) return;
+  const view = host.memory.view;
+  const length = writeSynOptions(
+    view,
+    at + 20,
+    request.advmss,
+    request.sackOk,
+    request.tstampOk,
+    (host.nowMs + request.tsOffset) | 0,
+    request.tsRecent,
+    request.wscaleOk ? request.rcvWscale : -1,
+  );
+  const window = Math.min(request.rcvWnd, 65535);
+  const headerLength = 20 + length;
+  writeHeader(
+    view,
+    at,
+    request.sport,
+    request.dport,
+    request.iss,
+    (request.irs + 1) | 0,
+    headerLength,
+    SYN | ACK,
+    window,
+  );
+  host.mib.count(TcpMib.OutSegs);
+  tcp.ip.send(
+    request.route,
+    request.saddr,
+    request.daddr,
+    IPPROTO_TCP,
+    headerLength,
+    0,
+    listener.tos,
+    listener.ttl,
+    true,
+    CSUM_OFFSET,
+    0,
+    false,
+  );
+}
+
+/** A segment without options that answers for no sock in particular: the packet's addresses, turned round. */
+function reply(tcp: TcpShared, packet: RxPacket, seq: number, ack: number, flags: number): void {
+  const route = tcp.ip.route(packet.src);
+  if (route === null) return;
+  const at = tcp.ip.begin(route);
+  if (at < 0) return;
+  const segment = tcp.segment;
+  writeHeader(tcp.host.memory.view, at, segment.dport, segment.sport, seq, ack, 20, flags, 0);
+  tcp.host.mib.count(TcpMib.OutSegs);
+  tcp.ip.send(
+    route,
+    packet.dst.clone(),
+    packet.src.clone(),
+    IPPROTO_TCP,
+    20,
+    0,
+    0,
+    0,
+    true,
+    CSUM_OFFSET,
+    0,
+    false,
+  );
+}
+
+/** tcp_v4_send_reset: the RST that RFC 9293 section 3.10.7.1 prescribes for a segment that belongs to nobody. */
+export function sendReset(tcp: TcpShared, packet: RxPacket, segment: Segment): void {
+  if ((segment.flags & RST) !== 0 || packet.broadcast || !tcp.ip.isLocal(packet.dst)) return;
+  tcp.host.mib.count(TcpMib.OutRsts);
+  if ((segment.flags & ACK) !== 0) reply(tcp, packet, segment.ackSeq, 0, RST);
+  else reply(tcp, packet, 0, segment.endSeq, RST | ACK);
+}
+
+/** tcp_v4_reqsk_send_ack: the request's side of an unacceptable segment. */
+export function sendRequestAck(request: RequestSock): void {
+  const { tcp, host } = request.listener;
+  controlAck(
+    tcp,
+    request,
+    (request.iss + 1) | 0,
+    (request.irs + 1) | 0,
+    request.rcvWnd >>> request.rcvWscale,
+    request.tstampOk,
+    (host.nowMs + request.tsOffset) | 0,
+    request.tsRecent,
+    ACK,
+  );
+}
+
+/** tcp_v4_timewait_ack */
+export function sendTimeWaitAck(tw: TimeWaitSock): void {
+  const tcp = tw.tcp;
+  const now = (tcp.host.nowMs + tw.tsOffset) | 0;
+  controlAck(tcp, tw, tw.sndNxt, tw.rcvNxt, tw.rcvWnd >>> tw.rcvWscale, tw.tstampOk, now, tw.tsRecent, ACK);
+}
+
+function controlAck(
+  tcp: TcpShared,
+  from: RequestSock | TimeWaitSock,
+  seq: number,
+  ack: number,
+  window: number,
+  timestamps: boolean,
+  tsVal: number,
+  tsEcr: number,
+  flags: number,
+): void {
+  const at = tcp.ip.begin(from.route);
+  if (at < 0) return;
+  const view = tcp.host.memory.view;
+  const headerLength = timestamps ? 32 : 20;
+  if (timestamps) writeTimestamp(view, at + 20, tsVal, tsEcr);
+  writeHeader(view, at, from.sport, from.dport, seq, ack, headerLength, flags, Math.min(window, 65535));
+  tcp.host.mib.count(TcpMib.OutSegs);
+  tcp.ip.send(
+    from.route,
+    from.saddr,
+    from.daddr,
+    IPPROTO_TCP,
+    headerLength,
+    0,
+    0,
+    0,
+    true,
+    CSUM_OFFSET,
+    0,
+    false,
+  );
+}

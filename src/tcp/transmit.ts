@@ -1,0 +1,271 @@
+// Builds segments in the transmit ring and hands them to IP (__tcp_transmit_skb): writeXmit → transmit → ip.begin, header,
+// payload by reference, ip.send. Nothing here decides what to send; that is output.ts.
+
+import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
+import { IPPROTO_TCP } from '../uapi/socket.js';
+import { ACK, PSH, RST, SYN, TCPOLEN_TSTAMP_ALIGNED, URG } from './constants.js';
+import { writeSackHeader, writeSynOptions, writeTimestamp } from './segment.js';
+import { after, before } from './seq.js';
+import type { TcpShared } from './shared.js';
+import type { TcpSock } from './sock.js';
+import { clearDelack } from './tcp-timer.js';
+import { initialWindow, selectInitialWindow, selectWindow } from './window.js';
+
+/** Offset of the checksum in the TCP header. */
+export const CSUM_OFFSET = 16;
+const MAX_SACK_BLOCKS = 4;
+const recentRuns = new Int32Array(MAX_SACK_BLOCKS);
+
+/** Our timestamp clock: milliseconds, shifted per connection so that it tells nothing about uptime (RFC 7323 section 7.1). */
+export function tcpTimestamp(sk: TcpSock): number {
+  return (sk.host.nowMs + sk.tsOffset) | 0;
+}
+
+export function writeHeader(
+  view: DataView,
+  at: number,
+  sport: number,
+  dport: number,
+  seq: number,
+  ack: number,
+  headerLength: number,
+  flags: number,
+  window: number,
+): void {
+  view.setUint32(at, (sport << 16) | dport);
+  view.setInt32(at + 4, seq);
+  view.setInt32(at + 8, ack);
+  view.setUint16(at + 12, (headerLength << 10) | flags);
+  view.setUint16(at + 14, window);
+  view.setUint32(at + 16, 0);
+}
+
+/** Length of the options on every segment now: timestamps and, while there are holes, SACK blocks (tcp_established_options). */
+export function optionsLength(sk: TcpSock): number {
+  let length = sk.tstampOk ? TCPOLEN_TSTAMP_ALIGNED : 0;
+  const blocks = sackBlocks(sk, length);
+  if (blocks > 0) length += 4 + 8 * blocks;
+  return length;
+}
+
+function sackBlocks(sk: TcpSock, used: number): number {
+  if (!sk.sackOk) return 0;
+  const runs = sk.reassembly === null ? 0 : sk.reassembly.runs.length;
+  const blocks = runs + (sk.dsackPending ? 1 : 0);
+  const most = Math.min(MAX_SACK_BLOCKS, (40 - used - 4) >> 3);
+  return blocks < most ? blocks : most;
+}
+
+function writeSack(sk: TcpSock, view: DataView, at: number, blocks: number): void {
+  writeSackHeader(view, at, blocks);
+  let to = at + 4;
+  let left = blocks;
+  if (sk.dsackPending) {
+    view.setInt32(to, sk.dsackStart);
+    view.setInt32(to + 4, sk.dsackEnd);
+    to += 8;
+    left--;
+    sk.dsackPending = false;
+  }
+  if (left === 0 || sk.reassembly === null) return;
+  const count = sk.reassembly.recent(left, recentRuns);
+  for (let i = 0; i < count; i++, to += 8) {
+    const run = sk.reassembly.runs[recentRuns[i]];
+    view.setInt32(to, run.start);
+    view.setInt32(to + 4, run.end);
+  }
+}
+
+/**
+ * Sends one segment of a connection: `length` bytes of the send queue from sequence `seq` (0: none).
+ * False: the transmit ring is full and nothing was sent.
+ */
+export function transmit(sk: TcpSock, seq: number, length: number, flags: number): boolean {
+  const tcp = sk.tcp;
+  const route = sk.route;
+  if (route === null) return false;
+  const at = tcp.ip.begin(route);
+  if (at < 0) return false;
+  const view = sk.host.memory.view;
+  let headerLength = 20;
+  if (sk.tstampOk) {
+    writeTimestamp(view, at + 20, tcpTimestamp(sk), sk.tsRecent);
+    headerLength = 32;
+  }
+  if (sk.dsackPending || sk.reassembly !== null) {
+    const blocks = sackBlocks(sk, headerLength - 20);
+    if (blocks > 0) {
+      writeSack(sk, view, at + headerLength, blocks);
+      headerLength += 4 + 8 * blocks;
+    }
+  }
+  const gsoSize = length > sk.mss ? sk.mss : 0;
+  if (length > 0) {
+    const queue = sk.sndQueue;
+    const memory = queue.memory;
+    const ring = route.device.tx;
+    const from = (seq - sk.sndQueueSeq) | 0;
+    let chunk = queue.seek(from);
+    let position = (memory.start[chunk] + from - queue.seekAt) | 0;
+    for (let left = length; left > 0; ) {
+      const size = memory.end[chunk] - position;
+      const part = size < left ? size : left;
+      ring.piece(position, part);
+      left -= part;
+      if (left > 0) {
+        chunk = memory.next[chunk];
+        position = memory.start[chunk];
+      }
+    }
+    if (gsoSize !== 0) flags |= PSH;
+    sk.dataSegsOut += gsoSize === 0 ? 1 : Math.ceil(length / gsoSize);
+    sk.bytesSent += length;
+    sk.lsndtime = sk.host.nowMs;
+    // Answering within the delayed-ACK time makes the session interactive (tcp_event_data_sent).
+    if (((sk.lsndtime - sk.lrcvtime) | 0) < sk.ackAto && sk.ackPingpong < 255) sk.ackPingpong++;
+  }
+  writeHeader(view, at, sk.sport, sk.dport, seq, sk.rcvNxt, headerLength, flags, selectWindow(sk));
+  if (sk.urgMode && before(seq, sk.sndUp)) {
+    const distance = (sk.sndUp - seq) | 0;
+    view.setUint16(at + 18, distance < 0xffff ? distance : 0xffff);
+    if (distance <= 0xffff || after((seq + 0xffff) | 0, sk.sndNxt)) {
+      view.setUint8(at + 13, view.getUint8(at + 13) | URG);
+    }
+  }
+  if ((flags & ACK) !== 0) ackSent(sk);
+  sk.segsOut++;
+  sk.host.mib.add(TcpMib.OutSegs, gsoSize === 0 ? 1 : Math.ceil(length / gsoSize));
+  tcp.ip.send(
+    route,
+    sk.saddr,
+    sk.daddr,
+    IPPROTO_TCP,
+    headerLength,
+    length,
+    sk.tos,
+    sk.ttl,
+    true,
+    CSUM_OFFSET,
+    gsoSize,
+    false,
+  );
+  return true;
+}
+
+/** tcp_event_ack_sent: whatever was owed is paid. */
+function ackSent(sk: TcpSock): void {
+  if (sk.ackQuick > 0) sk.ackQuick--;
+  sk.ackPending = 0;
+  sk.ackDeferred = false;
+  if (sk.delackTimer?.pending) clearDelack(sk);
+}
+
+/** __tcp_send_ack: a bare ACK, now. If the ring is full, the state stays owed and is tried again at the next flush. */
+export function sendAck(sk: TcpSock): void {
+  if (!transmit(sk, sendSeq(sk), 0, ACK)) deferAck(sk);
+}
+
+/** tcp_acceptable_seq: next to be sent, or the peer's right edge after it shrank its window. */
+function sendSeq(sk: TcpSock): number {
+  const edge = (sk.sndUna + sk.sndWnd) | 0;
+  return before(edge, sk.sndNxt) && after(sk.sndNxt, (edge + (1 << sk.sndWscale)) | 0) ? edge : sk.sndNxt;
+}
+
+/** An ACK is due with this batch: an answer may carry it. On loopback there is no batch to wait for. */
+export function deferAck(sk: TcpSock): void {
+  if (sk.ackDeferred) return;
+  if (sk.route?.local) {
+    sendAck(sk);
+    return;
+  }
+  sk.ackDeferred = true;
+  sk.tcp.defer(sk);
+}
+
+/** A segment that elicits an ACK and carries nothing: keepalive and window probe (tcp_xmit_probe_skb). */
+export function sendProbe(sk: TcpSock, urgent: boolean): void {
+  transmit(sk, (sk.sndUna - (urgent ? 0 : 1)) | 0, 0, ACK);
+}
+
+/** tcp_send_active_reset: RST of a synchronised connection that we abort. */
+export function sendActiveReset(sk: TcpSock): void {
+  sk.host.mib.count(TcpMib.OutRsts);
+  transmit(sk, sendSeq(sk), 0, ACK | RST);
+}
+
+/** The SYN of an active open, and its repetitions. */
+export function transmitSyn(sk: TcpSock, synAck: boolean): void {
+  const { tcp, route, host } = sk;
+  if (route === null) return;
+  const at = tcp.ip.begin(route);
+  if (at < 0) return;
+  const view = host.memory.view;
+  const length = writeSynOptions(
+    view,
+    at + 20,
+    sk.advmss,
+    sk.sackOk,
+    sk.tstampOk,
+    tcpTimestamp(sk),
+    synAck ? sk.tsRecent : 0,
+    sk.wscaleOk ? sk.rcvWscale : -1,
+  );
+  const flags = synAck ? SYN | ACK : SYN;
+  // A SYN's window is never scaled (RFC 7323 section 2.2).
+  const window = Math.min(sk.rcvWnd, 65535);
+  writeHeader(view, at, sk.sport, sk.dport, sk.iss, synAck ? sk.rcvNxt : 0, 20 + length, flags, window);
+  host.mib.count(TcpMib.OutSegs);
+  sk.segsOut++;
+  tcp.ip.send(
+    route,
+    sk.saddr,
+    sk.daddr,
+    IPPROTO_TCP,
+    20 + length,
+    0,
+    sk.tos,
+    sk.ttl,
+    true,
+    CSUM_OFFSET,
+    0,
+    false,
+  );
+}
+
+/** __tcp_oow_rate_limited: true when this answer would come too soon after the last; pure ACK floods get one in 500 ms. */
+export function oowRateLimited(tcp: TcpShared, last: number, carriesData: boolean, counter: number): boolean {
+  if (carriesData || last === 0) return false;
+  const elapsed = (tcp.host.nowMs - last) | 0;
+  if (elapsed < 0 || elapsed >= tcp.host.sysctl.tcpInvalidRatelimit) return false;
+  tcp.host.mib.count(counter);
+  return true;
+}
+
+/** tcp_send_challenge_ack (RFC 5961 section 7): rate-limited per connection and in all. */
+export function sendChallengeAck(sk: TcpSock): void {
+  const { tcp, host } = sk;
+  if (oowRateLimited(tcp, sk.lastOowAckTime, false, TcpExt.TCPACKSkippedChallenge)) return;
+  sk.lastOowAckTime = host.nowMs || 1;
+  const second = (host.nowMs / 1000) | 0;
+  if (second !== tcp.challengeSecond) {
+    tcp.challengeSecond = second;
+    tcp.challengeLeft = host.sysctl.tcpChallengeAckLimit;
+  }
+  if (tcp.challengeLeft <= 0) return;
+  tcp.challengeLeft--;
+  host.mib.count(TcpExt.TCPChallengeACK);
+  sendAck(sk);
+}
+
+/** tcp_connect_init's window and options. */
+export function prepareSyn(sk: TcpSock): void {
+  const { host } = sk;
+  sk.tstampOk = host.sysctl.tcpTimestamps !== 0;
+  sk.sackOk = host.sysctl.tcpSack !== 0;
+  sk.wscaleOk = host.sysctl.tcpWindowScaling !== 0;
+  selectInitialWindow(host, sk, sk.advmss - (sk.tstampOk ? TCPOLEN_TSTAMP_ALIGNED : 0), sk.wscaleOk);
+  sk.rcvWnd = initialWindow.window;
+  sk.windowClamp = initialWindow.clamp;
+  sk.rcvWscale = initialWindow.wscale;
+  sk.rcvSsthresh = sk.rcvWnd;
+}
