@@ -85,6 +85,11 @@ export class Ip implements LinkReceiver, UnreachableListener {
     this.fragments.icmp = icmp;
   }
 
+  /** icmp_send about the packet being received; nothing where no ICMP is registered. */
+  complain(type: number, code: number, info: number): void {
+    this.#input.icmp?.send(this.packet, type, code, info);
+  }
+
   /** Attaches a link and gives it an address: the interface, whose subnet is routed from now on. */
   addInterface(link: Link, address: IpAddress, prefix: number): NetDevice {
     if (!Number.isInteger(prefix) || prefix < 0 || prefix > 32) {

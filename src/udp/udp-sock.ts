@@ -1,0 +1,139 @@
+// struct udp_sock: one end that sends and receives datagrams. Received ones lie one after another in packet memory, each
+// behind a record of where it came from, and are charged to the receive buffer as Linux charges its buffers.
+
+import type { Host } from '../core/host.js';
+import { RCV_SHUTDOWN, SHUTDOWN_MASK, Sock } from '../core/sock.js';
+import type { Route } from '../ip/routes.js';
+import { ByteQueue } from '../memory/byte-queue.js';
+import type { IpAddress } from '../packet/address.js';
+import {
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLOUT,
+  POLLRDHUP,
+  POLLRDNORM,
+  POLLWRBAND,
+  POLLWRNORM,
+} from '../uapi/poll.js';
+import { AF_INET, IPPROTO_UDP, SOCK_DGRAM } from '../uapi/socket.js';
+
+/** IP_MTU_DISCOVER (linux/in.h): fragment at will; don't-fragment where it fits; never fragment; and ignore the path MTU. */
+export const IP_PMTUDISC_DONT = 0;
+export const IP_PMTUDISC_WANT = 1;
+export const IP_PMTUDISC_DO = 2;
+export const IP_PMTUDISC_PROBE = 3;
+
+/** What a datagram costs beside its bytes: sk_buff, shared info and headroom, so that many small ones fill a buffer, too. */
+const OVERHEAD = 640;
+/** The record before each datagram: length, port, address (family and four words), type of service. */
+const RECORD = 32;
+
+/** Where a received datagram came from; `recv` fills it. */
+export interface Sender {
+  address: IpAddress;
+  port: number;
+  /** The datagram's length, of which the caller may have seen only a part. */
+  length: number;
+}
+
+export class UdpSock extends Sock {
+  /** How hard the path MTU is respected (IP_MTU_DISCOVER). */
+  mtuDiscover = IP_PMTUDISC_WANT;
+  /** SO_NO_CHECK: send without a checksum. */
+  noCheck = false;
+  /** The connected peer's route. */
+  route: Route | null = null;
+  /** Datagrams that found the receive buffer full (sk_drops). */
+  drops = 0;
+  /** Charged to the receive buffer (sk_rmem_alloc). */
+  rmem = 0;
+  /** Neighbours in the list of the port or of the connected tuple it is found by. */
+  next: UdpSock | null = null;
+  readonly #queue: ByteQueue;
+
+  constructor(host: Host) {
+    super(host, AF_INET, SOCK_DGRAM, IPPROTO_UDP, host.sysctl.rmemDefault, host.sysctl.wmemDefault);
+    this.#queue = new ByteQueue(host.memory);
+  }
+
+  /** Length of the first datagram in the queue, 0 if there is none (first_packet_length). */
+  get firstLength(): number {
+    if (this.#queue.length === 0) return 0;
+    this.#queue.copyTo(recordBytes, 0, RECORD, 0);
+    return record[0];
+  }
+
+  get isEmpty(): boolean {
+    return this.#queue.length === 0;
+  }
+
+  /** __udp_enqueue_schedule_skb: queues `length` bytes of packet memory. False: the buffer is full, it is dropped. */
+  enqueue(src: IpAddress, port: number, tos: number, offset: number, length: number): boolean {
+    // Compared before it is charged: an empty buffer takes a datagram of any size.
+    if (this.rmem > this.rcvbuf) {
+      this.drops++;
+      return false;
+    }
+    record[0] = length;
+    record[1] = port;
+    record[2] = src.family;
+    record[3] = src.a;
+    record[4] = src.b;
+    record[5] = src.c;
+    record[6] = src.d;
+    record[7] = tos;
+    const before = this.#queue.length;
+    const recorded = this.#queue.append(recordBytes, 0, RECORD);
+    if (recorded < RECORD || !this.#queue.appendFrom(offset, length)) {
+      this.#queue.truncate(before);
+      this.drops++;
+      return false;
+    }
+    this.rmem = (this.rmem + length + OVERHEAD) | 0;
+    return true;
+  }
+
+  /**
+   * Copies the first datagram out, at most `count` bytes of it, and takes it off the queue unless it is only looked at.
+   * Bytes copied; the queue must not be empty.
+   */
+  dequeue(buffer: Uint8Array, count: number, peek: boolean, from: Sender): number {
+    this.#queue.copyTo(recordBytes, 0, RECORD, 0);
+    const length = record[0];
+    from.length = length;
+    from.port = record[1];
+    from.address.family = record[2];
+    from.address.a = record[3];
+    from.address.b = record[4];
+    from.address.c = record[5];
+    from.address.d = record[6];
+    const wanted = count < length ? count : length;
+    const copied = wanted === 0 ? 0 : this.#queue.copyTo(buffer, 0, wanted, RECORD);
+    if (!peek) {
+      this.#queue.drop(RECORD + length);
+      this.rmem = (this.rmem - length - OVERHEAD) | 0;
+    }
+    return copied;
+  }
+
+  /** Drops everything received. */
+  purge(): void {
+    this.#queue.clear();
+    this.rmem = 0;
+  }
+
+  /** udp_poll, datagram_poll. What it sends is gone at once, so it is always writable. */
+  override poll(): number {
+    let mask = POLLOUT | POLLWRNORM | POLLWRBAND;
+    if (this.err !== 0) mask |= POLLERR;
+    if ((this.shutdown & RCV_SHUTDOWN) !== 0) mask |= POLLRDHUP | POLLIN | POLLRDNORM;
+    if (this.shutdown === SHUTDOWN_MASK) mask |= POLLHUP;
+    if (this.#queue.length > 0) mask |= POLLIN | POLLRDNORM;
+    return mask;
+  }
+}
+
+/** One record at a time passes through here on its way between queue and program. */
+const record = new Int32Array(RECORD / 4);
+const recordBytes = new Uint8Array(record.buffer);

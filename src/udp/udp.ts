@@ -1,0 +1,293 @@
+// UDP (RFC 768, net/ipv4/udp.c): datagrams from IP to the sock they are for, datagrams of socks to IP, and ICMP errors to
+// connected socks. Nothing here sleeps: results are >= 0, or -errno.
+
+import type { Host } from '../core/host.js';
+import { Udp as UdpMib } from '../core/mib.js';
+import { RCV_SHUTDOWN, SEND_SHUTDOWN, SOCK_BINDADDR_LOCK, SOCK_BINDPORT_LOCK } from '../core/sock.js';
+import type { Ip } from '../ip/ip.js';
+import type { IpProtocol } from '../ip/protocol.js';
+import type { Route } from '../ip/routes.js';
+import type { RxPacket } from '../ip/rx-packet.js';
+import { RX_L4_BAD } from '../link/link.js';
+import { ANY_V4, type IpAddress } from '../packet/address.js';
+import { pseudoHeader } from '../packet/checksum.js';
+import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, ICMP_PORT_UNREACH } from '../packet/icmp.js';
+import { IP_HLEN, IP_MAX_LENGTH } from '../packet/ipv4.js';
+import { UDP_CHECKSUM, UDP_DST_PORT, UDP_HLEN, UDP_LENGTH, UDP_SRC_PORT } from '../packet/udp.js';
+import {
+  EACCES,
+  EAGAIN,
+  EDESTADDRREQ,
+  EINVAL,
+  EMSGSIZE,
+  ENETUNREACH,
+  ENOBUFS,
+  ENOTTY,
+  EOPNOTSUPP,
+  EPIPE,
+} from '../uapi/errno.js';
+import {
+  IPPROTO_UDP,
+  MSG_DONTWAIT,
+  MSG_OOB,
+  MSG_PEEK,
+  MSG_TRUNC,
+  SIOCINQ,
+  SIOCOUTQ,
+} from '../uapi/socket.js';
+import { TCP_CLOSE, TCP_ESTABLISHED } from '../uapi/tcp.js';
+import { IP_PMTUDISC_DO, IP_PMTUDISC_DONT, IP_PMTUDISC_PROBE, type Sender, UdpSock } from './udp-sock.js';
+import { ANY_DEVICE, UdpTable } from './udp-table.js';
+
+export class Udp implements IpProtocol {
+  readonly host: Host;
+  readonly ip: Ip;
+  /** Who holds which port. Binding here makes a sock findable; releasing unhashes it. */
+  readonly ports: UdpTable;
+  readonly #deliver: (sk: UdpSock) => void;
+
+  /** Takes its place in `ip`: receives protocol 17. */
+  constructor(ip: Ip) {
+    this.host = ip.host;
+    this.ip = ip;
+    this.ports = new UdpTable(ip.host);
+    this.#deliver = (sk) => this.#queue(sk, ip.packet);
+    ip.register(IPPROTO_UDP, this);
+  }
+
+  createSock(): UdpSock {
+    return new UdpSock(this.host);
+  }
+
+  /** __udp4_lib_rcv */
+  receive(packet: RxPacket): void {
+    const { mib, memory } = this.host;
+    const view = memory.view;
+    const udp = packet.transport;
+    const length = packet.length >= UDP_HLEN ? view.getUint16(udp + UDP_LENGTH) : 0;
+    if (length < UDP_HLEN || length > packet.length) {
+      mib.count(UdpMib.InErrors);
+      return;
+    }
+    if ((packet.flags & RX_L4_BAD) !== 0) {
+      mib.count(UdpMib.InCsumErrors);
+      mib.count(UdpMib.InErrors);
+      return;
+    }
+    packet.length = length;
+    const sport = view.getUint16(udp + UDP_SRC_PORT);
+    const dport = view.getUint16(udp + UDP_DST_PORT);
+    if (packet.broadcast) {
+      this.ports.forEach(packet.src, sport, packet.dst, dport, packet.device, this.#deliver);
+      return;
+    }
+    const sk = this.ports.lookup(packet.src, sport, packet.dst, dport, packet.device);
+    if (sk !== null) {
+      this.#queue(sk, packet);
+      return;
+    }
+    mib.count(UdpMib.NoPorts);
+    this.ip.complain(ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0);
+  }
+
+  #queue(sk: UdpSock, packet: RxPacket): void {
+    const sport = this.host.memory.view.getUint16(packet.transport + UDP_SRC_PORT);
+    if (sk.enqueue(packet.src, sport, packet.tos, packet.transport + UDP_HLEN, packet.length - UDP_HLEN)) {
+      sk.dataReady();
+    } else {
+      this.host.mib.count(UdpMib.RcvbufErrors);
+      this.host.mib.count(UdpMib.InErrors);
+    }
+  }
+
+  /** __udp4_lib_err: only a connected sock hears of errors, and only of those that are final. */
+  error(
+    src: IpAddress,
+    dst: IpAddress,
+    transport: number,
+    errno: number,
+    fatal: boolean,
+    type: number,
+    code: number,
+    info: number,
+  ): void {
+    const view = this.host.memory.view;
+    const sport = view.getUint16(transport + UDP_SRC_PORT);
+    const sk = this.ports.lookup(dst, view.getUint16(transport + UDP_DST_PORT), src, sport, ANY_DEVICE);
+    if (sk === null) return;
+    let isFinal = fatal;
+    if (type === ICMP_DEST_UNREACH && code === ICMP_FRAG_NEEDED) {
+      if (sk.mtuDiscover === IP_PMTUDISC_DONT) return;
+      this.ip.route(dst)?.updateMtu(info);
+      isFinal = true;
+    }
+    if (!isFinal || sk.state !== TCP_ESTABLISHED) return;
+    sk.err = errno;
+    sk.errorReport();
+  }
+
+  /** ip4_datagram_connect: names the peer that is sent to and heard from. 0, -EAGAIN, -ENETUNREACH, -EACCES. */
+  connect(sk: UdpSock, daddr: IpAddress, dport: number): number {
+    const route = this.ip.route(daddr);
+    if (route === null) return -ENETUNREACH;
+    if (route.broadcast && !sk.broadcast && !route.destination.isMulticast) return -EACCES;
+    const bound = this.#bindIfNeeded(sk);
+    if (bound < 0) return bound;
+    this.ports.connected(sk, route.destination, dport);
+    if (sk.saddr.isAny) sk.saddr = route.source;
+    if (sk.laddr.isAny) sk.laddr = route.source;
+    sk.route = route;
+    sk.daddr = route.destination;
+    sk.dport = dport;
+    sk.state = TCP_ESTABLISHED;
+    return 0;
+  }
+
+  /** udp_disconnect: forgets the peer, and what connect() chose for it. */
+  disconnect(sk: UdpSock): number {
+    if (sk.state === TCP_ESTABLISHED) this.ports.disconnected(sk);
+    sk.state = TCP_CLOSE;
+    sk.daddr = ANY_V4;
+    sk.dport = 0;
+    sk.route = null;
+    if ((sk.userlocks & SOCK_BINDADDR_LOCK) === 0) {
+      sk.laddr = ANY_V4;
+      sk.saddr = ANY_V4;
+    }
+    if ((sk.userlocks & SOCK_BINDPORT_LOCK) === 0) {
+      this.ports.release(sk);
+      sk.sport = 0;
+    }
+    return 0;
+  }
+
+  /**
+   * udp_sendmsg: one datagram, to `daddr`.`dport`, or to the connected peer if `daddr` is null. Bytes sent (all), or a
+   * pending error, -EPIPE, -EMSGSIZE, -EDESTADDRREQ, -EINVAL (port 0), -EACCES (broadcast), -ENETUNREACH, -EAGAIN (no port).
+   */
+  send(
+    sk: UdpSock,
+    buffer: Uint8Array,
+    length: number,
+    flags: number,
+    daddr: IpAddress | null,
+    dport: number,
+  ): number {
+    if (length > 0xffff) return -EMSGSIZE;
+    if ((flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
+    if (daddr === null && sk.state !== TCP_ESTABLISHED) return -EDESTADDRREQ;
+    if (daddr !== null && dport === 0) return -EINVAL;
+    const route = this.#routeFor(sk, daddr);
+    if (route === null) return -ENETUNREACH;
+    const isMulticast = route.destination.isMulticast;
+    if (route.broadcast && !isMulticast && !sk.broadcast) return -EACCES;
+    const bound = this.#bindIfNeeded(sk);
+    if (bound < 0) return bound;
+    const total = length + UDP_HLEN;
+    if (total + IP_HLEN > IP_MAX_LENGTH) return -EMSGSIZE;
+    const pending = sk.takeError();
+    if (pending !== 0) return pending;
+    if ((sk.shutdown & SEND_SHUTDOWN) !== 0) return -EPIPE;
+    const fits = total + IP_HLEN <= route.mtu;
+    if (!fits && (sk.mtuDiscover === IP_PMTUDISC_DO || sk.mtuDiscover === IP_PMTUDISC_PROBE))
+      return -EMSGSIZE;
+    return this.#transmit(sk, buffer, length, route, daddr === null ? sk.dport : dport, fits, isMulticast);
+  }
+
+  #transmit(
+    sk: UdpSock,
+    buffer: Uint8Array,
+    length: number,
+    route: Route,
+    dport: number,
+    fits: boolean,
+    isMulticast: boolean,
+  ): number {
+    const { mib, memory, sysctl } = this.host;
+    const total = length + UDP_HLEN;
+    const chunk = memory.alloc(total);
+    if (chunk === 0) {
+      mib.count(UdpMib.SndbufErrors);
+      return -ENOBUFS;
+    }
+    const at = memory.start[chunk];
+    const { view } = memory;
+    const src = sk.saddr.isAny ? route.source : sk.saddr;
+    view.setUint16(at + UDP_SRC_PORT, sk.sport);
+    view.setUint16(at + UDP_DST_PORT, dport);
+    view.setUint16(at + UDP_LENGTH, total);
+    view.setUint16(
+      at + UDP_CHECKSUM,
+      sk.noCheck ? 0 : pseudoHeader(src.a, route.destination.a, IPPROTO_UDP, total),
+    );
+    memory.bytes.set(length === buffer.length ? buffer : buffer.subarray(0, length), at + UDP_HLEN);
+    const ttl = isMulticast ? 1 : sk.ttl === 0 ? sysctl.ipDefaultTtl : sk.ttl;
+    const df = fits && sk.mtuDiscover !== IP_PMTUDISC_DONT;
+    const result = this.ip.sendDatagram(
+      route,
+      src,
+      route.destination,
+      IPPROTO_UDP,
+      at,
+      total,
+      UDP_HLEN,
+      sk.tos,
+      ttl,
+      df,
+      sk.noCheck ? -1 : UDP_CHECKSUM,
+    );
+    memory.free(chunk);
+    if (result < 0 && result !== -ENOBUFS) return result;
+    // A datagram lost to a full ring is lost as on any other hop: counted, and no error to the sender (udp_send_skb).
+    mib.count(result === 0 ? UdpMib.OutDatagrams : UdpMib.SndbufErrors);
+    return length;
+  }
+
+  /**
+   * udp_recvmsg: the next datagram, cut to `length`; with MSG_TRUNC the length it really had. `from` learns the sender, and
+   * by `from.length` whether it was cut. A pending error first; -EAGAIN where a blocking caller would sleep, 0 after
+   * shutdown for one that would (no MSG_DONTWAIT).
+   */
+  recv(sk: UdpSock, buffer: Uint8Array, length: number, flags: number, from: Sender): number {
+    const pending = sk.takeError();
+    if (pending !== 0) return pending;
+    if (sk.isEmpty) return (sk.shutdown & RCV_SHUTDOWN) !== 0 && (flags & MSG_DONTWAIT) === 0 ? 0 : -EAGAIN;
+    const isPeek = (flags & MSG_PEEK) !== 0;
+    const copied = sk.dequeue(buffer, length, isPeek, from);
+    if (!isPeek) this.host.mib.count(UdpMib.InDatagrams);
+    return (flags & MSG_TRUNC) !== 0 ? from.length : copied;
+  }
+
+  /** SIOCINQ: length of the next datagram; SIOCOUTQ: bytes not sent yet, which is none. Else -ENOTTY. */
+  ioctl(sk: UdpSock, request: number, out: { value: number }): number {
+    if (request !== SIOCINQ && request !== SIOCOUTQ) return -ENOTTY;
+    out.value = request === SIOCINQ ? sk.firstLength : 0;
+    return 0;
+  }
+
+  /** udp_destroy_sock: gives back port and memory. */
+  close(sk: UdpSock): void {
+    this.ports.release(sk);
+    sk.state = TCP_CLOSE;
+    sk.sport = 0;
+    sk.route = null;
+    sk.orphan = true;
+    sk.wq = null;
+    sk.purge();
+  }
+
+  /** inet_autobind */
+  #bindIfNeeded(sk: UdpSock): number {
+    if (sk.sport !== 0) return 0;
+    const port = this.ports.bind(sk, 0);
+    if (port < 0) return -EAGAIN;
+    sk.sport = port;
+    return 0;
+  }
+
+  #routeFor(sk: UdpSock, daddr: IpAddress | null): Route | null {
+    if (daddr !== null) return this.ip.route(daddr);
+    if (sk.route === null || sk.route.obsolete) sk.route = this.ip.route(sk.daddr);
+    return sk.route;
+  }
+}
