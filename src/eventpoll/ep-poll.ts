@@ -4,6 +4,7 @@
 import { type Sleeper, WaitQueueEntry, WQ_FLAG_EXCLUSIVE } from '../core/wait-queue.js';
 import { Timer } from '../time/timer-wheel.js';
 import { EINTR } from '../uapi/errno.js';
+import type { Interruptible } from './asleep.js';
 import { epSendEvents } from './ep-send-events.js';
 import type { EpollEvent } from './epitem.js';
 import type { EventPoll, EventPollShared } from './eventpoll.js';
@@ -45,17 +46,16 @@ function wakeSleeper(entry: WaitQueueEntry): boolean {
 const NO_EVENTS: readonly EpollEvent[] = [];
 
 /** A caller of epoll_wait asleep. Used again and again: one exists for each call that was ever asleep at the same time. */
-export class EpSleeper extends Timer implements Sleeper {
+export class EpSleeper extends Timer implements Sleeper, Interruptible {
   readonly #shared: EventPollShared;
   readonly #entry = new WaitQueueEntry(wakeSleeper, this, WQ_FLAG_EXCLUSIVE);
   readonly #executor = (resolve: (count: number) => void): void => {
     this.#resolve = resolve;
   };
   readonly #run = (): void => this.#awake();
-  readonly #interrupt = (): void => {
-    this.#interrupted = true;
-    this.wake();
-  };
+  readonly #onAbort = (): void => this.interrupt();
+  asleepPrev: Interruptible | null = null;
+  asleepNext: Interruptible | null = null;
   #ep: EventPoll | null = null;
   #events: readonly EpollEvent[] = NO_EVENTS;
   #maxevents = 0;
@@ -85,10 +85,11 @@ export class EpSleeper extends Timer implements Sleeper {
     this.#timedOut = false;
     this.#interrupted = false;
     this.#signal = signal;
-    signal?.addEventListener('abort', this.#interrupt);
+    signal?.addEventListener('abort', this.#onAbort);
     // A task asleep holds its file: closing the descriptor neither wakes it nor ends the eventpoll.
     ep.file.get();
     host.clock.hold();
+    this.#shared.asleep.add(this);
     if (timeoutMs > 0) host.wheel.arm(this, sleepTicks(host, timeoutMs));
     ep.wq.add(this.#entry);
     return new Promise(this.#executor);
@@ -100,6 +101,11 @@ export class EpSleeper extends Timer implements Sleeper {
     this.#runnable = true;
     queueMicrotask(this.#run);
     return true;
+  }
+
+  interrupt(): void {
+    this.#interrupted = true;
+    this.wake();
   }
 
   override expire(): void {
@@ -135,7 +141,8 @@ export class EpSleeper extends Timer implements Sleeper {
     this.#unqueue();
     this.#shared.host.wheel.cancel(this);
     this.#shared.host.clock.release();
-    this.#signal?.removeEventListener('abort', this.#interrupt);
+    this.#shared.asleep.remove(this);
+    this.#signal?.removeEventListener('abort', this.#onAbort);
     this.#signal = undefined;
     this.#events = NO_EVENTS;
     this.#ep = null;

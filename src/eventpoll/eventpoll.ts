@@ -7,6 +7,7 @@ import { WaitQueue } from '../core/wait-queue.js';
 import { EINVAL, ENOTTY } from '../uapi/errno.js';
 import { O_RDWR } from '../uapi/fcntl.js';
 import { EPOLLIN, EPOLLRDNORM } from '../uapi/poll.js';
+import { AsleepList } from './asleep.js';
 import type { EpSleeper } from './ep-poll.js';
 import type { EpItem } from './epitem.js';
 import { ReadyList } from './ready-list.js';
@@ -19,6 +20,8 @@ export interface EpollUser {
 /** What the eventpolls of one stack share. */
 export class EventPollShared {
   readonly host: Host;
+  /** Who is asleep, in epoll_wait or in any other call. */
+  readonly asleep = new AsleepList();
   /** Sleepers not in use. */
   readonly sleepers: EpSleeper[] = [];
   /** Number of the walk that looks for loops, so that it visits each eventpoll once (loop_check_gen). */

@@ -1,0 +1,120 @@
+// Waiting in recv and send of a stream (tcp_recvmsg_locked, sk_wait_data; tcp_sendmsg_locked, sk_stream_wait_memory): how much
+// must be there before the call returns, and what ends it early. Errors met after some bytes were moved stay for the next call.
+
+import type { File } from '../core/file.js';
+import { RCV_SHUTDOWN, SEND_SHUTDOWN } from '../core/sock.js';
+import { handshaking } from '../socket/inet-stream.js';
+import type { Socket } from '../socket/socket.js';
+import type { TcpSock } from '../tcp/sock.js';
+import { EAGAIN, EINTR, EPIPE } from '../uapi/errno.js';
+import { MSG_OOB, MSG_PEEK, MSG_WAITALL } from '../uapi/socket.js';
+import { TCP_CLOSE } from '../uapi/tcp.js';
+import type { Kernel } from './kernel.js';
+import { Sleep, socketTimeout, wokenWakeFunction } from './sleep.js';
+
+export async function receiveStream(
+  kernel: Kernel,
+  file: File,
+  buffer: Uint8Array,
+  count: number,
+  flags: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const socket = file.private_ as Socket;
+  const sk = socket.sk as TcpSock;
+  const peek = (flags & MSG_PEEK) !== 0;
+  const target = (flags & MSG_WAITALL) !== 0 ? count : Math.min(sk.rcvlowat, count);
+  let copied = socket.ops.recv(socket, buffer, count, flags, null);
+  if ((flags & MSG_OOB) !== 0 || receivedEnough(sk, copied, target, peek)) return copied;
+
+  const sleep = new Sleep(kernel, socketTimeout(sk.rcvTimeoMs), signal, wokenWakeFunction);
+  const { disconnects } = socket;
+  copied = Math.max(copied, 0);
+  file.get();
+  for (;;) {
+    sleep.prepare(socket.wq);
+    // With bytes in hand an error, or the end, is for the next call to find.
+    if (copied > 0 && sk.rcvQueue.length === 0 && receiveOver(sk)) break;
+    const rest = peek || copied === 0 ? buffer : buffer.subarray(copied);
+    const result = socket.ops.recv(socket, rest, peek ? count : count - copied, flags, null);
+    if (result !== -EAGAIN) {
+      copied = peek || result <= 0 ? copied || result : copied + result;
+      if (peek && result > 0) copied = result;
+      if (result <= 0 || receivedEnough(sk, copied, target, peek)) break;
+    }
+    if (sleep.over) {
+      if (copied === 0) copied = sleep.timedOut ? -EAGAIN : -EINTR;
+      break;
+    }
+    await sleep.wait();
+    kernel.host.refresh();
+    if (socket.disconnects !== disconnects) {
+      copied = copied || -EPIPE;
+      break;
+    }
+  }
+  sleep.finish();
+  file.put();
+  return copied;
+}
+
+/** Whether a step of receiving ends the call: an end or an error, all that was wanted, or the urgent mark was reached. */
+function receivedEnough(sk: TcpSock, copied: number, target: number, peek: boolean): boolean {
+  if (copied <= 0) return copied !== -EAGAIN;
+  if (copied >= target) return true;
+  const position = peek ? (sk.copiedSeq + copied) | 0 : sk.copiedSeq;
+  return sk.urgData !== 0 && sk.urgSeq === position;
+}
+
+function receiveOver(sk: TcpSock): boolean {
+  return sk.err !== 0 || sk.state === TCP_CLOSE || (sk.shutdown & RCV_SHUTDOWN) !== 0;
+}
+
+export async function sendStream(
+  kernel: Kernel,
+  file: File,
+  buffer: Uint8Array,
+  count: number,
+  flags: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const socket = file.private_ as Socket;
+  const sk = socket.sk as TcpSock;
+  const first = sendStep(socket, sk, buffer, count, flags);
+  if (first === count || (first < 0 && first !== -EAGAIN)) return first;
+
+  const sleep = new Sleep(kernel, socketTimeout(sk.sndTimeoMs), signal, wokenWakeFunction);
+  const { disconnects } = socket;
+  let copied = Math.max(first, 0);
+  file.get();
+  for (;;) {
+    sleep.prepare(socket.wq);
+    if (copied > 0 && (sk.err !== 0 || (sk.shutdown & SEND_SHUTDOWN) !== 0)) break;
+    const rest = copied === 0 ? buffer : buffer.subarray(copied);
+    const result = sendStep(socket, sk, rest, count - copied, flags);
+    if (result !== -EAGAIN) {
+      copied = result < 0 ? copied || result : copied + result;
+      if (result < 0 || copied === count) break;
+    }
+    if (sleep.over) {
+      if (sleep.timedOut && handshaking(sk)) socket.ops.writeSpace(sk);
+      if (copied === 0) copied = sleep.timedOut ? -EAGAIN : -EINTR;
+      break;
+    }
+    await sleep.wait();
+    kernel.host.refresh();
+    if (socket.disconnects !== disconnects) {
+      copied = copied || -EPIPE;
+      break;
+    }
+  }
+  sleep.finish();
+  file.put();
+  return copied;
+}
+
+/** One try; before the handshake is over there is nothing to try (sk_stream_wait_connect). */
+function sendStep(socket: Socket, sk: TcpSock, buffer: Uint8Array, count: number, flags: number): number {
+  if (handshaking(sk) && sk.err === 0) return -EAGAIN;
+  return socket.ops.send(socket, buffer, count, flags, null);
+}

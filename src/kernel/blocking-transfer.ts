@@ -1,0 +1,53 @@
+// Receiving and sending on an open socket, sleeping where its mode and the flags let it: what recv, read, send and write
+// have in common once the descriptor is looked up.
+
+import type { File } from '../core/file.js';
+import type { SockAddr } from '../socket/sock-addr.js';
+import type { Socket } from '../socket/socket.js';
+import { O_NONBLOCK } from '../uapi/fcntl.js';
+import { MSG_DONTWAIT, SOCK_STREAM } from '../uapi/socket.js';
+import { receiveDatagram } from './blocking-datagram.js';
+import { receiveStream, sendStream } from './blocking-stream.js';
+import type { Process } from './process.js';
+import { sendSignals } from './sys-message.js';
+
+/** Whether a call must not sleep: the file's mode, or the call's own wish. */
+export function nonblocking(file: File, flags: number): boolean {
+  return (file.flags & O_NONBLOCK) !== 0 || (flags & MSG_DONTWAIT) !== 0;
+}
+
+/** `from`: filled with the sender's address, where the protocol tells one. */
+export async function receiveOn(
+  process: Process,
+  file: File,
+  buffer: Uint8Array,
+  count: number,
+  flags: number,
+  from: SockAddr | null,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const { kernel } = process;
+  const socket = file.private_ as Socket;
+  const info = from === null ? null : { name: from, flags: 0 };
+  if (nonblocking(file, flags)) return socket.ops.recv(socket, buffer, count, flags | MSG_DONTWAIT, info);
+  if (socket.type === SOCK_STREAM) return receiveStream(kernel, file, buffer, count, flags, signal);
+  return receiveDatagram(kernel, file, () => socket.ops.recv(socket, buffer, count, flags, info), signal);
+}
+
+export async function sendOn(
+  process: Process,
+  file: File,
+  buffer: Uint8Array,
+  count: number,
+  flags: number,
+  to: SockAddr | null,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const { kernel } = process;
+  const socket = file.private_ as Socket;
+  const sleeps = socket.type === SOCK_STREAM && !nonblocking(file, flags);
+  const result = sleeps
+    ? await sendStream(kernel, file, buffer, count, flags, signal)
+    : socket.ops.send(socket, buffer, count, flags, to);
+  return sendSignals(process, socket, flags, result);
+}

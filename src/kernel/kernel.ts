@@ -1,0 +1,36 @@
+// What the processes of one stack share: the moment, the kinds of socket there are, the eventpolls' common state, users and
+// paths. A syscall reaches everything below through here.
+
+import type { Host } from '../core/host.js';
+import { type EpollUser, EventPollShared } from '../eventpoll/eventpoll.js';
+import type { InetFamily } from '../socket/af-inet.js';
+import { PathTable } from './plain-files.js';
+
+export class Kernel {
+  readonly host: Host;
+  readonly inet: InetFamily;
+  readonly eventpolls: EventPollShared;
+  readonly paths = new PathTable();
+  readonly #users = new Map<number, EpollUser>();
+  #nextPid = 1;
+
+  constructor(host: Host, inet: InetFamily) {
+    this.host = host;
+    this.inet = inet;
+    this.eventpolls = new EventPollShared(host);
+  }
+
+  /** user_struct: limits that hold for all processes of one uid together. */
+  user(uid: number): EpollUser {
+    let user = this.#users.get(uid);
+    if (user === undefined) {
+      user = { watches: 0 };
+      this.#users.set(uid, user);
+    }
+    return user;
+  }
+
+  allocatePid(): number {
+    return this.#nextPid++;
+  }
+}

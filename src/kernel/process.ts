@@ -1,0 +1,87 @@
+// A process: descriptors, a user, and the two faces of the syscalls. Several may live on one stack and hand open files to one
+// another, so that pre-forking servers and shared listeners can be tried.
+
+import { EBADF } from '../uapi/errno.js';
+import { type Blocking, createBlocking } from './blocking.js';
+import { FdTable } from './fd-table.js';
+import type { Kernel } from './kernel.js';
+import { createSyscalls, type Syscalls } from './syscalls.js';
+
+/** RLIMIT_NOFILE's soft limit where nobody raised it. */
+export const DEFAULT_NOFILE = 1024;
+
+export interface ProcessOptions {
+  /** Owner; 0, the default, may bind ports below 1024. */
+  uid?: number;
+  /** RLIMIT_NOFILE: how many descriptors it may have; 1024 unless given. */
+  nofile?: number;
+}
+
+export class Process {
+  readonly kernel: Kernel;
+  readonly pid: number;
+  readonly uid: number;
+  readonly files: FdTable;
+  /** Calls that never sleep: a result, or -errno. Each can be taken out of the object and used alone. */
+  readonly sys: Syscalls;
+  /** The calls that may sleep, as promises of the same results. */
+  readonly blocking: Blocking;
+  /** How often each signal was raised. None does anything else here. */
+  readonly signals = { SIGPIPE: 0 };
+  /** Called for each SIGPIPE. */
+  onSigpipe: (() => void) | null = null;
+
+  constructor(kernel: Kernel, options: ProcessOptions = {}, files?: FdTable) {
+    this.kernel = kernel;
+    this.pid = kernel.allocatePid();
+    this.uid = options.uid ?? 0;
+    this.files = files ?? new FdTable(options.nofile ?? DEFAULT_NOFILE);
+    this.sys = createSyscalls(this);
+    this.blocking = createBlocking(this);
+    if (files === undefined) for (let fd = 0; fd < 3; fd++) this.sys.open('/dev/null');
+  }
+
+  /** RLIMIT_NOFILE; may be raised or lowered at any time, and does not touch what is open. */
+  get nofile(): number {
+    return this.files.limit;
+  }
+
+  set nofile(limit: number) {
+    this.files.limit = limit;
+  }
+
+  /** fork: a child with a copy of the descriptors; the open files behind them are shared. */
+  fork(): Process {
+    const files = new FdTable(this.files.limit);
+    for (const fd of this.files.numbers()) {
+      const file = this.files.get(fd);
+      if (file !== null) files.replace(fd, file.get(), this.files.closeOnExec(fd));
+    }
+    return new Process(this.kernel, { uid: this.uid }, files);
+  }
+
+  /** execve, as far as descriptors go: those marked close-on-exec are closed. */
+  exec(): void {
+    for (const fd of [...this.files.numbers()]) if (this.files.closeOnExec(fd)) this.sys.close(fd);
+  }
+
+  /** Hands an open file to another process (SCM_RIGHTS): its number there, -EBADF or -EMFILE. */
+  pass(fd: number, to: Process): number {
+    const file = this.files.get(fd);
+    if (file === null) return -EBADF;
+    const number = to.files.reserve(false);
+    if (number >= 0) to.files.install(number, file.get());
+    return number;
+  }
+
+  /** exit: closes everything. Calls asleep hold their files, and so end by themselves or by their signal. */
+  exit(): void {
+    for (const fd of [...this.files.numbers()]) this.sys.close(fd);
+  }
+
+  /** send_sig(SIGPIPE) */
+  raiseSigpipe(): void {
+    this.signals.SIGPIPE++;
+    if (this.onSigpipe !== null) this.onSigpipe();
+  }
+}

@@ -1,0 +1,59 @@
+// What a kind of socket can do (struct proto_ops). Nothing here sleeps: where a blocking call would, the result is -EAGAIN
+// (or connect's provisional error), and the blocking calls of kernel/ sleep and ask again.
+
+import type { Sock } from '../core/sock.js';
+import type { SockAddr } from './sock-addr.js';
+import type { Socket } from './socket.js';
+
+/** struct linger; seconds. */
+export interface Linger {
+  l_onoff: number;
+  l_linger: number;
+}
+
+/** struct timeval */
+export interface Timeval {
+  tv_sec: number;
+  tv_usec: number;
+}
+
+/** Value of a socket option: most are ints; SO_LINGER a Linger, time-outs a Timeval, TCP_CONGESTION a name. */
+export type OptionValue = number | string | Linger | Timeval;
+
+/** Where getsockopt puts its answer; `TCP_INFO` and `SO_MEMINFO` answer with an object. */
+export interface OptionResult {
+  value: number | string | object;
+}
+
+/** Where recvfrom and recvmsg learn more than the data (struct msghdr). */
+export interface MessageInfo {
+  /** Filled with the sender's address, where the protocol tells one. */
+  name: SockAddr | null;
+  /** MSG_TRUNC, MSG_OOB, MSG_EOR … */
+  flags: number;
+}
+
+/** Results: >= 0, or -errno. */
+export interface ProtoOps {
+  bind(socket: Socket, address: SockAddr, length: number): number;
+  /** Provisional -EINPROGRESS or -EALREADY where a blocking caller would sleep until `connectDone`. */
+  connect(socket: Socket, address: SockAddr, length: number): number;
+  listen(socket: Socket, backlog: number): number;
+  /** The new socket's sock, already attached to no socket; or -errno. */
+  accept(socket: Socket): Sock | number;
+  /** `peer`: 0 its own name, 1 its peer's, 2 its peer's even if the connection is over (accept). */
+  getname(socket: Socket, address: SockAddr, peer: number): number;
+  shutdown(socket: Socket, how: number): number;
+  /** `to` null: the connected peer. */
+  send(socket: Socket, buffer: Uint8Array, count: number, flags: number, to: SockAddr | null): number;
+  recv(socket: Socket, buffer: Uint8Array, count: number, flags: number, info: MessageInfo | null): number;
+  ioctl(socket: Socket, request: number, out: { value: number }): number;
+  setsockopt(socket: Socket, level: number, name: number, value: OptionValue, length: number): number;
+  getsockopt(socket: Socket, level: number, name: number, out: OptionResult): number;
+  /** What SOL_SOCKET options do beyond setting a field. */
+  setKeepalive(sk: Sock, on: boolean): void;
+  setRcvlowat(sk: Sock, value: number): void;
+  writeSpace(sk: Sock): void;
+  /** The file is gone. With SO_LINGER the caller may have waited (see `startClose`). */
+  release(socket: Socket): void;
+}
