@@ -14,6 +14,7 @@ import {
 } from '../link/link.js';
 import { LoopbackLink } from '../link/loopback.js';
 import { type IpAddress, LOOPBACK_V4 } from '../packet/address.js';
+import { pseudoHeader } from '../packet/checksum.js';
 import { ETH_DST, ETH_HLEN, ETH_P_ARP, ETH_P_IP, ETH_TYPE, macIsGroup, macLow } from '../packet/ethernet.js';
 import { ICMP_DEST_UNREACH, ICMP_HOST_UNREACH } from '../packet/icmp.js';
 import {
@@ -149,9 +150,14 @@ export class Ip implements LinkReceiver, UnreachableListener {
     return this.#output.begin(route);
   }
 
+  /** Folded sum of the pseudo-header of either family, for the checksum field of a segment of `length` bytes. */
+  pseudoSum(src: IpAddress, dst: IpAddress, protocol: number, length: number): number {
+    return pseudoHeader(src.a, dst.a, protocol, length);
+  }
+
   /**
-   * Writes the IPv4 and Ethernet headers of the claimed slot and commits it. The transport's checksum field holds the folded
-   * pseudo-header sum (`csumOffset` < 0: no checksum wanted). Frames for a neighbour not known yet are copied and wait.
+   * Writes the IPv4 and Ethernet headers of the claimed slot and commits it; `ttl` 0 is the default. The transport's checksum
+   * field holds the folded pseudo-header sum (`csumOffset` < 0: no checksum wanted). Frames for a neighbour not known yet wait.
    * 0; -EMSGSIZE when it is too large for the path, -ENETDOWN, -ENOBUFS.
    */
   send(

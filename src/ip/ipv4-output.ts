@@ -60,18 +60,10 @@ export class Ipv4Output {
     // Each segment that a GSO frame is cut into takes an id of its own.
     route.ipId = (id + (gsoSize === 0 ? 1 : Math.ceil(payloadLength / gsoSize))) & 0xffff;
     const device = route.device;
-    writeIpv4(
-      this.host.memory.view,
-      device.frame + ETH_HLEN,
-      total,
-      tos,
-      id,
-      df ? IP_DF : 0,
-      ttl,
-      protocol,
-      src.a,
-      dst.a,
-    );
+    const { view } = this.host.memory;
+    const { frame } = device;
+    const hops = ttl === 0 ? this.host.sysctl.ipDefaultTtl : ttl;
+    writeIpv4(view, frame + ETH_HLEN, total, tos, id, df ? IP_DF : 0, hops, protocol, src.a, dst.a);
     let flags = TX_IPV4_CSUM;
     if (gsoSize !== 0) flags |= ecn ? TX_GSO_TCP4 | TX_ECN : TX_GSO_TCP4;
     return csumOffset < 0

@@ -3,13 +3,12 @@
 
 import { Tcp as TcpMib } from '../core/mib.js';
 import type { RxPacket } from '../ip/rx-packet.js';
-import { IPPROTO_TCP } from '../uapi/socket.js';
 import { ACK, RST, SYN } from './constants.js';
 import type { RequestSock } from './request-sock.js';
 import { type Segment, writeSynOptions, writeTimestamp } from './segment.js';
 import type { TcpShared } from './shared.js';
 import type { TimeWaitSock } from './time-wait.js';
-import { CSUM_OFFSET, writeHeader } from './transmit.js';
+import { sendSegment, writeHeader } from './transmit.js';
 
 /** tcp_make_synack and its sending. */
 export function transmitSynAck(request: RequestSock): void {
@@ -41,20 +40,17 @@ export function transmitSynAck(request: RequestSock): void {
     SYN | ACK,
     window,
   );
-  host.mib.count(TcpMib.OutSegs);
-  tcp.ip.send(
+  sendSegment(
+    tcp,
     request.route,
     request.saddr,
     request.daddr,
-    IPPROTO_TCP,
+    at,
     headerLength,
     0,
     listener.tos,
     listener.ttl,
-    true,
-    CSUM_OFFSET,
     0,
-    false,
   );
 }
 
@@ -66,21 +62,7 @@ function reply(tcp: TcpShared, packet: RxPacket, seq: number, ack: number, flags
   if (at < 0) return;
   const segment = tcp.segment;
   writeHeader(tcp.host.memory.view, at, segment.dport, segment.sport, seq, ack, 20, flags, 0);
-  tcp.host.mib.count(TcpMib.OutSegs);
-  tcp.ip.send(
-    route,
-    packet.dst.clone(),
-    packet.src.clone(),
-    IPPROTO_TCP,
-    20,
-    0,
-    0,
-    0,
-    true,
-    CSUM_OFFSET,
-    0,
-    false,
-  );
+  sendSegment(tcp, route, packet.dst.clone(), packet.src.clone(), at, 20, 0, 0, 0, 0);
 }
 
 /** tcp_v4_send_reset: the RST that RFC 9293 section 3.10.7.1 prescribes for a segment that belongs to nobody. */
@@ -131,19 +113,5 @@ function controlAck(
   const headerLength = timestamps ? 32 : 20;
   if (timestamps) writeTimestamp(view, at + 20, tsVal, tsEcr);
   writeHeader(view, at, from.sport, from.dport, seq, ack, headerLength, flags, Math.min(window, 65535));
-  tcp.host.mib.count(TcpMib.OutSegs);
-  tcp.ip.send(
-    from.route,
-    from.saddr,
-    from.daddr,
-    IPPROTO_TCP,
-    headerLength,
-    0,
-    0,
-    0,
-    true,
-    CSUM_OFFSET,
-    0,
-    false,
-  );
+  sendSegment(tcp, from.route, from.saddr, from.daddr, at, headerLength, 0, 0, 0, 0);
 }

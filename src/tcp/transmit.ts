@@ -2,6 +2,8 @@
 // payload by reference, ip.send. Nothing here decides what to send; that is output.ts.
 
 import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
+import type { Route } from '../ip/routes.js';
+import type { IpAddress } from '../packet/address.js';
 import { IPPROTO_TCP } from '../uapi/socket.js';
 import { ACK, PSH, RST, SYN, TCPOLEN_TSTAMP_ALIGNED, URG } from './constants.js';
 import { writeSackHeader, writeSynOptions, writeTimestamp } from './segment.js';
@@ -38,6 +40,38 @@ export function writeHeader(
   view.setUint16(at + 12, (headerLength << 10) | flags);
   view.setUint16(at + 14, window);
   view.setUint32(at + 16, 0);
+}
+
+/** Hands the segment whose header was written at `at` to IP; the NIC completes the checksum from the pseudo-header's sum. */
+export function sendSegment(
+  tcp: TcpShared,
+  route: Route,
+  saddr: IpAddress,
+  daddr: IpAddress,
+  at: number,
+  headerLength: number,
+  payloadLength: number,
+  tos: number,
+  ttl: number,
+  gsoSize: number,
+): void {
+  const sum = tcp.ip.pseudoSum(saddr, daddr, IPPROTO_TCP, (headerLength + payloadLength) | 0);
+  tcp.host.memory.view.setUint16(at + CSUM_OFFSET, sum);
+  tcp.host.mib.add(TcpMib.OutSegs, gsoSize === 0 ? 1 : Math.ceil(payloadLength / gsoSize));
+  tcp.ip.send(
+    route,
+    saddr,
+    daddr,
+    IPPROTO_TCP,
+    headerLength,
+    payloadLength,
+    tos,
+    ttl,
+    true,
+    CSUM_OFFSET,
+    gsoSize,
+    false,
+  );
 }
 
 /** Length of the options on every segment now: timestamps and, while there are holes, SACK blocks (tcp_established_options). */
@@ -134,21 +168,7 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
   }
   if ((flags & ACK) !== 0) ackSent(sk);
   sk.segsOut++;
-  sk.host.mib.add(TcpMib.OutSegs, gsoSize === 0 ? 1 : Math.ceil(length / gsoSize));
-  tcp.ip.send(
-    route,
-    sk.saddr,
-    sk.daddr,
-    IPPROTO_TCP,
-    headerLength,
-    length,
-    sk.tos,
-    sk.ttl,
-    true,
-    CSUM_OFFSET,
-    gsoSize,
-    false,
-  );
+  sendSegment(tcp, route, sk.saddr, sk.daddr, at, headerLength, length, sk.tos, sk.ttl, gsoSize);
   return true;
 }
 
@@ -214,22 +234,8 @@ export function transmitSyn(sk: TcpSock, synAck: boolean): void {
   // A SYN's window is never scaled (RFC 7323 section 2.2).
   const window = Math.min(sk.rcvWnd, 65535);
   writeHeader(view, at, sk.sport, sk.dport, sk.iss, synAck ? sk.rcvNxt : 0, 20 + length, flags, window);
-  host.mib.count(TcpMib.OutSegs);
   sk.segsOut++;
-  tcp.ip.send(
-    route,
-    sk.saddr,
-    sk.daddr,
-    IPPROTO_TCP,
-    20 + length,
-    0,
-    sk.tos,
-    sk.ttl,
-    true,
-    CSUM_OFFSET,
-    0,
-    false,
-  );
+  sendSegment(tcp, route, sk.saddr, sk.daddr, at, 20 + length, 0, sk.tos, sk.ttl, 0);
 }
 
 /** __tcp_oow_rate_limited: true when this answer would come too soon after the last; pure ACK floods get one in 500 ms. */
