@@ -122,6 +122,11 @@ export class PortTable {
     return -EADDRNOTAVAIL;
   }
 
+  /** Everyone who holds a port, for listings. */
+  holders(): IterableIterator<PortHolder> {
+    return this.#bucketOf.keys();
+  }
+
   #perturbTable(): Int32Array {
     if (this.#perturb === null) {
       this.#perturb = new Int32Array(PERTURB_SIZE);

@@ -6,11 +6,18 @@ import { type EpollUser, EventPollShared } from '../eventpoll/eventpoll.js';
 import type { InetFamily } from '../socket/af-inet.js';
 import { PathTable } from './plain-files.js';
 
+/** What the kernel asks of a process when the stack closes. */
+export interface Exits {
+  exit(): void;
+}
+
 export class Kernel {
   readonly host: Host;
   readonly inet: InetFamily;
   readonly eventpolls: EventPollShared;
   readonly paths = new PathTable();
+  /** Processes that have not exited. */
+  readonly processes = new Set<Exits>();
   readonly #users = new Map<number, EpollUser>();
   #nextPid = 1;
 
@@ -28,6 +35,15 @@ export class Kernel {
       this.#users.set(uid, user);
     }
     return user;
+  }
+
+  /** Ends every call that is asleep (-EINTR). */
+  interruptAll(): void {
+    this.eventpolls.asleep.interruptAll();
+  }
+
+  exitAll(): void {
+    for (const process of [...this.processes]) process.exit();
   }
 
   allocatePid(): number {

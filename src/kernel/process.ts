@@ -34,6 +34,7 @@ export class Process {
   constructor(kernel: Kernel, options: ProcessOptions = {}, files?: FdTable) {
     this.kernel = kernel;
     this.pid = kernel.allocatePid();
+    kernel.processes.add(this);
     this.uid = options.uid ?? 0;
     this.files = files ?? new FdTable(options.nofile ?? DEFAULT_NOFILE);
     this.sys = createSyscalls(this);
@@ -77,6 +78,7 @@ export class Process {
   /** exit: closes everything. Calls asleep hold their files, and so end by themselves or by their signal. */
   exit(): void {
     for (const fd of [...this.files.numbers()]) this.sys.close(fd);
+    this.kernel.processes.delete(this);
   }
 
   /** send_sig(SIGPIPE) */

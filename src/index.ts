@@ -1,0 +1,45 @@
+// The public face of tapstack. Whatever is not exported here is nobody's business but the stack's own.
+
+export type { Random } from './core/random.js';
+export { SeededRandom } from './core/random.js';
+export { epollEvents } from './eventpoll/ep-send-events.js';
+export type { EpollEvent } from './eventpoll/epitem.js';
+export type { Blocking } from './kernel/blocking.js';
+export { EFD_SEMAPHORE } from './kernel/eventfd.js';
+export type { InterfaceOptions } from './kernel/interface-options.js';
+export type { Process, ProcessOptions } from './kernel/process.js';
+export type { SocketRow } from './kernel/socket-rows.js';
+export type { SleepOptions } from './kernel/sys-epoll.js';
+export type { MessageHeader } from './kernel/sys-message.js';
+export type { PollFd } from './kernel/sys-poll.js';
+export type { Syscalls } from './kernel/syscalls.js';
+export {
+  CLOCK_BOOTTIME,
+  CLOCK_MONOTONIC,
+  CLOCK_REALTIME,
+  type Itimerspec,
+  TFD_TIMER_ABSTIME,
+  TFD_TIMER_CANCEL_ON_SET,
+  type Timespec,
+} from './kernel/timerfd.js';
+export type { Link, LinkReceiver } from './link/link.js';
+export { CaptureLink, capture } from './link/pcap-link.js';
+export type { PcapngTarget } from './link/pcapng.js';
+export { TapLink, type TapOptions } from './link/tap.js';
+export {
+  createWire,
+  type WireFault,
+  type WireLink,
+  type WireOptions,
+  type WireVerdict,
+} from './link/wire.js';
+export type { Linger, OptionResult, OptionValue, Timeval } from './socket/proto-ops.js';
+export type { SockAddr } from './socket/sock-addr.js';
+export { Stack, type StackOptions } from './stack.js';
+export type { TcpInfo } from './tcp/info.js';
+export { type Alarm, type Clock, RealClock, VirtualClock } from './time/clock.js';
+export * from './uapi/errno.js';
+export * from './uapi/fcntl.js';
+export * from './uapi/poll.js';
+export * from './uapi/socket.js';
+export * from './uapi/tcp.js';

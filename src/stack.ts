@@ -1,0 +1,180 @@
+// One whole stack: links below, processes above, and everything between put together. Most programs need this class, a link
+// and `stack.sys`; a stack without a link is reachable through 127.0.0.1 and needs no privilege.
+
+import { Host } from './core/host.js';
+import { type Random, SeededRandom, SystemRandom } from './core/random.js';
+import { Icmp } from './icmp/icmp.js';
+import { Ip } from './ip/ip.js';
+import { type InterfaceOptions, parseAddress, parseCidr, parseMac } from './kernel/interface-options.js';
+import { Kernel } from './kernel/kernel.js';
+import { Process, type ProcessOptions } from './kernel/process.js';
+import { type SocketRow, socketRows } from './kernel/socket-rows.js';
+import type { Link } from './link/link.js';
+import { PacketMemory } from './memory/packet-memory.js';
+import { InetFamily } from './socket/af-inet.js';
+import { Tcp } from './tcp/tcp.js';
+import { type Clock, RealClock } from './time/clock.js';
+import { EACCES, ENETUNREACH, ENOENT, strerror } from './uapi/errno.js';
+import { TCP_CLOSE_WAIT, TCP_ESTABLISHED } from './uapi/tcp.js';
+import { Udp } from './udp/udp.js';
+
+export interface StackOptions extends Partial<InterfaceOptions> {
+  /** Further interfaces. */
+  interfaces?: readonly InterfaceOptions[];
+  /** Routes by network (`10.1.0.0/16`, `0.0.0.0/0`) and the gateway that leads there. */
+  routes?: readonly { to: string; via: string }[];
+  /** Whose time the stack lives by; the machine's own unless given. */
+  clock?: Clock;
+  /** Where randomness comes from; the operating system unless given. */
+  random?: Random;
+  /** Makes all randomness repeatable. For simulations only: ports and sequence numbers can then be guessed. */
+  seed?: number;
+  /** Bytes of packet memory, 4 MiB to 2 GiB; 64 MiB unless given. Pages are resident only once used. */
+  memory?: number;
+  /** Tunables by Linux's names, dots or slashes: `{ 'net.ipv4.tcp_syncookies': 0 }`. */
+  sysctl?: Readonly<Record<string, string | number | readonly number[]>>;
+  /** RLIMIT_NOFILE of the first process; 1024 unless given. */
+  nofile?: number;
+  /** Told when a link is gone or broken. */
+  onLinkDown?: (name: string, error: Error) => void;
+}
+
+export class Stack {
+  readonly host: Host;
+  readonly ip: Ip;
+  readonly icmp: Icmp;
+  readonly tcp: Tcp;
+  readonly udp: Udp;
+  readonly kernel: Kernel;
+  /** The process that `sys` and `blocking` belong to. */
+  readonly process: Process;
+  readonly #links: Link[] = [];
+  #closing: Promise<void> | null = null;
+
+  /** @throws RangeError, TypeError when the options make no sense; the links are the caller's to close then. */
+  constructor(options: StackOptions = {}) {
+    const random =
+      options.random ?? (options.seed === undefined ? new SystemRandom() : new SeededRandom(options.seed));
+    this.host = new Host(options.clock ?? new RealClock(), new PacketMemory(options.memory), random);
+    for (const [name, value] of Object.entries(options.sysctl ?? {})) this.sysctl(name, value);
+    this.ip = new Ip(this.host);
+    this.ip.onLinkDown = (device, error) => options.onLinkDown?.(device.name, error);
+    this.icmp = new Icmp(this.ip);
+    this.udp = new Udp(this.ip);
+    this.tcp = new Tcp(this.host, this.ip);
+    this.kernel = new Kernel(this.host, new InetFamily(this.ip, this.tcp, this.udp));
+    this.process = this.createProcess({ nofile: options.nofile });
+    for (const each of this.#interfaces(options)) this.#addInterface(each);
+    for (const { to, via } of options.routes ?? []) this.addRoute(to, via);
+  }
+
+  /** A stack on a link, which may still be opening. If the options are refused the link is closed again. */
+  static async create(
+    options: Omit<StackOptions, 'link'> & { link?: Link | Promise<Link> } = {},
+  ): Promise<Stack> {
+    const link = await options.link;
+    try {
+      return new Stack({ ...options, link });
+    } catch (error) {
+      await link?.close();
+      throw error;
+    }
+  }
+
+  /** The syscalls of the first process; see `Process.sys`. */
+  get sys(): Process['sys'] {
+    return this.process.sys;
+  }
+
+  /** The blocking calls of the first process; see `Process.blocking`. */
+  get blocking(): Process['blocking'] {
+    return this.process.blocking;
+  }
+
+  /** Another process, with descriptors of its own. */
+  createProcess(options: ProcessOptions = {}): Process {
+    return new Process(this.kernel, options);
+  }
+
+  /** Adds a route: `to` a network (`0.0.0.0/0` is the default route), `via` a gateway on one of the subnets. */
+  addRoute(to: string, via: string): void {
+    const { address, prefix } = parseCidr(to, 'the destination of a route');
+    const error = this.ip.addRoute(address, prefix, parseAddress(via, 'the gateway of a route'));
+    if (error === -ENETUNREACH) {
+      throw new RangeError(
+        `no interface reaches the gateway ${via}: it must be on the subnet of an interface`,
+      );
+    }
+    if (error < 0) throw new RangeError(`cannot route ${to} via ${via}: ${strerror(error)}`);
+  }
+
+  /** Reads a tunable by Linux's name, or sets it. Throws for a name there is not, and for a value out of bounds. */
+  sysctl(name: string, value?: string | number | readonly number[]): string | number | number[] {
+    const { sysctl } = this.host;
+    const current = sysctl.get(name);
+    if (current === -ENOENT) throw new RangeError(`sysctl ${name}: there is no such tunable here`);
+    if (value === undefined) return current;
+    const error = sysctl.set(name, value);
+    if (error === -EACCES) throw new RangeError(`sysctl ${name} can only be read`);
+    if (error < 0)
+      throw new RangeError(`sysctl ${name} cannot be ${JSON.stringify(value)}: ${strerror(error)}`);
+    return sysctl.get(name);
+  }
+
+  /** Counters by the names of /proc/net/snmp and netstat: `{ Tcp: { InSegs: 12, … }, TcpExt: { … }, … }`. */
+  snmp(): Record<string, Record<string, number>> {
+    const counters = this.host.mib.snapshot();
+    let established = 0;
+    for (const sk of this.tcp.established) {
+      if (sk.state === TCP_ESTABLISHED || sk.state === TCP_CLOSE_WAIT) established++;
+    }
+    counters.Tcp.CurrEstab = established;
+    return counters;
+  }
+
+  /** Every socket, as ss(8) lists them; listeners with both of their queues. */
+  sockets(): SocketRow[] {
+    return socketRows(this.tcp, this.udp);
+  }
+
+  /** Ends everything: calls asleep (-EINTR), processes, connections (without a word to their peers), links. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.kernel.interruptAll();
+    this.tcp.destroyAll();
+    this.kernel.exitAll();
+    this.ip.close();
+    await Promise.all(this.#links.map((link) => link.close()));
+  }
+
+  #interfaces(options: StackOptions): InterfaceOptions[] {
+    const { link, address, gateway, neighbours, interfaces = [] } = options;
+    if (link === undefined) {
+      const orphan = (['address', 'gateway', 'neighbours'] as const).find(
+        (name) => options[name] !== undefined,
+      );
+      if (orphan !== undefined)
+        throw new TypeError(`\`${orphan}\` was given without a \`link\` for it to belong to`);
+      return [...interfaces];
+    }
+    if (address === undefined) {
+      throw new TypeError("a link needs an `address` with its prefix length, such as '192.0.2.2/24'");
+    }
+    return [{ link, address, gateway, neighbours }, ...interfaces];
+  }
+
+  #addInterface(options: InterfaceOptions): void {
+    const { address, prefix } = parseCidr(options.address, `the address of ${options.link.name}`);
+    const device = this.ip.addInterface(options.link, address, prefix);
+    this.#links.push(options.link);
+    for (const [ip, mac] of Object.entries(options.neighbours ?? {})) {
+      const error = this.ip.addNeighbour(device, parseAddress(ip, 'a neighbour'), parseMac(mac));
+      if (error < 0) throw new RangeError(`cannot add the neighbour ${ip}: ${strerror(error)}`);
+    }
+    if (options.gateway !== undefined) this.addRoute('0.0.0.0/0', options.gateway);
+  }
+}
