@@ -62,7 +62,8 @@ export class PacketMemory {
   readonly #rings: number[] = [];
   #limboOld = 0;
   #limboNew = 0;
-  readonly #limboHeads = new Int32Array(16);
+  /** TX_HEAD of each ring when the older half of limbo was closed; same order as the rings. */
+  readonly #limboHeads: number[] = [];
   readonly #waiters: MemoryWaiter[] = [];
 
   /** @param size Bytes of address space; pages are touched, and so resident, only when used. */
@@ -104,11 +105,14 @@ export class PacketMemory {
   /** Registers a transmit ring by the word index of its control block: chunks it may still refer to are not reused. */
   watchRing(ctrl: number): void {
     this.#rings.push(ctrl);
+    this.#limboHeads.push(this.words[ctrl + CTRL_TX_HEAD]);
   }
 
   unwatchRing(ctrl: number): void {
     const at = this.#rings.indexOf(ctrl);
-    if (at >= 0) this.#rings.splice(at, 1);
+    if (at < 0) return;
+    this.#rings.splice(at, 1);
+    this.#limboHeads.splice(at, 1);
     this.reap();
   }
 

@@ -7,8 +7,8 @@ const BITS = 8;
 const SLOTS = 1 << BITS;
 const MASK = SLOTS - 1;
 const LEVELS = 4;
-/** Delays beyond the outermost level (24 days) wait there and are armed again when they come round. */
-const LONGEST = 0x7fffffff;
+/** Delays are cut to 24.6 days: what int32 milliseconds can tell, less 4.6 hours by which a run may be late. */
+const LONGEST = 0x7fffffff - (1 << 24);
 
 /** One timer. Subclasses say what happens in `expire`; a timer may arm itself again there. */
 export abstract class Timer {
@@ -58,9 +58,10 @@ export class TimerWheel implements Alarm {
     return this.#count;
   }
 
-  /** Arms `timer` for `ms` milliseconds from the wheel's time, wherever it stood before (mod_timer). */
+  /** Arms `timer` for `ms` milliseconds from now, wherever it stood before (mod_timer). */
   arm(timer: Timer, ms: number): void {
-    const base = this.#running ? this.now : this.#clockMs();
+    // From the clock's time even while a late run catches up: after a stall a timer that backs off must not fire in a row.
+    const base = this.#clockMs();
     const delay = ms < 1 ? 1 : ms > LONGEST ? LONGEST : Math.ceil(ms);
     const expires = (base + delay) | 0;
     if (timer.slot >= 0) {
