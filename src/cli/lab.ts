@@ -1,0 +1,58 @@
+// `tapstack lab`: a command in a private network of its own, by the same script that the project's tests use; without a command,
+// a shell there with the echo server running beside it.
+
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { banner } from './banner.js';
+import { ECHO_PORT, echo } from './echo.js';
+import { Lifetime } from './lifetime.js';
+import { openNetwork } from './network.js';
+import { addServerOptions, serverOptions } from './options.js';
+import { startServer } from './serve.js';
+
+const SCRIPT = fileURLToPath(new URL('../../scripts/lab.mjs', import.meta.url));
+const MAIN = fileURLToPath(new URL('main.js', import.meta.url));
+
+/** Hidden: what `lab` without a command runs inside. */
+export const LAB_SHELL = 'lab-shell';
+
+export function runLab(command: readonly string[]): void {
+  const inside = command.length > 0 ? command : [process.execPath, MAIN, LAB_SHELL];
+  const child = spawn(process.execPath, [SCRIPT, ...inside], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
+    process.on(signal, () => {
+      // A key typed at the terminal has reached everybody there already.
+      if (!process.stdin.isTTY || signal === 'SIGTERM' || signal === 'SIGHUP') child.kill(signal);
+    });
+  }
+  child.on('exit', (code, signal) => {
+    process.exitCode = code ?? 128 + constants.signals[signal ?? 'SIGTERM'];
+  });
+}
+
+export async function runLabShell(): Promise<void> {
+  const options = { ...serverOptions(addServerOptions(new Command(), ECHO_PORT)), quiet: true };
+  const lifetime = new Lifetime();
+  try {
+    const network = await openNetwork(options, lifetime);
+    const loop = startServer(echo, network.stack, options);
+    const text = banner('echo', network, options, echo.tries(options));
+    process.stdout.write(
+      text.replace('from another terminal', 'here').replace(/Ctrl-C .*/, 'exit leaves; nothing remains.'),
+    );
+    const shell = spawn(process.env.SHELL ?? 'bash', { stdio: 'inherit' });
+    // What is typed at the shell is the shell's business.
+    process.removeAllListeners('SIGINT');
+    process.on('SIGINT', () => {});
+    shell.on('error', (error) => void lifetime.fail(error));
+    shell.on(
+      'exit',
+      (code, signal) => void lifetime.end(code ?? 128 + constants.signals[signal ?? 'SIGTERM']),
+    );
+    await loop.run();
+  } catch (error) {
+    await lifetime.fail(error);
+  }
+}

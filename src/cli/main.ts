@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+// The `tapstack` command: its subcommands, and what happens to a command line that is wrong.
+
+import { createRequire } from 'node:module';
+import { Command } from 'commander';
+import { ECHO_PORT, echo } from './echo.js';
+import { HTTP_PORT, http } from './http.js';
+import { LAB_SHELL, runLab, runLabShell } from './lab.js';
+import { addServerOptions } from './options.js';
+import { describeBug, describeRefusal, refusalFor } from './refusal.js';
+import { serve } from './serve.js';
+
+const { version, description } = createRequire(import.meta.url)('../../package.json') as {
+  version: string;
+  description: string;
+};
+
+function program(): Command {
+  const root = new Command('tapstack').description(description).version(version);
+  // Commander's own complaints end with status 1; a wrong command line is 2 here, as in most programs.
+  root
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+    .showHelpAfterError('(--help says more)');
+  root.configureHelp({ sortSubcommands: false }).enablePositionalOptions();
+
+  addServerOptions(root.command('echo'), ECHO_PORT)
+    .description('answer with whatever arrives, on a TAP device that this machine can reach')
+    .action((_options, command: Command) => serve(echo, command));
+  addServerOptions(root.command('http'), HTTP_PORT)
+    .description('serve a page about the connection itself, and /bytes/N, over HTTP/1.1')
+    .action((_options, command: Command) => serve(http, command));
+  root
+    .command('lab')
+    .description('run a command in a private network; without one, a shell there beside an echo server')
+    .argument('[command...]', 'what to run, with its arguments')
+    .passThroughOptions()
+    .action((command: string[]) => runLab(command));
+  root.command(LAB_SHELL, { hidden: true }).action(runLabShell);
+  return root;
+}
+
+try {
+  await program().parseAsync();
+} catch (error) {
+  const refusal = refusalFor(error);
+  process.stderr.write(refusal === undefined ? describeBug(error) : describeRefusal(refusal));
+  process.exitCode = refusal?.exitCode ?? 1;
+}

@@ -1,0 +1,48 @@
+// Makes what a server of the command stands on: a TAP device, a capture around it if one is wanted, and a stack on top.
+
+import { capture, Stack, TapLink } from '../index.js';
+import { formatCidr } from './cidr.js';
+import type { Lifetime } from './lifetime.js';
+import type { ServerOptions } from './options.js';
+import { Refusal } from './refusal.js';
+
+/** Descriptors of the server: more connections than fit through one port of one peer. */
+const NOFILE = 1 << 20;
+
+export interface Network {
+  readonly stack: Stack;
+  readonly tap: TapLink;
+}
+
+/** Opens everything; `lifetime` takes it away again. Rejects with what `refusalFor` explains, and leaves nothing behind then. */
+export async function openNetwork(options: ServerOptions, lifetime: Lifetime): Promise<Network> {
+  const tap = await TapLink.open({
+    name: options.tap,
+    mtu: options.mtu,
+    hostAddress: formatCidr(options.hostAddress),
+    offload: options.offload,
+    ...(options.netns === undefined ? {} : { netns: options.netns }),
+  });
+  lifetime.onEnd(() => tap.close());
+  const stack = await Stack.create({
+    link: options.pcap === undefined ? tap : record(tap, options.pcap),
+    address: formatCidr(options.address),
+    nofile: NOFILE,
+    onLinkDown: (_name, error) => void lifetime.fail(error),
+  });
+  lifetime.onEnd(() => stack.close().catch(refuse));
+  return { stack, tap };
+}
+
+function record(tap: TapLink, file: string) {
+  try {
+    return capture(tap, file);
+  } catch (error) {
+    return refuse(error);
+  }
+}
+
+/** The capture's errors say themselves what happened and what to do. */
+function refuse(error: unknown): never {
+  throw new Refusal((error as Error).message, [], 1, error);
+}

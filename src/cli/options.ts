@@ -1,0 +1,111 @@
+// The options that every server of the command has, and what may be said in them. A value that cannot be right is refused here,
+// before anything is made.
+
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { areNeighbours, type Cidr, formatCidr, neighbourOf, parseCidr } from './cidr.js';
+import { Refusal } from './refusal.js';
+
+export interface ServerOptions {
+  tap: string;
+  address: Cidr;
+  hostAddress: Cidr;
+  mtu: number;
+  port: number;
+  edge: boolean;
+  offload: boolean;
+  pcap: string | undefined;
+  netns: string | undefined;
+  quiet: boolean;
+}
+
+interface Given extends Omit<ServerOptions, 'address' | 'hostAddress'> {
+  address?: Cidr;
+  hostAddress?: Cidr;
+}
+
+const DEFAULT_ADDRESS = '10.0.0.2/24';
+
+/** The widest a TAP takes (its frames may be VLAN-tagged), and the least IPv4 allows (RFC 791). */
+const MTU_MAX = 65521;
+const MTU_MIN = 68;
+
+export function addServerOptions(command: Command, defaultPort: number): Command {
+  return command
+    .option('--tap <name>', 'TAP device: attached to if it exists, else made', deviceName, 'tap0')
+    .option('--address <cidr>', "the stack's address (default: 10.0.0.2/24)", cidr)
+    .option('--host-address <cidr>', "the host's end (default: the first other address of the network)", cidr)
+    .addOption(new Option('--mtu <bytes>', 'largest IP packet').argParser(mtu).default(1500))
+    .addOption(new Option('--port <number>', 'TCP port to listen on').argParser(port).default(defaultPort))
+    .option('--edge', 'edge-triggered (EPOLLET) instead of level-triggered readiness', false)
+    .option('--no-offload', 'plain frames: neither checksums nor segmentation are left to the kernel')
+    .option('--pcap <file>', 'record every frame to a pcapng file')
+    .option(
+      '--netns <name>',
+      "put the host's end into this network namespace (made if absent)",
+      namespaceName,
+    )
+    .option('--quiet', 'no line for each connection', false);
+}
+
+/** Fills in what follows from the rest, and refuses addresses that cannot see each other. */
+export function serverOptions(command: Command): ServerOptions {
+  const given = command.opts<Given>();
+  const address = given.address ?? (given.hostAddress ? neighbourOf(given.hostAddress) : defaultAddress());
+  const hostAddress = given.hostAddress ?? neighbourOf(address);
+  if (!areNeighbours(address, hostAddress)) {
+    const same = address.address === hostAddress.address;
+    throw new Refusal(
+      `The stack at ${formatCidr(address)} and the host at ${formatCidr(hostAddress)} cannot reach each other: ` +
+        `${same ? 'they are the same address' : 'they are not in one network'}.`,
+      [
+        `give both ends of one network: --address ${formatCidr(address)} --host-address ${formatCidr(neighbourOf(address))}`,
+      ],
+      2,
+    );
+  }
+  return { ...given, address, hostAddress };
+}
+
+function defaultAddress(): Cidr {
+  return cidr(DEFAULT_ADDRESS);
+}
+
+function cidr(text: string): Cidr {
+  const parsed = parseCidr(text);
+  if (typeof parsed === 'string') throw new InvalidArgumentError(`${capital(parsed)}.`);
+  return parsed;
+}
+
+function integer(text: string, least: number, most: number, what: string): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : -1;
+  if (value < least || value > most)
+    throw new InvalidArgumentError(`${what} is a whole number from ${least} to ${most}.`);
+  return value;
+}
+
+function mtu(text: string): number {
+  return integer(text, MTU_MIN, MTU_MAX, 'An MTU');
+}
+
+function port(text: string): number {
+  return integer(text, 1, 65535, 'A port');
+}
+
+/** dev_valid_name */
+function deviceName(text: string): string {
+  if (!/^[^\s/:%]{1,15}$/.test(text) || text === '.' || text === '..')
+    throw new InvalidArgumentError(
+      'A device name is 1 to 15 characters, none of them space, slash, colon or percent.',
+    );
+  return text;
+}
+
+function namespaceName(text: string): string {
+  if (text === '' || text === '.' || text === '..' || text.includes('/') || text.length > 255)
+    throw new InvalidArgumentError('A namespace is named as a file is: 1 to 255 characters, no slash.');
+  return text;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,105 @@
+// Errors for people: what the command says when it cannot do what it was asked. One table from codes (the kernel's, the NIC's,
+// the stack's) to a headline and to what may be done; the sentence between them is the error's own.
+
+/** A refusal whose text is written already. `exitCode` 2 means that the command line itself is wrong. */
+export class Refusal extends Error {
+  readonly exitCode: number;
+  /** Lines, each one thing to do. */
+  readonly remedies: readonly string[];
+
+  constructor(message: string, remedies: readonly string[] = [], exitCode = 1, cause?: unknown) {
+    super(message, { cause });
+    this.exitCode = exitCode;
+    this.remedies = remedies;
+  }
+}
+
+interface Entry {
+  readonly title: string;
+  readonly remedies: readonly string[];
+}
+
+const OTHER_NAME = 'another name: --tap NAME';
+const OWN_NAMESPACE = 'a network namespace of its own: --netns NAME';
+
+const permission: Entry = {
+  title: 'This takes privileges that the command does not have.',
+  remedies: ['as root: sudo tapstack …', 'without any privilege, in a private network: tapstack lab'],
+};
+const argument: Entry = {
+  title: 'The device cannot be set up like that.',
+  remedies: ['see the options: tapstack --help'],
+};
+
+const table: Readonly<Record<string, Entry>> = {
+  EPERM: permission,
+  EACCES: permission,
+  EBUSY: {
+    title: 'The TAP device is taken.',
+    remedies: [OTHER_NAME, OWN_NAMESPACE],
+  },
+  EEXIST: { title: 'The name of the TAP device is taken.', remedies: [OTHER_NAME, OWN_NAMESPACE] },
+  ERR_ROUTE_SHADOW: {
+    title: 'These addresses are in use on this host.',
+    remedies: ['another network: --address 10.9.9.2/24', OWN_NAMESPACE],
+  },
+  ENOTSUP: {
+    title: 'This needs Linux.',
+    remedies: ['try it on a Linux machine, or in a virtual one or a container with /dev/net/tun'],
+  },
+  ERR_ADDON_MISSING: {
+    title: 'The native part of tapstack is missing.',
+    remedies: [
+      'in a checkout: npm run build:native',
+      'installed as a package: npm rebuild tapstack',
+      'both take g++, make and python3',
+    ],
+  },
+  ENOENT: {
+    title: 'This system has no TAP devices.',
+    remedies: [
+      'load the driver, as root: modprobe tun',
+      'in a container: start it with --device /dev/net/tun',
+    ],
+  },
+  ENODEV: {
+    title: 'The TAP device is gone.',
+    remedies: ['somebody removed it, or the namespace it was in; start again'],
+  },
+  EINVAL: argument,
+  ERANGE: argument,
+};
+const aliases: Readonly<Record<string, string>> = { ENXIO: 'ENOENT' };
+
+/** The refusal for an error of the NIC or the stack; undefined when it is none we know, which makes it a bug of ours. */
+export function refusalFor(error: unknown): Refusal | undefined {
+  if (error instanceof Refusal) return error;
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
+  const entry = table[aliases[error.code] ?? error.code];
+  if (entry === undefined) return undefined;
+  return new Refusal(`${entry.title} ${sentence(error.message)}`, entry.remedies, 1, error);
+}
+
+/** What is printed: what happened and why on the first line, what to do below. */
+export function describeRefusal(refusal: Refusal): string {
+  return [`tapstack: ${refusal.message}`, ...refusal.remedies.map((remedy) => `  - ${remedy}`), ''].join(
+    '\n',
+  );
+}
+
+/** What is printed when the fault is ours; the trace is what a report of it needs. */
+export function describeBug(error: unknown): string {
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return [
+    'tapstack: Something went wrong that should not have; what was made has been removed.',
+    '  - please report it, with the command line and these lines:',
+    detail,
+    '',
+  ].join('\n');
+}
+
+/** The NIC's messages begin in lower case, for use inside a sentence. */
+function sentence(text: string): string {
+  const capital = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+}
