@@ -58,7 +58,10 @@ export function generate(seed: number, index: number, operations = 60): string {
   readiness.epoll(world);
   if (dice.chance(0.5)) moves.listener(world);
   readiness.add(world);
-  while (world.lines.length < operations) dice.weighted(bent)(world);
+  while (world.lines.length < operations) {
+    dice.weighted(bent)(world);
+    if (world.anyFilled && world.lines.length > world.filledAt + 12) moves.drainAll(world);
+  }
   // Nothing that happened may stay unseen.
   readiness.waitAll(world);
   return `${world.lines.join('\n')}\n`;

@@ -202,9 +202,12 @@ export const receiveUrgent: Move = (world) => {
 export const fill: Move = (world) => {
   const handle = world.likely(connected, 'stream');
   if (handle?.file.peer === undefined || handle.file.filled || handle.file.peer.filled) return;
-  if (handle.file.peer.sleepers > 0 || handle.file.sleepers > 0) return;
+  // Draining it again is many calls, between which a thread may or may not run.
+  if (world.threads.length > 0 || handle.file.peer.shutRead) return;
   world.emit(`fill ${handle.name}`);
   handle.file.filled = true;
+  handle.file.everFilled = true;
+  world.filledAt = world.lines.length;
   sent(handle, 100_000);
 };
 
@@ -213,16 +216,24 @@ export const drain: Move = (world) => {
   if (full.length > 0) drainFull(world, world.dice.pick(full));
 };
 
+/** Before the sender's probes show. One that cannot be reached any more is forgotten: its other end is gone, and reset. */
+export const drainAll: Move = (world) => {
+  for (const handle of world.open('stream')) if (handle.file.peer?.filled) drainFull(world, handle);
+  for (const { file } of world.handles) file.filled = false;
+};
+
 export const shutdown: Move = (world) => {
   const handle = world.likely(connected, 'stream', 'listener');
   if (handle === undefined) return;
   // A listener that is shut ends most of what a script can do with it.
   if (handle.file.kind === 'listener' && world.dice.chance(0.7)) return;
+  if (handle.file.peer?.filled) return;
   const how = world.dice.chance(0.02)
     ? world.dice.pick(['3', '-1'])
     : world.dice.pick(['wr', 'wr', 'wr', 'rd', 'rdwr']);
   world.emit(`shutdown ${handle.name} ${how}`);
   if (how !== 'rd') handle.file.ended = true;
+  if (how !== 'wr') handle.file.shutRead = true;
 };
 
 export const close: Move = (world) => {

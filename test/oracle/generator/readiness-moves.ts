@@ -132,7 +132,7 @@ export const look: Move = (world) => {
   const { dice } = world;
   const handle = world.recent('stream', 'listener');
   if (handle === undefined) return;
-  const sized = !handle.file.filled && !handle.file.peer?.filled;
+  const sized = !handle.file.everFilled && !handle.file.peer?.everFilled;
   const looks = [
     'state',
     'state',
@@ -162,6 +162,8 @@ export const option: Move = (world) => {
   if (handle === undefined) return;
   const setting = dice.pick(settings);
   const [name] = setting.split(' ');
+  // A buffer that was filled has grown by itself.
+  if (name === 'SO_SNDBUF' && handle.file.everFilled) return;
   if (dice.chance(0.3)) world.emit(`getsockopt ${handle.name} ${name}`);
   else if (!(handle.file.filled && /SNDBUF|LOWAT/.test(name)))
     world.emit(`setsockopt ${handle.name} ${setting}`);
@@ -174,7 +176,7 @@ export const option: Move = (world) => {
  */
 export const sleeper: Move = (world) => {
   const { dice } = world;
-  if (world.threads.length >= 4 || world.threads.some((thread) => thread.reads)) return;
+  if (world.threads.length >= 4 || world.threads.some((thread) => thread.reads) || world.anyFilled) return;
   const thread = world.name('t');
   const roll = dice.roll();
   if (roll < 0.6) {
@@ -202,7 +204,7 @@ export const sleeper: Move = (world) => {
 };
 
 export const join: Move = (world) => {
-  if (world.threads.length === 0 || world.sleeps >= 3) return;
+  if (world.threads.length === 0 || world.sleeps >= 3 || world.anyFilled) return;
   world.sleeps++;
   world.emit(`join ${world.threads.map(({ name }) => name).join(' ')}`);
 };

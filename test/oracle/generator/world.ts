@@ -12,6 +12,10 @@ export interface OpenFile {
   peer: OpenFile | undefined;
   /** Its send buffer was filled: how much fits until the other end is drained is nobody's promise. */
   filled: boolean;
+  /** It was shut for reading: an empty queue reads as the end, and what is still to come stays unread. */
+  shutRead: boolean;
+  /** It was at some time: what a reset left in its queue is nobody's promise either. */
+  everFilled: boolean;
   /** A call on it may sleep. */
   blocking: boolean;
   /** It was shut for sending, reset, or its last handle was closed. */
@@ -42,6 +46,8 @@ export class World {
   sleeps = 0;
   /** Bytes that large sends may still put in flight. */
   largeBytes = 12_000;
+  /** The line after which something was filled; the sender probes a full receiver after 200 ms, and that shows. */
+  filledAt = 0;
   readonly #counters = new Map<string, number>();
 
   constructor(readonly dice: Dice) {}
@@ -61,6 +67,8 @@ export class World {
       kind,
       peer: undefined,
       filled: false,
+      everFilled: false,
+      shutRead: false,
       ended: false,
       unread: 0,
       registered: new Map(),
@@ -82,8 +90,9 @@ export class World {
     );
   }
 
+  /** Something is full; one whose other end has no handle any more is dead, and drains itself. */
   get anyFilled(): boolean {
-    return this.handles.some((handle) => handle.file.filled);
+    return this.handles.some(({ file }) => file.filled);
   }
 
   /** A handle of these kinds; now and then, where that is safe, one that is closed or of another kind. */
@@ -121,7 +130,7 @@ export class World {
   /** May a call on it be made that sleeps if it cannot be done at once? */
   mayBlock(handle: Handle): boolean {
     if (!handle.file.blocking) return true;
-    if (this.sleeps >= 3) return false;
+    if (this.sleeps >= 3 || this.anyFilled) return false;
     this.sleeps++;
     return true;
   }

@@ -91,38 +91,48 @@ const char *handle_of_tag(uint64_t tag) {
   return tag >> 40 == TAG_MARK && index < (uint64_t)handle_count ? handles[index].name : NULL;
 }
 
-static const char *owner(in_port_t port) {
-  const struct handle *oldest = NULL;
-  pthread_mutex_lock(&lock);
-  for (int i = 0; i < handle_count && port; i++) {
-    struct sockaddr_in address;
-    socklen_t length = sizeof address;
-    if (!handles[i].live || (oldest && oldest->bound < handles[i].bound))
-      continue;
-    if (!getsockname(handles[i].fd, (struct sockaddr *)&address, &length) && address.sin_family == AF_INET &&
-        address.sin_port == port)
-      oldest = &handles[i];
-  }
-  pthread_mutex_unlock(&lock);
-  return oldest ? oldest->name : NULL;
+static bool name_of(int (*call)(int, struct sockaddr *restrict, socklen_t *restrict), int fd,
+                    struct sockaddr_in *address) {
+  socklen_t length = sizeof *address;
+  return !call(fd, (struct sockaddr *)address, &length) && address->sin_family == AF_INET;
 }
 
-void address_print(struct text *text, const struct sockaddr_in *address, bool accepted) {
+/// The oldest live handle bound to the port. Two connections to different places may have one port of their
+/// own, if seldom: then the one at the other end of `end` is meant.
+static const char *owner(in_port_t port, int child) {
+  const struct handle *oldest = NULL, *client = NULL;
+  struct sockaddr_in address, peer, own;
+  bool connected = child >= 0 && name_of(getsockname, child, &own);
+  pthread_mutex_lock(&lock);
+  for (int i = 0; i < handle_count && port; i++) {
+    const struct handle *handle = &handles[i];
+    if (!handle->live || !name_of(getsockname, handle->fd, &address) || address.sin_port != port)
+      continue;
+    if (!oldest || handle->bound < oldest->bound)
+      oldest = handle;
+    if (connected && name_of(getpeername, handle->fd, &peer) && peer.sin_port == own.sin_port &&
+        peer.sin_addr.s_addr == own.sin_addr.s_addr && (!client || handle->bound < client->bound))
+      client = handle;
+  }
+  pthread_mutex_unlock(&lock);
+  return client ? client->name : oldest ? oldest->name : NULL;
+}
+
+void address_print(struct text *text, const struct sockaddr_in *address, int child) {
   char ip[INET_ADDRSTRLEN];
   int port = ntohs(address->sin_port);
-  const char *name = owner(address->sin_port);
+  const char *name = owner(address->sin_port, child);
   text_add(text, "%s:", inet_ntop(AF_INET, &address->sin_addr, ip, sizeof ip));
   if (name)
     text_add(text, "@%s", name);
-  else if (accepted || (port >= 32768 && port <= 60999))
+  else if (child >= 0 || (port >= 32768 && port <= 60999))
     text_add(text, "~");
   else
     text_add(text, "%d", port);
 }
 
 static bool own_address(const char *word, struct sockaddr_in *address) {
-  socklen_t length = sizeof *address;
-  if (getsockname(handle_fd(word), (struct sockaddr *)address, &length) || address->sin_family != AF_INET)
+  if (!name_of(getsockname, handle_fd(word), address))
     return false;
   if (address->sin_addr.s_addr == htonl(INADDR_ANY))
     address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);

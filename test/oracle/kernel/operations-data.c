@@ -44,12 +44,13 @@ static int flags_argument(char **words, int count, int index) {
   return flags;
 }
 
-static void result_sent(struct task *task, char **words, long result, int error, bool generated,
-                        struct text *out) {
-  result_count(task, result, error, out);
+static void result_sent(char **words, long result, int error, long size, struct text *out) {
+  result_count(result, error, out);
+  if (result > 0 && result < size && timer_fired)
+    text_add(out, " (then BLOCKED)");
   if (pipe_signalled)
     text_add(out, " +SIGPIPE");
-  if (generated && result > 0)
+  if (words[2][0] != '"' && result > 0)
     handle_sent(words[1], result);
 }
 
@@ -60,7 +61,7 @@ static void run_send(struct task *task, char **words, int count, struct text *ou
   task_enter_call(task);
   long result = send(fd, bytes, size, flags);
   task_leave_call(task);
-  result_sent(task, words, result, errno, words[2][0] != '"', out);
+  result_sent(words, result, errno, size, out);
   free(bytes);
 }
 
@@ -72,19 +73,19 @@ static void run_write(struct task *task, char **words, int count, struct text *o
   task_enter_call(task);
   long result = write(fd, bytes, size);
   task_leave_call(task);
-  result_sent(task, words, result, errno, words[2][0] != '"', out);
+  result_sent(words, result, errno, size, out);
   free(bytes);
 }
 
-static void result_received(struct task *task, long result, int error, const unsigned char *bytes, int flags,
+static void result_received(long result, int error, const unsigned char *bytes, long size, int flags,
                             struct text *out) {
   if (result <= 0 || flags & MSG_TRUNC) {
-    result_count(task, result, error, out);
+    result_count(result, error, out);
     return;
   }
   text_add(out, "%ld ", result);
   text_payload(out, bytes, result);
-  if (timer_fired)
+  if (result < size && timer_fired)
     text_add(out, " (then BLOCKED)");
 }
 
@@ -95,7 +96,7 @@ static void run_recv(struct task *task, char **words, int count, struct text *ou
   task_enter_call(task);
   long result = recv(fd, bytes, size, flags);
   task_leave_call(task);
-  result_received(task, result, errno, bytes, flags, out);
+  result_received(result, errno, bytes, size, flags, out);
   free(bytes);
 }
 
@@ -107,7 +108,7 @@ static void run_read(struct task *task, char **words, int count, struct text *ou
   task_enter_call(task);
   long result = read(fd, bytes, size);
   task_leave_call(task);
-  result_received(task, result, errno, bytes, 0, out);
+  result_received(result, errno, bytes, size, 0, out);
   free(bytes);
 }
 
@@ -120,7 +121,7 @@ static void run_recvmsg(struct task *task, char **words, int count, struct text 
   task_enter_call(task);
   long result = recvmsg(fd, &message, flags);
   task_leave_call(task);
-  result_received(task, result, errno, bytes, flags, out);
+  result_received(result, errno, bytes, size, flags, out);
   if (result >= 0) {
     text_add(out, " msg_flags=");
     message_flags_print(out, message.msg_flags);
@@ -134,14 +135,10 @@ static void run_fill(struct task *task, char **words, int count, struct text *ou
   long chunk = count > 2 + verbose ? number(words[2]) : FILL_CHUNK, total = 0, sent;
   int fd = handle_fd(words[1]);
   unsigned char *bytes = buffer_of(chunk);
-  for (;;) {
-    pattern(words[1], bytes, chunk);
-    sent = send(fd, bytes, chunk, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent <= 0)
-      break;
+  // How much fits is nobody's promise, so the handle's running pattern stays where it is.
+  pattern(words[1], bytes, chunk);
+  while ((sent = send(fd, bytes, chunk, MSG_DONTWAIT | MSG_NOSIGNAL)) > 0)
     total += sent;
-    handle_sent(words[1], sent);
-  }
   text_add(out, "full -");
   text_errno(out, errno);
   if (verbose)

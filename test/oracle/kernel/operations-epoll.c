@@ -24,6 +24,7 @@ static void run_epoll_create(struct task *task, char **words, int count, struct 
 }
 
 static void run_ctl(struct task *task, char **words, int count, struct text *out) {
+  (void)task;
   const char *name = words[2];
   int operation = !strcmp(name, "add")   ? EPOLL_CTL_ADD
                   : !strcmp(name, "mod") ? EPOLL_CTL_MOD
@@ -38,7 +39,7 @@ static void run_ctl(struct task *task, char **words, int count, struct text *out
   event.events = mask;
   event.data.u64 = count > 5 ? strtoull(words[5], NULL, 0) : handle_tag(words[3]);
   long result = epoll_ctl(handle_fd(words[1]), operation, handle_fd(words[3]), pointer);
-  result_count(task, result, errno, out);
+  result_count(result, errno, out);
 }
 
 static int by_data(const void *left, const void *right) {
@@ -47,9 +48,8 @@ static int by_data(const void *left, const void *right) {
   return a < b ? -1 : a > b;
 }
 
-static void result_events(struct task *task, int result, int error, struct epoll_event *events,
-                          struct text *out) {
-  result_count(task, result, error, out);
+static void result_events(int result, int error, struct epoll_event *events, struct text *out) {
+  result_count(result, error, out);
   if (options.sort && result > 0)
     qsort(events, result, sizeof *events, by_data);
   for (int i = 0; i < result; i++) {
@@ -70,7 +70,7 @@ static void run_wait(struct task *task, char **words, int count, struct text *ou
   task_enter_call(task);
   int result = epoll_wait(fd, events, most, timeout);
   task_leave_call(task);
-  result_events(task, result, errno, events, out);
+  result_events(result, errno, events, out);
   free(events);
 }
 
@@ -89,7 +89,7 @@ static void run_pwait2(struct task *task, char **words, int count, struct text *
   task_enter_call(task);
   int result = (int)syscall(SYS_epoll_pwait2, fd, events, most, timeout, NULL, 0);
   task_leave_call(task);
-  result_events(task, result, errno, events, out);
+  result_events(result, errno, events, out);
   free(events);
 }
 
@@ -105,7 +105,7 @@ static void run_poll(struct task *task, char **words, int count, struct text *ou
   int result = poll(&entry, 1, timeout);
   task_leave_call(task);
   if (result < 0)
-    result_count(task, result, errno, out);
+    result_count(result, errno, out);
   else
     poll_mask_print(out, (unsigned short)entry.revents);
 }
@@ -122,7 +122,7 @@ static void run_select(struct task *task, char **words, int count, struct text *
   task_enter_call(task);
   int result = select((fd < 0 ? 899 : fd) + 1, &sets[0], &sets[1], &sets[2], timeout < 0 ? NULL : &time);
   task_leave_call(task);
-  result_count(task, result, errno, out);
+  result_count(result, errno, out);
   for (int i = 0; i < 3 && result > 0; i++)
     if (FD_ISSET(fd, &sets[i]))
       text_add(out, " %s", i == 0 ? "read" : i == 1 ? "write" : "except");

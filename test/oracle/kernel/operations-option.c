@@ -41,6 +41,7 @@ static struct socket_option option_argument(char **words, int count, int *index)
 }
 
 static void run_setsockopt(struct task *task, char **words, int count, struct text *out) {
+  (void)task;
   int index = 2;
   struct socket_option option = option_argument(words, count, &index);
   union value value = {0};
@@ -68,10 +69,11 @@ static void run_setsockopt(struct task *task, char **words, int count, struct te
   if (count > index + 1)
     length = (socklen_t)number(words[index + 1]);
   long result = setsockopt(handle_fd(words[1]), option.level, option.number, &value, length);
-  result_count(task, result, errno, out);
+  result_count(result, errno, out);
 }
 
 static void run_getsockopt(struct task *task, char **words, int count, struct text *out) {
+  (void)task;
   int index = 2;
   struct socket_option option = option_argument(words, count, &index);
   union value value = {0};
@@ -80,7 +82,7 @@ static void run_getsockopt(struct task *task, char **words, int count, struct te
                      : option.kind == OPTION_STRING  ? sizeof value.string
                                                      : sizeof value.number;
   if (getsockopt(handle_fd(words[1]), option.level, option.number, &value, &length)) {
-    result_count(task, -1, errno, out);
+    result_count(-1, errno, out);
     return;
   }
   switch (option.kind) {
@@ -105,7 +107,7 @@ static void run_getsockopt(struct task *task, char **words, int count, struct te
 }
 
 static void run_ioctl(struct task *task, char **words, int count, struct text *out) {
-  (void)count;
+  (void)task, (void)count;
   static const struct constant requests[] = {
       {"inq", SIOCINQ}, {"outq", SIOCOUTQ}, {"outqnsd", SIOCOUTQNSD}, {"atmark", SIOCATMARK}, {NULL, 0}};
   const struct constant *request = requests;
@@ -115,31 +117,31 @@ static void run_ioctl(struct task *task, char **words, int count, struct text *o
     fail("ioctl has inq, outq, outqnsd and atmark, and not '%s'", words[2]);
   int value = 0;
   long result = ioctl(handle_fd(words[1]), request->value, &value);
-  result_count(task, result < 0 ? result : value, errno, out);
+  result_count(result < 0 ? result : value, errno, out);
 }
 
-static bool info_of(struct task *task, const char *handle, struct tcp_info *info, socklen_t *length,
-                    struct text *out) {
+static bool info_of(const char *handle, struct tcp_info *info, socklen_t *length, struct text *out) {
   *length = sizeof *info;
   memset(info, 0, sizeof *info);
   if (!getsockopt(handle_fd(handle), IPPROTO_TCP, TCP_INFO, info, length))
     return true;
-  result_count(task, -1, errno, out);
+  result_count(-1, errno, out);
   return false;
 }
 
 static void run_state(struct task *task, char **words, int count, struct text *out) {
-  (void)count;
+  (void)task, (void)count;
   struct tcp_info info;
   socklen_t length;
-  if (info_of(task, words[1], &info, &length, out))
+  if (info_of(words[1], &info, &length, out))
     text_add(out, "%s", tcp_state_name(info.tcpi_state));
 }
 
 static void run_info(struct task *task, char **words, int count, struct text *out) {
+  (void)task;
   struct tcp_info info;
   socklen_t length;
-  if (!info_of(task, words[1], &info, &length, out))
+  if (!info_of(words[1], &info, &length, out))
     return;
   for (int i = 2; i < count; i++) {
     unsigned long long value;
@@ -150,6 +152,7 @@ static void run_info(struct task *task, char **words, int count, struct text *ou
 }
 
 static void run_sysctl(struct task *task, char **words, int count, struct text *out) {
+  (void)task;
   char path[256], value[256] = "";
   snprintf(path, sizeof path, "/proc/sys/%s", words[1]);
   for (char *at = path + strlen("/proc/sys/"); *at; at++)
@@ -159,11 +162,11 @@ static void run_sysctl(struct task *task, char **words, int count, struct text *
     snprintf(value + strlen(value), sizeof value - strlen(value), "%s%s", i > 2 ? " " : "", words[i]);
   int fd = open(path, O_WRONLY);
   if (fd < 0) {
-    result_count(task, -1, errno, out);
+    result_count(-1, errno, out);
     return;
   }
   if (write(fd, value, strlen(value)) < 0)
-    result_count(task, -1, errno, out);
+    result_count(-1, errno, out);
   else
     text_add(out, "ok");
   close(fd);

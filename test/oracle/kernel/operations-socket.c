@@ -74,16 +74,17 @@ static socklen_t address_argument(char **words, int count, struct sockaddr_in *a
 }
 
 static void run_bind(struct task *task, char **words, int count, struct text *out) {
+  (void)task;
   struct sockaddr_in address;
   socklen_t length = address_argument(words, count, &address);
   long result = bind(handle_fd(words[1]), (struct sockaddr *)&address, length);
-  result_count(task, result, errno, out);
+  result_count(result, errno, out);
 }
 
 static void run_listen(struct task *task, char **words, int count, struct text *out) {
-  (void)count;
+  (void)task, (void)count;
   long result = listen(handle_fd(words[1]), (int)number(words[2]));
-  result_count(task, result, errno, out);
+  result_count(result, errno, out);
 }
 
 static void run_connect(struct task *task, char **words, int count, struct text *out) {
@@ -93,7 +94,7 @@ static void run_connect(struct task *task, char **words, int count, struct text 
   task_enter_call(task);
   long result = connect(fd, (struct sockaddr *)&address, length);
   task_leave_call(task);
-  result_count(task, result, errno, out);
+  result_count(result, errno, out);
 }
 
 static void run_accept(struct task *task, char **words, int count, struct text *out) {
@@ -109,18 +110,18 @@ static void run_accept(struct task *task, char **words, int count, struct text *
   if (fd < 0)
     return;
   text_add(out, " from=");
-  address_print(out, &address, true);
+  address_print(out, &address, fd);
 }
 
 static void run_shutdown(struct task *task, char **words, int count, struct text *out) {
-  (void)count;
+  (void)task, (void)count;
   const char *how = words[2];
   int value = !strcmp(how, "rd")     ? SHUT_RD
               : !strcmp(how, "wr")   ? SHUT_WR
               : !strcmp(how, "rdwr") ? SHUT_RDWR
                                      : (int)number(how);
   long result = shutdown(handle_fd(words[1]), value);
-  result_count(task, result, errno, out);
+  result_count(result, errno, out);
 }
 
 static void run_close(struct task *task, char **words, int count, struct text *out) {
@@ -129,7 +130,7 @@ static void run_close(struct task *task, char **words, int count, struct text *o
   task_enter_call(task);
   long result = close(fd); // may linger; a signal ends that, and the result is 0 all the same
   task_leave_call(task);
-  result_count(task, result, errno, out);
+  result_count(result, errno, out);
   if (result == 0)
     handle_forget(fd);
 }
@@ -150,9 +151,10 @@ static void run_dup2(struct task *task, char **words, int count, struct text *ou
 }
 
 static void run_fcntl(struct task *task, char **words, int count, struct text *out) {
+  (void)task;
   int fd = handle_fd(words[1]), flags = fcntl(fd, F_GETFL), descriptor_flags = fcntl(fd, F_GETFD);
   if (flags < 0) {
-    result_count(task, flags, errno, out);
+    result_count(flags, errno, out);
     return;
   }
   if (count < 3) {
@@ -162,7 +164,7 @@ static void run_fcntl(struct task *task, char **words, int count, struct text *o
   }
   flags = (flags & ~O_NONBLOCK) | (strcmp(words[2], "nonblock") ? 0 : O_NONBLOCK);
   long result = fcntl(fd, F_SETFL, flags);
-  result_count(task, result, errno, out);
+  result_count(result, errno, out);
 }
 
 static void run_open(struct task *task, char **words, int count, struct text *out) {
@@ -171,10 +173,10 @@ static void run_open(struct task *task, char **words, int count, struct text *ou
 }
 
 static void run_pipe(struct task *task, char **words, int count, struct text *out) {
-  (void)count;
+  (void)task, (void)count;
   int ends[2];
   if (pipe2(ends, O_NONBLOCK)) {
-    result_count(task, -1, errno, out);
+    result_count(-1, errno, out);
     return;
   }
   handle_bind(words[1], ends[0]);
@@ -190,34 +192,34 @@ static void run_eventfd(struct task *task, char **words, int count, struct text 
   result_fd(task, eventfd((unsigned)number(words[1]), EFD_NONBLOCK), out);
 }
 
-static void name_of(struct task *task, char **words, struct text *out,
+static void name_of(char **words, struct text *out,
                     int (*call)(int, struct sockaddr *restrict, socklen_t *restrict)) {
   struct sockaddr_in address = {0};
   socklen_t length = sizeof address;
   if (call(handle_fd(words[1]), (struct sockaddr *)&address, &length))
-    result_count(task, -1, errno, out);
+    result_count(-1, errno, out);
   else
-    address_print(out, &address, false);
+    address_print(out, &address, -1);
 }
 
 static void run_getsockname(struct task *task, char **words, int count, struct text *out) {
-  (void)count;
-  name_of(task, words, out, getsockname);
+  (void)task, (void)count;
+  name_of(words, out, getsockname);
 }
 
 static void run_getpeername(struct task *task, char **words, int count, struct text *out) {
-  (void)count;
-  name_of(task, words, out, getpeername);
+  (void)task, (void)count;
+  name_of(words, out, getpeername);
 }
 
 static void run_nofile(struct task *task, char **words, int count, struct text *out) {
-  (void)count;
+  (void)task, (void)count;
   struct rlimit limit = {(rlim_t)number(words[1]), 0};
   struct rlimit old;
   getrlimit(RLIMIT_NOFILE, &old);
   limit.rlim_max = old.rlim_max;
   long result = setrlimit(RLIMIT_NOFILE, &limit);
-  result_count(task, result, errno, out);
+  result_count(result, errno, out);
 }
 
 const struct entry socket_operations[] = {

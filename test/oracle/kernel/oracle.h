@@ -70,8 +70,9 @@ void handle_sent(const char *word, unsigned long bytes);
 /// The epoll data that prints as the handle's name, and the way back (NULL: a script's own data).
 uint64_t handle_tag(const char *word);
 const char *handle_of_tag(uint64_t tag);
-/// `ip:@name`, `ip:port` or `ip:~`; `accepted`: a port nobody owns is `~` whatever its number.
-void address_print(struct text *text, const struct sockaddr_in *address, bool accepted);
+/// `ip:@name`, `ip:port` or `ip:~`. `child`: the descriptor accept() gave for a peer with this address, whose
+/// port is `~` if no handle owns it; else -1.
+void address_print(struct text *text, const struct sockaddr_in *address, int child);
 bool address_parse(const char *word, struct sockaddr_in *address);
 
 // ---- task.c: one thread that runs operations; the main one is interrupted when it has been asleep for too
@@ -117,7 +118,7 @@ void operation_run(struct task *task, const char *bind, char **words, int count,
 /// Prints `fd=N` (or an error), and binds the name.
 void result_fd(struct task *task, int fd, struct text *out);
 /// Prints a count or an error; BLOCKED if the call slept for too long.
-void result_count(struct task *task, long result, int error, struct text *out);
+void result_count(long result, int error, struct text *out);
 long number(const char *word);
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -31,7 +31,7 @@ long number(const char *word) {
 
 void result_fd(struct task *task, int fd, struct text *out) {
   if (fd < 0) {
-    result_count(task, fd, errno, out);
+    result_count(fd, errno, out);
     return;
   }
   if (task->bind)
@@ -42,9 +42,9 @@ void result_fd(struct task *task, int fd, struct text *out) {
     text_add(out, "fd=%d", fd);
 }
 
-void result_count(struct task *task, long result, int error, struct text *out) {
+void result_count(long result, int error, struct text *out) {
   if (result >= 0)
-    text_add(out, "%ld%s", result, task->interrupt && timer_fired && result > 0 ? " (then BLOCKED)" : "");
+    text_add(out, "%ld", result);
   else if (error == EINTR && timer_fired)
     text_add(out, "BLOCKED");
   else {
