@@ -35,10 +35,11 @@ export class HttpConnection extends Connection {
 
   ready(exhaust: boolean): void {
     for (let helping = 0; exhaust || helping < HELPINGS; helping++) {
-      if (!this.#send()) return;
-      if (this.#last) {
-        if (!this.#discard()) return;
-      } else if (!this.#answerNext() && !this.#receive()) return;
+      // What has been read already must be answered now: no event will come for it.
+      do {
+        if (!this.#send()) return;
+      } while (!this.#last && this.#answerNext());
+      if (!(this.#last ? this.#discard() : this.#receive())) return;
     }
   }
 

@@ -23,49 +23,36 @@ const OTHER_NAME = 'another name: --tap NAME';
 const OWN_NAMESPACE = 'a network namespace of its own: --netns NAME';
 
 const permission: Entry = {
-  title: 'This takes privileges that the command does not have.',
+  title: 'Not permitted',
   remedies: ['as root: sudo tapstack …', 'without any privilege, in a private network: tapstack lab'],
 };
 const argument: Entry = {
-  title: 'The device cannot be set up like that.',
-  remedies: ['see the options: tapstack --help'],
+  title: 'The device cannot be set up like that',
+  remedies: ['all options: tapstack help echo'],
 };
 
 const table: Readonly<Record<string, Entry>> = {
   EPERM: permission,
   EACCES: permission,
-  EBUSY: {
-    title: 'The TAP device is taken.',
-    remedies: [OTHER_NAME, OWN_NAMESPACE],
-  },
-  EEXIST: { title: 'The name of the TAP device is taken.', remedies: [OTHER_NAME, OWN_NAMESPACE] },
+  EBUSY: { title: 'The TAP device is taken', remedies: [OTHER_NAME, OWN_NAMESPACE] },
+  EEXIST: { title: 'There can be no TAP device of that name', remedies: [OTHER_NAME, OWN_NAMESPACE] },
   ERR_ROUTE_SHADOW: {
-    title: 'These addresses are in use on this host.',
+    title: 'The addresses are in use on this machine',
     remedies: ['another network: --address 10.9.9.2/24', OWN_NAMESPACE],
   },
   ENOTSUP: {
-    title: 'This needs Linux.',
-    remedies: ['try it on a Linux machine, or in a virtual one or a container with /dev/net/tun'],
+    title: 'This needs Linux',
+    remedies: ['a Linux machine, a virtual one, or a container that has /dev/net/tun'],
   },
   ERR_ADDON_MISSING: {
-    title: 'The native part of tapstack is missing.',
-    remedies: [
-      'in a checkout: npm run build:native',
-      'installed as a package: npm rebuild tapstack',
-      'both take g++, make and python3',
-    ],
+    title: 'A part of tapstack is missing',
+    remedies: ['in a checkout: npm run build:native', 'as an installed package: npm rebuild tapstack'],
   },
   ENOENT: {
-    title: 'This system has no TAP devices.',
-    remedies: [
-      'load the driver, as root: modprobe tun',
-      'in a container: start it with --device /dev/net/tun',
-    ],
+    title: 'This system has no TAP devices',
+    remedies: ['as root: modprobe tun', 'in a container: start it with --device /dev/net/tun'],
   },
-  ENODEV: {
-    title: 'The TAP device is gone.',
-    remedies: ['somebody removed it, or the namespace it was in; start again'],
-  },
+  ENODEV: { title: 'The TAP device is gone', remedies: ['start again'] },
   EINVAL: argument,
   ERANGE: argument,
 };
@@ -77,7 +64,7 @@ export function refusalFor(error: unknown): Refusal | undefined {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
   const entry = table[aliases[error.code] ?? error.code];
   if (entry === undefined) return undefined;
-  return new Refusal(`${entry.title} ${sentence(error.message)}`, entry.remedies, 1, error);
+  return new Refusal(`${entry.title}: ${sentence(error.message)}`, entry.remedies, 1, error);
 }
 
 /** What is printed: what happened and why on the first line, what to do below. */
@@ -98,8 +85,6 @@ export function describeBug(error: unknown): string {
   ].join('\n');
 }
 
-/** The NIC's messages begin in lower case, for use inside a sentence. */
 function sentence(text: string): string {
-  const capital = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
