@@ -14,6 +14,7 @@ import {
 } from '../uapi/poll.js';
 import { TCP_CLOSE } from '../uapi/tcp.js';
 import type { Host } from './host.js';
+import { ends, traceErrorReport, traceReadable, traceWakeup, traceWriteSpace } from './trace.js';
 import type { WaitQueue } from './wait-queue.js';
 
 export const RCV_SHUTDOWN = 1;
@@ -97,21 +98,25 @@ export abstract class Sock {
 
   /** sock_def_readable */
   dataReady(): void {
+    if (traceReadable.on) traceReadable.emit(this.host, ends(this));
     if (this.wq?.active) this.wq.wake(KEY_DATA, 1);
   }
 
   /** sock_def_wakeup: key 0, everyone. */
   stateChange(): void {
+    if (traceWakeup.on) traceWakeup.emit(this.host, ends(this));
     if (this.wq?.active) this.wq.wake(0, 0);
   }
 
   /** sock_def_error_report */
   errorReport(): void {
+    if (traceErrorReport.on) traceErrorReport.emit(this.host, ends(this));
     if (this.wq?.active) this.wq.wake(POLLERR, 1);
   }
 
   /** The wake-up of sk_stream_write_space and sock_def_write_space; the caller has checked that there is room. */
   wakeSpace(): void {
+    if (traceWriteSpace.on) traceWriteSpace.emit(this.host, ends(this));
     if (this.wq?.active) this.wq.wake(KEY_SPACE, 1);
   }
 

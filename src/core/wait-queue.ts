@@ -1,6 +1,8 @@
 // Wait queues (kernel/sched/wait.c). Every socket, pipe and eventpoll has one; sleepers and eventpolls hang entries into
 // it, and a wake-up walks them with a key of poll bits. A frame's way through the stack ends here, and a program's begins.
 
+import { traceWakeUpCommon, wakeNesting } from './trace.js';
+
 export const WQ_FLAG_EXCLUSIVE = 1;
 
 /**
@@ -70,6 +72,21 @@ export class WaitQueue {
 
   /** __wake_up: everyone not exclusive, and exclusive entries until `exclusive` of them were woken (0: all of them). */
   wake(key: number, exclusive: number): void {
+    if (traceWakeUpCommon.on) this.#tracedWake(key, exclusive);
+    else this.#walk(key, exclusive);
+  }
+
+  #tracedWake(key: number, exclusive: number): void {
+    traceWakeUpCommon.emit(null, { key, exclusive, nested: wakeNesting.depth });
+    wakeNesting.depth++;
+    try {
+      this.#walk(key, exclusive);
+    } finally {
+      wakeNesting.depth--;
+    }
+  }
+
+  #walk(key: number, exclusive: number): void {
     let left = exclusive;
     for (let entry = this.head; entry !== null; ) {
       const next: WaitQueueEntry | null = entry.next;

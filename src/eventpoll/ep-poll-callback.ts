@@ -1,6 +1,7 @@
 // Where a wake-up of a file's wait queue becomes an event (ep_poll_callback): the item is queued as ready and one sleeper of
 // its eventpoll is woken. Nothing is asked of the file here; whether the event is still true is for the harvest to find out.
 
+import { type TraceEvents, traceEpPollCallback, wakeNesting } from '../core/trace.js';
 import type { WaitQueueEntry } from '../core/wait-queue.js';
 import { EPOLLEXCLUSIVE, EPOLLIN, EPOLLOUT } from '../uapi/poll.js';
 import type { EpItem } from './epitem.js';
@@ -12,6 +13,7 @@ export function epPollCallback(entry: WaitQueueEntry, key: number): boolean {
   const ep = item.ep;
   const exclusive = (item.events & EPOLLEXCLUSIVE) !== 0;
 
+  if (traceEpPollCallback.on) tellCallback(item, key);
   // A ONESHOT that has fired is deaf, to errors too; and a key that names nothing of interest is none of ours.
   // Key 0 says "look again" and concerns everybody.
   if ((item.events & ~EP_PRIVATE_BITS) === 0) return !exclusive;
@@ -30,6 +32,17 @@ export function epPollCallback(entry: WaitQueueEntry, key: number): boolean {
   }
   if (ep.pollWait.active) ep.safewake();
   return woke;
+}
+
+/** The verdict that the callback is about to come to. */
+function tellCallback(item: EpItem, key: number): void {
+  const { ep, fd, events } = item;
+  let verdict: TraceEvents['ep_poll_callback']['verdict'] = 'rdllist';
+  if ((events & ~EP_PRIVATE_BITS) === 0) verdict = 'disabled';
+  else if (key !== 0 && (key & events) === 0) verdict = 'not of interest';
+  else if (ep.scanning) verdict = 'ovflist';
+  else if (item.linked) verdict = 'linked already';
+  traceEpPollCallback.emit(ep.shared.host, { fd, key, events, verdict, nested: wakeNesting.depth });
 }
 
 /** An exclusive item uses a wake-up up if it waits for just this direction, or if the key names none. */

@@ -1,6 +1,7 @@
 // epoll_wait (ep_poll): harvest, or sleep until something is queued. A sleeper is taken out of the queue by the wake-up but
 // harvests when it runs, a microtask later; in that gap others may queue more, or take the event away, as on a real machine.
 
+import { traceTryToWakeUp, wakeNesting } from '../core/trace.js';
 import { type Sleeper, WaitQueueEntry, WQ_FLAG_EXCLUSIVE } from '../core/wait-queue.js';
 import { Timer } from '../time/timer-wheel.js';
 import { EINTR } from '../uapi/errno.js';
@@ -98,6 +99,9 @@ export class EpSleeper extends Timer implements Sleeper, Interruptible {
   /** try_to_wake_up */
   wake(): boolean {
     if (this.#runnable) return false;
+    if (traceTryToWakeUp.on) {
+      traceTryToWakeUp.emit(this.#shared.host, { call: 'epoll_wait', nested: wakeNesting.depth });
+    }
     this.#runnable = true;
     queueMicrotask(this.#run);
     return true;

@@ -2,6 +2,7 @@
 // entry; the call that owns it looks at its condition again each time it wakes.
 
 import type { Host } from '../core/host.js';
+import { traceTryToWakeUp, wakeNesting } from '../core/trace.js';
 import {
   autoremoveWakeFunction,
   type Sleeper,
@@ -81,6 +82,9 @@ export class Sleep extends Timer implements Sleeper, Interruptible {
 
   wake(): boolean {
     if (this.#woken) return false;
+    if (traceTryToWakeUp.on) {
+      traceTryToWakeUp.emit(this.#host, { call: 'blocking call', nested: wakeNesting.depth });
+    }
     this.#woken = true;
     this.#run();
     return true;

@@ -3,6 +3,7 @@
 
 import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
 import { SEND_SHUTDOWN, SHUTDOWN_MASK, SOCK_BINDADDR_LOCK, SOCK_BINDPORT_LOCK } from '../core/sock.js';
+import { ends, traceSetState } from '../core/trace.js';
 import { ANY_V4 } from '../packet/address.js';
 import { ECONNREFUSED, ECONNRESET, EPIPE } from '../uapi/errno.js';
 import {
@@ -30,6 +31,7 @@ import { sendActiveReset } from './transmit.js';
 /** tcp_set_state: entering CLOSE leaves the tables, and the port unless it was asked for by number. */
 export function setState(sk: TcpSock, state: number): void {
   const old = sk.state;
+  if (traceSetState.on) traceSetState.emit(sk.host, { ...ends(sk), from: old, to: state });
   if (state === TCP_CLOSE) {
     if (old === TCP_CLOSE_WAIT || old === TCP_ESTABLISHED) sk.host.mib.count(TcpMib.EstabResets);
     unhash(sk);

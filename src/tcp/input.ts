@@ -3,6 +3,7 @@
 
 import { TcpExt } from '../core/mib.js';
 import { RCV_SHUTDOWN } from '../core/sock.js';
+import { ends, type TraceEvents, traceDataQueue, traceRcvEstablished } from '../core/trace.js';
 import {
   TCP_CLOSE_WAIT,
   TCP_CLOSING,
@@ -40,6 +41,7 @@ import { measureReceiverRtt, receiveWindow } from './window.js';
 
 /** tcp_rcv_established */
 export function receiveEstablished(sk: TcpSock, segment: Segment): void {
+  if (traceRcvEstablished.on) traceRcvEstablished.emit(sk.host, ends(sk));
   if ((segment.flags & (ACK | RST | SYN)) === 0) return;
   if (!validateIncoming(sk, segment)) return;
   if ((segment.flags & ACK) === 0) return;
@@ -153,6 +155,7 @@ function setDsack(sk: TcpSock, start: number, end: number): void {
 /** tcp_data_queue */
 export function queueData(sk: TcpSock, segment: Segment): void {
   if (segment.seq === segment.endSeq) return;
+  if (traceDataQueue.on) tellQueued(sk, segment);
   if (segment.seq === sk.rcvNxt) {
     // A bare FIN needs no room; some stacks send one into a closed window.
     if (receiveWindow(sk) === 0 && segment.length > 0) {
@@ -181,6 +184,15 @@ export function queueData(sk: TcpSock, segment: Segment): void {
     return;
   }
   queueOutOfOrder(sk, segment);
+}
+
+function tellQueued(sk: TcpSock, segment: Segment): void {
+  const { seq, endSeq, length } = segment;
+  let verdict: TraceEvents['tcp_data_queue']['verdict'] = 'in order';
+  if (!after(endSeq, sk.rcvNxt)) verdict = 'old';
+  else if (!before(seq, (sk.rcvNxt + receiveWindow(sk)) | 0)) verdict = 'window';
+  else if (after(seq, sk.rcvNxt)) verdict = 'out of order';
+  traceDataQueue.emit(sk.host, { ...ends(sk), seq, length, verdict });
 }
 
 function outOfWindow(sk: TcpSock): void {

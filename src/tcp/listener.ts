@@ -2,6 +2,15 @@
 // (tcp_conn_request, tcp_check_req, tcp_v4_syn_recv_sock). accept() only takes what stands ready here.
 
 import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
+import {
+  ends,
+  traceAcceptQueueAdd,
+  traceConnRequest,
+  traceKfreeSkb,
+  traceSynQueueAdd,
+  traceSynQueueDrop,
+  traceSynRecvSock,
+} from '../core/trace.js';
 import type { RxPacket } from '../ip/rx-packet.js';
 import { TCP_ESTABLISHED, TCP_LISTEN, TCP_SYN_RECV } from '../uapi/tcp.js';
 import { ACK, FIN, RST, SYN, TCP_RTO_MAX, TCP_TIMEOUT_INIT, TCPOLEN_TSTAMP_ALIGNED } from './constants.js';
@@ -23,6 +32,7 @@ import { initialWindow, selectInitialWindow } from './window.js';
 export function connectionRequest(sk: TcpSock, packet: RxPacket, segment: Segment, iss: number): void {
   const { tcp, host } = sk;
   const listener = sk.listener as ListenState;
+  if (traceConnRequest.on) traceConnRequest.emit(host, ends(sk));
   if (packet.broadcast) return;
   if (listener.synFull && host.sysctl.tcpSyncookies !== 2) {
     // Without cookies a full SYN queue drops (RFC 4987 section 3.1: the client will try again).
@@ -31,6 +41,7 @@ export function connectionRequest(sk: TcpSock, packet: RxPacket, segment: Segmen
     return;
   }
   if (listener.acceptFull) {
+    if (traceKfreeSkb.on) traceKfreeSkb.emit(host, { reason: 'TCP_LISTEN_OVERFLOW' });
     host.mib.count(TcpExt.ListenOverflows);
     host.mib.count(TcpExt.ListenDrops);
     return;
@@ -69,6 +80,7 @@ export function connectionRequest(sk: TcpSock, packet: RxPacket, segment: Segmen
   const hash = tupleHash(tcp.tableKey, request.saddr, request.sport, request.daddr, request.dport);
   tcp.requests.insert(request, hash);
   listener.requests.add(request);
+  if (traceSynQueueAdd.on) traceSynQueueAdd.emit(host, { ...ends(request), length: listener.requests.size });
   host.wheel.arm(request, TCP_TIMEOUT_INIT);
   transmitSynAck(request);
 }
@@ -79,6 +91,9 @@ export function dropRequest(request: RequestSock): void {
   host.wheel.cancel(request);
   tcp.requests.remove(request);
   listener?.requests.delete(request);
+  if (traceSynQueueDrop.on) {
+    traceSynQueueDrop.emit(host, { ...ends(request), length: listener?.requests.size ?? 0 });
+  }
 }
 
 /** reqsk_timer_handler: the SYN-ACK again, after 1, 3, 7 … seconds, until tcp_synack_retries are used up. */
@@ -169,6 +184,7 @@ export function checkRequest(request: RequestSock, packet: RxPacket, segment: Se
     return null;
   }
   if (listener.acceptFull) {
+    if (traceKfreeSkb.on) traceKfreeSkb.emit(host, { reason: 'TCP_LISTEN_OVERFLOW' });
     // The accept queue is full: the ACK is dropped and the client believes it is connected (or is reset, if so wished).
     host.mib.count(TcpExt.ListenOverflows);
     host.mib.count(TcpExt.ListenDrops);
@@ -236,6 +252,7 @@ function createChild(request: RequestSock, segment: Segment): TcpSock {
   sk.sndWnd = segment.window << sk.sndWscale;
   sk.sndWl1 = segment.seq;
   sk.maxWindow = sk.sndWnd;
+  if (traceSynRecvSock.on) traceSynRecvSock.emit(host, ends(sk));
   host.mib.count(TcpMib.PassiveOpens);
   tcp.ports.inherit(sk, parent);
   tcp.established.insert(sk, tupleHash(tcp.tableKey, sk.saddr, sk.sport, sk.daddr, sk.dport));
@@ -246,6 +263,10 @@ function createChild(request: RequestSock, segment: Segment): TcpSock {
   sk.state = TCP_ESTABLISHED;
   sk.parent = parent;
   listener.push(sk);
+  if (traceAcceptQueueAdd.on) {
+    const { acceptLength: length, backlog } = listener;
+    traceAcceptQueueAdd.emit(host, { ...ends(sk), length, backlog });
+  }
   return sk;
 }
 

@@ -2,6 +2,7 @@
 // a request, a TIME_WAIT remnant, a listener; or a reset for what belongs to nobody.
 
 import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
+import { ends, traceKfreeSkb, traceTcpV4Rcv } from '../core/trace.js';
 import type { RxPacket } from '../ip/rx-packet.js';
 import { RX_L4_BAD } from '../link/link.js';
 import { TCP_ESTABLISHED, TCP_FIN_WAIT2, TCP_LISTEN, TCP_TIME_WAIT } from '../uapi/tcp.js';
@@ -30,10 +31,12 @@ export function receiveSegment(tcp: TcpShared, packet: RxPacket): void {
     return;
   }
   if ((packet.flags & RX_L4_BAD) !== 0) {
+    if (traceKfreeSkb.on) traceKfreeSkb.emit(host, { reason: 'TCP_CSUM' });
     host.mib.count(TcpMib.InCsumErrors);
     host.mib.count(TcpMib.InErrs);
     return;
   }
+  if (traceTcpV4Rcv.on) tellReceived(tcp, packet, segment);
   if (packet.broadcast) return;
   const hash = tupleHash(tcp.tableKey, packet.dst, segment.dport, packet.src, segment.sport);
   const sk = tcp.established.lookup(hash, packet.dst, segment.dport, packet.src, segment.sport);
@@ -53,7 +56,16 @@ export function receiveSegment(tcp: TcpShared, packet: RxPacket): void {
   }
   const listener = tcp.listeners.lookup(packet.dst, segment.dport, hash);
   if (listener !== null) deliver(listener, packet, segment);
-  else sendReset(tcp, packet, segment);
+  else {
+    if (traceKfreeSkb.on) traceKfreeSkb.emit(host, { reason: 'NO_SOCKET' });
+    sendReset(tcp, packet, segment);
+  }
+}
+
+function tellReceived(tcp: TcpShared, packet: RxPacket, segment: Segment): void {
+  const { sport, dport, seq, ackSeq, flags, length } = segment;
+  const about = ends({ saddr: packet.dst, sport: dport, daddr: packet.src, dport: sport });
+  traceTcpV4Rcv.emit(tcp.host, { ...about, seq, ackSeq, flags, length });
 }
 
 /** tcp_v4_do_rcv, or into the backlog while a syscall is inside the sock. */

@@ -3,6 +3,7 @@
 
 import { TcpExt } from '../core/mib.js';
 import { RCV_SHUTDOWN, SEND_SHUTDOWN, SOCK_SNDBUF_LOCK } from '../core/sock.js';
+import { ends, traceRcvStateProcess } from '../core/trace.js';
 import {
   TCP_CLOSE,
   TCP_CLOSE_WAIT,
@@ -49,6 +50,7 @@ export const RESET_PEER = 1;
 const GO_ON = 2;
 
 export function receiveStateProcess(sk: TcpSock, segment: Segment): number {
+  if (traceRcvStateProcess.on) traceRcvStateProcess.emit(sk.host, { ...ends(sk), state: sk.state });
   if (sk.state === TCP_CLOSE) return HANDLED;
   if (sk.state === TCP_SYN_SENT) return receiveSynSent(sk, segment);
   if ((segment.flags & (ACK | RST | SYN)) === 0) return HANDLED;

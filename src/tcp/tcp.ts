@@ -3,6 +3,7 @@
 
 import type { Host } from '../core/host.js';
 import { SHUTDOWN_MASK } from '../core/sock.js';
+import { ends, traceAccept, traceRecvmsg, traceSendmsg } from '../core/trace.js';
 import type { Ip } from '../ip/ip.js';
 import type { IpProtocol } from '../ip/protocol.js';
 import type { RxPacket } from '../ip/rx-packet.js';
@@ -133,17 +134,26 @@ export class Tcp extends TcpShared implements IpProtocol {
 
   /** The oldest child whose handshake is complete, or null (inet_csk_accept). */
   accept(sk: TcpSock): TcpSock | null {
-    return sk.listener === null ? null : sk.listener.shift();
+    if (sk.listener === null) return null;
+    const child = sk.listener.shift();
+    if (child !== null && traceAccept.on) {
+      traceAccept.emit(this.host, { ...ends(child), length: sk.listener.acceptLength });
+    }
+    return child;
   }
 
   /** Bytes taken, -EAGAIN, -EPIPE or the pending error; see sendmsg.ts. */
   send(sk: TcpSock, buffer: Uint8Array, length: number, flags: number): number {
-    return tcpSend(sk, buffer, length, flags);
+    const result = tcpSend(sk, buffer, length, flags);
+    if (traceSendmsg.on) traceSendmsg.emit(this.host, { ...ends(sk), result });
+    return result;
   }
 
   /** Bytes copied, 0 at the end, -EAGAIN, -ENOTCONN or the pending error; see recvmsg.ts. */
   recv(sk: TcpSock, buffer: Uint8Array, length: number, flags: number): number {
-    return tcpRecv(sk, buffer, length, flags);
+    const result = tcpRecv(sk, buffer, length, flags);
+    if (traceRecvmsg.on) traceRecvmsg.emit(this.host, { ...ends(sk), result });
+    return result;
   }
 
   /** The caller has set the bits in `sk.shutdown`; sends the FIN that SEND_SHUTDOWN asks for. */

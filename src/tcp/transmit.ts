@@ -2,6 +2,7 @@
 // payload by reference, ip.send. Nothing here decides what to send; that is output.ts.
 
 import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
+import { ends, traceTransmit } from '../core/trace.js';
 import type { Route } from '../ip/routes.js';
 import type { IpAddress } from '../packet/address.js';
 import { IPPROTO_TCP } from '../uapi/socket.js';
@@ -166,6 +167,7 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
       view.setUint8(at + 13, view.getUint8(at + 13) | URG);
     }
   }
+  if (traceTransmit.on) traceTransmit.emit(sk.host, { ...ends(sk), seq, ackSeq: sk.rcvNxt, flags, length });
   if ((flags & ACK) !== 0) ackSent(sk);
   sk.segsOut++;
   sendSegment(tcp, route, sk.saddr, sk.daddr, at, headerLength, length, sk.tos, sk.ttl, gsoSize);

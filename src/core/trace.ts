@@ -1,0 +1,132 @@
+// Trace points along the way of a frame, named after the kernel functions they stand in and published on node's
+// diagnostics_channel as `tapstack:<name>`. With nobody listening a point costs one test of a constant.
+
+import { type Channel, channel } from 'node:diagnostics_channel';
+import type { IpAddress } from '../packet/address.js';
+import type { Host } from './host.js';
+
+/** The two ends of the sock an event is about, as `address:port`; the peer is `*` for a listener. */
+export interface TraceEnds {
+  readonly local: string;
+  readonly peer: string;
+}
+
+/** What each point tells. Masks and keys are poll bits, `state` a TCP state, lengths are in bytes or entries. */
+export interface TraceEvents {
+  /** A segment entered TCP. `flags` are the header's low eight bits. */
+  tcp_v4_rcv: TraceEnds & { seq: number; ackSeq: number; flags: number; length: number };
+  tcp_rcv_established: TraceEnds;
+  tcp_rcv_state_process: TraceEnds & { state: number };
+  /** A SYN for a listener. */
+  tcp_conn_request: TraceEnds;
+  /** Into the SYN queue; `length`: requests in it now. */
+  inet_csk_reqsk_queue_hash_add: TraceEnds & { length: number };
+  /** Out of the SYN queue. */
+  inet_csk_reqsk_queue_drop: TraceEnds & { length: number };
+  /** The third segment made a child. */
+  tcp_v4_syn_recv_sock: TraceEnds;
+  /** Into the accept queue; `length`: children in it now, `backlog`: how many are allowed less one. */
+  inet_csk_reqsk_queue_add: TraceEnds & { length: number; backlog: number };
+  /** accept() took the oldest child. */
+  inet_csk_accept: TraceEnds & { length: number };
+  tcp_set_state: TraceEnds & { from: number; to: number };
+  /** Where a segment's bytes went: in order, out of order, old, or outside the window. */
+  tcp_data_queue: TraceEnds & {
+    seq: number;
+    length: number;
+    verdict: 'in order' | 'out of order' | 'old' | 'window';
+  };
+  tcp_sendmsg: TraceEnds & { result: number };
+  tcp_recvmsg: TraceEnds & { result: number };
+  /** A segment left TCP. */
+  tcp_transmit_skb: TraceEnds & { seq: number; ackSeq: number; flags: number; length: number };
+  sock_def_readable: TraceEnds;
+  sock_def_wakeup: TraceEnds;
+  sock_def_error_report: TraceEnds;
+  sk_stream_write_space: TraceEnds;
+  /** A walk over a wait queue; `nested`: wake-ups that this one runs inside of. */
+  __wake_up_common: { key: number; exclusive: number; nested: number };
+  /** `verdict`: what the callback did with the wake-up. */
+  ep_poll_callback: {
+    fd: number;
+    key: number;
+    events: number;
+    verdict: 'rdllist' | 'ovflist' | 'linked already' | 'disabled' | 'not of interest';
+    nested: number;
+  };
+  /** A sleeper was taken out of its wait queue and will run. */
+  try_to_wake_up: { call: string; nested: number };
+  /** A harvest begins; `ready`: whether the list holds anything. */
+  ep_send_events: { maxevents: number };
+  /** An item's file was asked; `revents` 0: forgotten. */
+  ep_item_poll: { fd: number; revents: number };
+  /** A harvest is over. */
+  ep_done_scan: { count: number };
+  /** A frame, segment or request was given up; `reason` as the kernel's SKB_DROP_REASON_*. */
+  kfree_skb: { reason: string };
+}
+
+export type TraceName = keyof TraceEvents;
+/** What a subscriber gets: the event, whose stack it was, and when (microseconds of its clock). */
+export type TraceMessage<K extends TraceName = TraceName> = TraceEvents[K] & {
+  readonly host: Host | null;
+  readonly time: number;
+};
+
+const latest: { host: Host | null } = { host: null };
+
+/** A point in the code: ask `on` first, so that nothing is built for nobody. */
+export class TracePoint<K extends TraceName> {
+  readonly name: K;
+  readonly #channel: Channel;
+
+  constructor(name: K) {
+    this.name = name;
+    this.#channel = channel(`tapstack:${name}`);
+  }
+
+  get on(): boolean {
+    return this.#channel.hasSubscribers;
+  }
+
+  /** A wait queue belongs to no stack: `host` null stands for the one whose event came last, inside of which it was woken. */
+  emit(host: Host | null, event: TraceEvents[K]): void {
+    if (host !== null) latest.host = host;
+    this.#channel.publish({ host: latest.host, time: latest.host?.clock.now() ?? 0, ...event });
+  }
+}
+
+/** Who an event is about. */
+export function ends(of: { saddr: IpAddress; sport: number; daddr: IpAddress; dport: number }): TraceEnds {
+  const peer = of.dport === 0 ? '*' : `${of.daddr}:${of.dport}`;
+  return { local: `${of.saddr}:${of.sport}`, peer };
+}
+
+/** Wake-ups running inside one another; only kept while somebody listens. */
+export const wakeNesting = { depth: 0 };
+
+export const traceTcpV4Rcv = new TracePoint('tcp_v4_rcv');
+export const traceRcvEstablished = new TracePoint('tcp_rcv_established');
+export const traceRcvStateProcess = new TracePoint('tcp_rcv_state_process');
+export const traceConnRequest = new TracePoint('tcp_conn_request');
+export const traceSynQueueAdd = new TracePoint('inet_csk_reqsk_queue_hash_add');
+export const traceSynQueueDrop = new TracePoint('inet_csk_reqsk_queue_drop');
+export const traceSynRecvSock = new TracePoint('tcp_v4_syn_recv_sock');
+export const traceAcceptQueueAdd = new TracePoint('inet_csk_reqsk_queue_add');
+export const traceAccept = new TracePoint('inet_csk_accept');
+export const traceSetState = new TracePoint('tcp_set_state');
+export const traceDataQueue = new TracePoint('tcp_data_queue');
+export const traceSendmsg = new TracePoint('tcp_sendmsg');
+export const traceRecvmsg = new TracePoint('tcp_recvmsg');
+export const traceTransmit = new TracePoint('tcp_transmit_skb');
+export const traceReadable = new TracePoint('sock_def_readable');
+export const traceWakeup = new TracePoint('sock_def_wakeup');
+export const traceErrorReport = new TracePoint('sock_def_error_report');
+export const traceWriteSpace = new TracePoint('sk_stream_write_space');
+export const traceWakeUpCommon = new TracePoint('__wake_up_common');
+export const traceEpPollCallback = new TracePoint('ep_poll_callback');
+export const traceTryToWakeUp = new TracePoint('try_to_wake_up');
+export const traceEpSendEvents = new TracePoint('ep_send_events');
+export const traceEpItemPoll = new TracePoint('ep_item_poll');
+export const traceEpDoneScan = new TracePoint('ep_done_scan');
+export const traceKfreeSkb = new TracePoint('kfree_skb');
