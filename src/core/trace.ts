@@ -36,7 +36,9 @@ export interface TraceEvents {
     length: number;
     verdict: 'in order' | 'out of order' | 'old' | 'window';
   };
-  tcp_sendmsg: TraceEnds & { result: number };
+  /** A program writes `length` bytes. */
+  tcp_sendmsg: TraceEnds & { length: number };
+  /** A program has read; `result` as the call returns it. */
   tcp_recvmsg: TraceEnds & { result: number };
   /** A segment left TCP. */
   tcp_transmit_skb: TraceEnds & { seq: number; ackSeq: number; flags: number; length: number };
@@ -85,6 +87,12 @@ export class TracePoint<K extends TraceName> {
     this.#channel = channel(`tapstack:${name}`);
   }
 
+  subscribe(listener: (message: TraceMessage<K>) => void): () => void {
+    const handler = (message: unknown): void => listener(message as TraceMessage<K>);
+    this.#channel.subscribe(handler);
+    return () => this.#channel.unsubscribe(handler);
+  }
+
   get on(): boolean {
     return this.#channel.hasSubscribers;
   }
@@ -105,28 +113,44 @@ export function ends(of: { saddr: IpAddress; sport: number; daddr: IpAddress; dp
 /** Wake-ups running inside one another; only kept while somebody listens. */
 export const wakeNesting = { depth: 0 };
 
-export const traceTcpV4Rcv = new TracePoint('tcp_v4_rcv');
-export const traceRcvEstablished = new TracePoint('tcp_rcv_established');
-export const traceRcvStateProcess = new TracePoint('tcp_rcv_state_process');
-export const traceConnRequest = new TracePoint('tcp_conn_request');
-export const traceSynQueueAdd = new TracePoint('inet_csk_reqsk_queue_hash_add');
-export const traceSynQueueDrop = new TracePoint('inet_csk_reqsk_queue_drop');
-export const traceSynRecvSock = new TracePoint('tcp_v4_syn_recv_sock');
-export const traceAcceptQueueAdd = new TracePoint('inet_csk_reqsk_queue_add');
-export const traceAccept = new TracePoint('inet_csk_accept');
-export const traceSetState = new TracePoint('tcp_set_state');
-export const traceDataQueue = new TracePoint('tcp_data_queue');
-export const traceSendmsg = new TracePoint('tcp_sendmsg');
-export const traceRecvmsg = new TracePoint('tcp_recvmsg');
-export const traceTransmit = new TracePoint('tcp_transmit_skb');
-export const traceReadable = new TracePoint('sock_def_readable');
-export const traceWakeup = new TracePoint('sock_def_wakeup');
-export const traceErrorReport = new TracePoint('sock_def_error_report');
-export const traceWriteSpace = new TracePoint('sk_stream_write_space');
-export const traceWakeUpCommon = new TracePoint('__wake_up_common');
-export const traceEpPollCallback = new TracePoint('ep_poll_callback');
-export const traceTryToWakeUp = new TracePoint('try_to_wake_up');
-export const traceEpSendEvents = new TracePoint('ep_send_events');
-export const traceEpItemPoll = new TracePoint('ep_item_poll');
-export const traceEpDoneScan = new TracePoint('ep_done_scan');
-export const traceKfreeSkb = new TracePoint('kfree_skb');
+const points: TracePoint<TraceName>[] = [];
+
+function point<K extends TraceName>(name: K): TracePoint<K> {
+  const made = new TracePoint(name);
+  points.push(made as unknown as TracePoint<TraceName>);
+  return made;
+}
+
+/** Calls `listener` for every event of every stack of this process, until the function returned is called. */
+export function onTrace(listener: (name: TraceName, message: TraceMessage) => void): () => void {
+  const stops = points.map((each) => each.subscribe((message) => listener(each.name, message)));
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
+
+export const traceTcpV4Rcv = point('tcp_v4_rcv');
+export const traceRcvEstablished = point('tcp_rcv_established');
+export const traceRcvStateProcess = point('tcp_rcv_state_process');
+export const traceConnRequest = point('tcp_conn_request');
+export const traceSynQueueAdd = point('inet_csk_reqsk_queue_hash_add');
+export const traceSynQueueDrop = point('inet_csk_reqsk_queue_drop');
+export const traceSynRecvSock = point('tcp_v4_syn_recv_sock');
+export const traceAcceptQueueAdd = point('inet_csk_reqsk_queue_add');
+export const traceAccept = point('inet_csk_accept');
+export const traceSetState = point('tcp_set_state');
+export const traceDataQueue = point('tcp_data_queue');
+export const traceSendmsg = point('tcp_sendmsg');
+export const traceRecvmsg = point('tcp_recvmsg');
+export const traceTransmit = point('tcp_transmit_skb');
+export const traceReadable = point('sock_def_readable');
+export const traceWakeup = point('sock_def_wakeup');
+export const traceErrorReport = point('sock_def_error_report');
+export const traceWriteSpace = point('sk_stream_write_space');
+export const traceWakeUpCommon = point('__wake_up_common');
+export const traceEpPollCallback = point('ep_poll_callback');
+export const traceTryToWakeUp = point('try_to_wake_up');
+export const traceEpSendEvents = point('ep_send_events');
+export const traceEpItemPoll = point('ep_item_poll');
+export const traceEpDoneScan = point('ep_done_scan');
+export const traceKfreeSkb = point('kfree_skb');

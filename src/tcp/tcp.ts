@@ -144,9 +144,8 @@ export class Tcp extends TcpShared implements IpProtocol {
 
   /** Bytes taken, -EAGAIN, -EPIPE or the pending error; see sendmsg.ts. */
   send(sk: TcpSock, buffer: Uint8Array, length: number, flags: number): number {
-    const result = tcpSend(sk, buffer, length, flags);
-    if (traceSendmsg.on) traceSendmsg.emit(this.host, { ...ends(sk), result });
-    return result;
+    if (traceSendmsg.on) traceSendmsg.emit(this.host, { ...ends(sk), length });
+    return tcpSend(sk, buffer, length, flags);
   }
 
   /** Bytes copied, 0 at the end, -EAGAIN, -ENOTCONN or the pending error; see recvmsg.ts. */

@@ -58,6 +58,7 @@ export function sendSegment(
 ): void {
   const sum = tcp.ip.pseudoSum(saddr, daddr, IPPROTO_TCP, (headerLength + payloadLength) | 0);
   tcp.host.memory.view.setUint16(at + CSUM_OFFSET, sum);
+  if (traceTransmit.on) tellTransmitted(tcp, saddr, daddr, at, payloadLength);
   tcp.host.mib.add(TcpMib.OutSegs, gsoSize === 0 ? 1 : Math.ceil(payloadLength / gsoSize));
   tcp.ip.send(
     route,
@@ -73,6 +74,21 @@ export function sendSegment(
     gsoSize,
     false,
   );
+}
+
+function tellTransmitted(
+  tcp: TcpShared,
+  saddr: IpAddress,
+  daddr: IpAddress,
+  at: number,
+  length: number,
+): void {
+  const { host } = tcp;
+  const { view } = host.memory;
+  const about = ends({ saddr, sport: view.getUint16(at), daddr, dport: view.getUint16(at + 2) });
+  const seq = view.getInt32(at + 4);
+  const ackSeq = view.getInt32(at + 8);
+  traceTransmit.emit(host, { ...about, seq, ackSeq, flags: view.getUint8(at + 13), length });
 }
 
 /** Length of the options on every segment now: timestamps and, while there are holes, SACK blocks (tcp_established_options). */
@@ -167,7 +183,6 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
       view.setUint8(at + 13, view.getUint8(at + 13) | URG);
     }
   }
-  if (traceTransmit.on) traceTransmit.emit(sk.host, { ...ends(sk), seq, ackSeq: sk.rcvNxt, flags, length });
   if ((flags & ACK) !== 0) ackSent(sk);
   sk.segsOut++;
   sendSegment(tcp, route, sk.saddr, sk.daddr, at, headerLength, length, sk.tos, sk.ttl, gsoSize);
