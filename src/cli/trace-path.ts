@@ -41,7 +41,7 @@ type Describe = { [K in TraceName]: (event: TraceMessage<K>, relative: RelativeS
 
 const describe: Describe = {
   tcp_v4_rcv: (e, seq) =>
-    `${e.peer} > ${e.local} ${flagNames(e.flags)} seq ${seq.of(e.peer, e.seq)}${ackText(e, seq.of(e.local, e.ackSeq))}${lengthText(e.length)}`,
+    `${e.peer} > ${e.local} ${flagNames(e.flags)} seq ${seq.of(e.peer, e.seq)}${ackText(e, e.local, seq)}${lengthText(e.length)}`,
   kfree_skb: (e) => `SKB_DROP_REASON_${e.reason}`,
   tcp_rcv_established: () => '',
   tcp_rcv_state_process: (e) => TCP_STATE_NAMES[e.state],
@@ -67,15 +67,15 @@ const describe: Describe = {
   tcp_recvmsg: (e) => (e.result >= 0 ? `${e.result} bytes` : `${e.result}`),
   tcp_sendmsg: (e) => `${e.length} bytes`,
   tcp_transmit_skb: (e, seq) =>
-    `${flagNames(e.flags)} seq ${seq.of(e.local, e.seq)}${ackText(e, seq.of(e.peer, e.ackSeq))}${lengthText(e.length)}`,
+    `${flagNames(e.flags)} seq ${seq.of(e.local, e.seq)}${ackText(e, e.peer, seq)}${lengthText(e.length)}`,
 };
 
 function flagNames(flags: number): string {
   return FLAG_NAMES.filter((_, bit) => (flags & (1 << bit)) !== 0).join('|') || '-';
 }
 
-function ackText(event: { flags: number }, ack: number): string {
-  return (event.flags & 0x10) === 0 ? '' : ` ack ${ack}`;
+function ackText(event: { flags: number; ackSeq: number }, acknowledged: string, seq: RelativeSeq): string {
+  return (event.flags & 0x10) === 0 ? '' : ` ack ${seq.of(acknowledged, event.ackSeq)}`;
 }
 
 function lengthText(length: number): string {
