@@ -193,8 +193,8 @@ export class PacketMemory {
 
   /** Tells those who wait for memory, if there is some; called at the end of a batch. */
   notify(): void {
+    if (this.#limboOld !== 0) this.reap();
     if (this.#waiters.length === 0) return;
-    this.reap();
     if (this.#freeBlocks.length === 0 && this.#fresh >= this.#blocks && this.#partialHead[SPLIT_SMALL] < 0)
       return;
     for (const waiter of this.#waiters.splice(0)) waiter.memoryAvailable();
