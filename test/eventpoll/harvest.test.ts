@@ -25,7 +25,7 @@ describe('level-triggered', () => {
 
   it('rotates when there are more events than room: 06 of the oracle, with pipes', async () => {
     const pipes = [1, 2, 3, 4].map(() => m.pipe());
-    pipes.forEach(([r], n) => m.add(ep, r, EPOLLIN, `a${n + 1}`));
+    for (const [n, [r]] of pipes.entries()) m.add(ep, r, EPOLLIN, `a${n + 1}`);
     for (const n of [3, 1, 4, 2]) m.write(pipes[n - 1][1]);
     expect(await m.wait(ep)).toBe('a3{IN} a1{IN} a4{IN} a2{IN}');
     const singles = [];
@@ -171,7 +171,7 @@ describe('several registrations of one file', () => {
   it('are independent; the last added is queued first', async () => {
     const [r, w] = m.pipe();
     const copies = [r, m.sys.dup(r), m.sys.dup(r)];
-    copies.forEach((fd, n) => m.add(ep, fd, EPOLLIN | EPOLLET, n + 1));
+    for (const [n, fd] of copies.entries()) m.add(ep, fd, EPOLLIN | EPOLLET, n + 1);
     m.write(w);
     expect(await m.wait(ep)).toBe('3{IN} 2{IN} 1{IN}');
   });
