@@ -1,0 +1,77 @@
+// 100 MB through the echo server and back, by nc, at every kind of MTU, with the kernel's help (TSO) and without. A shorter
+// transfer of each kind is recorded and read again by tshark.
+
+import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { checkCapture, place, shellAsync, start, temporaryDirectory, tshark } from './server.js';
+
+const ROOM = 82;
+const MB = 1_000_000;
+
+/** A file of random bytes, and its SHA-256. */
+function randomFile(megabytes: number): { path: string; digest: string } {
+  const path = join(temporaryDirectory(), 'sent');
+  const hash = createHash('sha256');
+  const fd = openSync(path, 'w');
+  for (let i = 0; i < megabytes; i++) {
+    const block = randomBytes(MB);
+    hash.update(block);
+    writeSync(fd, block);
+  }
+  closeSync(fd);
+  return { path, digest: hash.digest('hex') };
+}
+
+async function echoed(stack: string, path: string): Promise<string> {
+  const { code, out } = await shellAsync(
+    `timeout 50 nc -N "$1" 7 < "$2" | sha256sum; exit $PIPESTATUS`,
+    stack,
+    path,
+  );
+  expect(code).toBe(0);
+  return out.slice(0, 64);
+}
+
+describe.each([
+  { mode: 'TSO', options: [] },
+  { mode: 'plain', options: ['--no-offload'] },
+])('$mode', ({ mode, options }) => {
+  const net = (mtu: number, recorded: number) =>
+    [576, 1500, 9000].indexOf(mtu) * 10 + recorded * 5 + options.length;
+
+  test.each([576, 1500, 9000])(
+    '100 MB come back as they were, MTU %d',
+    async (mtu) => {
+      const { path, digest } = randomFile(100);
+      const server = await start('echo', place(ROOM, net(mtu, 0)), {
+        options: [...options, '--mtu', `${mtu}`],
+      });
+      expect(await echoed(server.at.stack, path)).toBe(digest);
+      expect((await server.ended(1))[0]).toContain('100000000 bytes in, 100000000 bytes out');
+      await server.stop();
+      expect(server.err).toBe('');
+    },
+    60_000,
+  );
+
+  test.each([576, 1500, 9000])(
+    'no frame of such a transfer is wrong, MTU %d',
+    async (mtu) => {
+      const { path, digest } = randomFile(8);
+      const server = await start('echo', place(ROOM, net(mtu, 1)), {
+        capture: true,
+        options: [...options, '--edge', '--mtu', `${mtu}`],
+      });
+      expect(await echoed(server.at.stack, path)).toBe(digest);
+      await server.stop();
+      checkCapture(server);
+      // Only with TSO may a frame be larger than the MTU and its Ethernet header.
+      const large = tshark(server.pcap ?? '', '-Y', `frame.len > ${mtu + 14}`);
+      expect(large.length > 0).toBe(mode === 'TSO');
+      expect(readFileSync(server.pcap ?? '').length).toBeGreaterThan(16 * MB);
+    },
+    60_000,
+  );
+});
