@@ -46,6 +46,14 @@ export interface TraceEvents {
   sock_def_wakeup: TraceEnds;
   sock_def_error_report: TraceEnds;
   sk_stream_write_space: TraceEnds;
+  /** A registration is made, changed, ended. `events` as given, with the bits the kernel adds. */
+  ep_insert: { fd: number; events: number };
+  ep_modify: { fd: number; events: number };
+  ep_remove: { fd: number };
+  /** The callback is hung into a wait queue of the file. */
+  ep_ptable_queue_proc: { fd: number; exclusive: boolean };
+  /** Nothing is ready: the caller goes to sleep, for ever if `timeoutMs` is negative. */
+  schedule: { call: string; timeoutMs: number };
   /** A walk over a wait queue; `nested`: wake-ups that this one runs inside of. */
   __wake_up_common: { key: number; exclusive: number; nested: number };
   /** `verdict`: what the callback did with the wake-up. */
@@ -153,4 +161,9 @@ export const traceTryToWakeUp = point('try_to_wake_up');
 export const traceEpSendEvents = point('ep_send_events');
 export const traceEpItemPoll = point('ep_item_poll');
 export const traceEpDoneScan = point('ep_done_scan');
+export const traceEpInsert = point('ep_insert');
+export const traceEpModify = point('ep_modify');
+export const traceEpRemove = point('ep_remove');
+export const traceEpPtableQueueProc = point('ep_ptable_queue_proc');
+export const traceSchedule = point('schedule');
 export const traceKfreeSkb = point('kfree_skb');

@@ -2,6 +2,7 @@
 // found both descriptors open and read the event.
 
 import type { File } from '../core/file.js';
+import { traceEpInsert, traceEpModify } from '../core/trace.js';
 import { EEXIST, EINVAL, ELOOP, ENOENT, ENOSPC, EPERM } from '../uapi/errno.js';
 import {
   EPOLL_CTL_ADD,
@@ -70,6 +71,7 @@ function epInsert(
 ): number {
   if (ep.user.watches >= ep.shared.host.sysctl.epollMaxUserWatches) return -ENOSPC;
   const item = new EpItem(ep, target, fd, events | EPOLLERR | EPOLLHUP, data);
+  if (traceEpInsert.on) traceEpInsert.emit(ep.shared.host, { fd, events: item.events });
   ep.attach(item);
   if (affected !== null && !pathsAllowed(affected)) {
     ep.remove(item);
@@ -84,6 +86,7 @@ function epModify(item: EpItem, events: number, data: unknown): number {
   if ((item.events & EPOLLEXCLUSIVE) !== 0) return -EINVAL;
   item.events = events | EPOLLERR | EPOLLHUP;
   item.data = data;
+  if (traceEpModify.on) traceEpModify.emit(item.ep.shared.host, { fd: item.fd, events: item.events });
   if (item.poll(null) !== 0) item.ep.queueReady(item);
   return 0;
 }

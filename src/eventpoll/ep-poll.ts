@@ -1,7 +1,7 @@
 // epoll_wait (ep_poll): harvest, or sleep until something is queued. A sleeper is taken out of the queue by the wake-up but
 // harvests when it runs, a microtask later; in that gap others may queue more, or take the event away, as on a real machine.
 
-import { traceTryToWakeUp, wakeNesting } from '../core/trace.js';
+import { traceSchedule, traceTryToWakeUp, wakeNesting } from '../core/trace.js';
 import { type Sleeper, WaitQueueEntry, WQ_FLAG_EXCLUSIVE } from '../core/wait-queue.js';
 import { Timer } from '../time/timer-wheel.js';
 import { EINTR } from '../uapi/errno.js';
@@ -80,6 +80,7 @@ export class EpSleeper extends Timer implements Sleeper, Interruptible {
     signal: AbortSignal | undefined,
   ): Promise<number> {
     const { host } = this.#shared;
+    if (traceSchedule.on) traceSchedule.emit(host, { call: 'epoll_wait', timeoutMs });
     this.#ep = ep;
     this.#events = events;
     this.#maxevents = maxevents;

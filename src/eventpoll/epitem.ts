@@ -2,6 +2,7 @@
 // hangs in the file's wait queue. It ends with EPOLL_CTL_DEL, with its eventpoll, or with the file's last reference.
 
 import type { File, FileWatch, PollTable } from '../core/file.js';
+import { traceEpPtableQueueProc } from '../core/trace.js';
 import { type WaitQueue, WaitQueueEntry } from '../core/wait-queue.js';
 import { EPOLLEXCLUSIVE } from '../uapi/poll.js';
 import { epPollCallback } from './ep-poll-callback.js';
@@ -47,7 +48,11 @@ export class EpItem extends ReadyLink implements FileWatch, PollTable {
   /** ep_ptable_queue_proc */
   queue(_file: File, wait: WaitQueue): void {
     const entry = new WaitQueueEntry(epPollCallback, this);
-    if ((this.events & EPOLLEXCLUSIVE) !== 0) wait.addExclusive(entry);
+    const exclusive = (this.events & EPOLLEXCLUSIVE) !== 0;
+    if (traceEpPtableQueueProc.on) {
+      traceEpPtableQueueProc.emit(this.ep.shared.host, { fd: this.fd, exclusive });
+    }
+    if (exclusive) wait.addExclusive(entry);
     else wait.add(entry);
     if (this.#wait === null) this.#wait = entry;
     else if (this.#moreWaits === null) this.#moreWaits = [entry];

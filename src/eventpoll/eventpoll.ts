@@ -3,6 +3,7 @@
 
 import { File, type FileOperations, type PollTable } from '../core/file.js';
 import type { Host } from '../core/host.js';
+import { traceEpRemove } from '../core/trace.js';
 import { WaitQueue } from '../core/wait-queue.js';
 import { EINVAL, ENOTTY } from '../uapi/errno.js';
 import { O_RDWR } from '../uapi/fcntl.js';
@@ -75,6 +76,7 @@ export class EventPoll {
 
   /** ep_remove: nobody is woken, and an event already queued is gone. */
   remove(item: EpItem): void {
+    if (traceEpRemove.on) traceEpRemove.emit(this.shared.host, { fd: item.fd });
     item.unqueue();
     const { watches } = item.file;
     if (watches !== null) {
