@@ -1,0 +1,103 @@
+// UDP on its way out: datagrams byte by byte, and what is refused in which order.
+
+import { beforeEach, describe, expect, it } from 'vitest';
+import { parseFrame } from '../../src/packet/parse.js';
+import { MSG_OOB } from '../../src/uapi/socket.js';
+import { IP_PMTUDISC_DO, IP_PMTUDISC_DONT } from '../../src/udp/udp-sock.js';
+import { address, counter, heard } from '../ip/stack.js';
+import { bytes, ip4, pattern, u16, udp } from '../packet/build.js';
+import { UdpHost } from './host.js';
+
+let host: UdpHost;
+
+beforeEach(() => {
+  host = new UdpHost();
+});
+
+describe('sending', () => {
+  it('writes a datagram byte by byte', () => {
+    const sk = host.bound(7);
+    sk.tos = 0x20;
+    sk.ttl = 5;
+    expect(host.send(sk, 'hello', '10.0.0.1', 4242)).toBe(5);
+    const [sent] = host.stack.link.take();
+    expect(sent.bytes.subarray(22, 24)).toEqual(bytes(5, 17)); // time to live, UDP
+    expect(sent.bytes[15]).toBe(0x20);
+    expect(sent.bytes.subarray(26)).toEqual(
+      bytes(
+        ip4('10.0.0.2'),
+        ip4('10.0.0.1'),
+        u16(7), // from our port
+        u16(4242), // to theirs
+        u16(13), // header and five bytes
+        0x97,
+        0x66, // checksum
+        'hello',
+      ),
+    );
+    expect(parseFrame(sent.bytes)).toMatchObject({
+      l4ChecksumOk: true,
+      ipv4: { df: true, checksumOk: true },
+    });
+  });
+
+  it('binds to an ephemeral port by itself', () => {
+    const sk = host.transport.createSock();
+    expect(host.send(sk, 'x', '10.0.0.1', 9)).toBe(1);
+    expect(sk.sport).toBeGreaterThanOrEqual(32768);
+    const [sent] = host.stack.link.take();
+    expect(parseFrame(sent.bytes)?.udp?.srcPort).toBe(sk.sport);
+  });
+
+  it('leaves the checksum out when asked to', () => {
+    const sk = host.bound(7);
+    sk.noCheck = true;
+    host.send(sk, 'x', '10.0.0.1', 9);
+    expect(host.stack.link.take()[0].bytes.subarray(40, 42)).toEqual(bytes(0, 0));
+  });
+
+  it('fragments what is too large, unless the sender forbids it', () => {
+    const sk = host.bound(7);
+    const large = pattern(3000);
+    expect(host.transport.send(sk, large, 3000, 0, address('10.0.0.1'), 9)).toBe(3000);
+    const parts = host.stack.link.take().map((sent) => parseFrame(sent.bytes));
+    expect(bytes(...parts.map((part) => part?.payload ?? 0))).toEqual(
+      udp('10.0.0.2', 7, '10.0.0.1', 9, large),
+    );
+    sk.mtuDiscover = IP_PMTUDISC_DO;
+    expect(host.transport.send(sk, large, 3000, 0, address('10.0.0.1'), 9)).toBe(-90);
+    sk.mtuDiscover = IP_PMTUDISC_DONT;
+    host.send(sk, 'small', '10.0.0.1', 9);
+    expect(parseFrame(host.stack.link.take()[0].bytes)?.ipv4?.df).toBe(false);
+    expect(host.transport.send(sk, pattern(65507), 65507, 0, address('127.0.0.1'), 9)).toBe(65507);
+    expect(host.transport.send(sk, pattern(65508), 65508, 0, address('127.0.0.1'), 9)).toBe(-90);
+  });
+
+  it('refuses what cannot be, in the kernel’s order', () => {
+    const sk = host.bound(7);
+    expect(host.send(sk, 'x')).toBe(-89); // EDESTADDRREQ
+    expect(host.send(sk, 'x', '10.0.0.1', 0)).toBe(-22); // EINVAL
+    expect(host.send(sk, 'x', '10.0.0.1', 9, MSG_OOB)).toBe(-95); // EOPNOTSUPP
+    expect(host.send(sk, 'x', '192.0.2.1', 9)).toBe(-101); // ENETUNREACH
+    expect(host.send(sk, 'x', '10.0.0.255', 9)).toBe(-13); // EACCES
+    expect(host.send(sk, 'x', '255.255.255.255', 9)).toBe(-13);
+    sk.broadcast = true;
+    expect(host.send(sk, 'x', '10.0.0.255', 9)).toBe(1);
+    sk.shutdown = 2;
+    expect(host.send(sk, 'x', '10.0.0.1', 9)).toBe(-32); // EPIPE
+    expect(heard(host.stack)).toEqual(['10.0.0.2.7 > 10.0.0.255.9: UDP, length 1']);
+  });
+
+  it('to a group goes one hop far', () => {
+    host.send(host.bound(7), 'x', '224.0.0.251', 5353);
+    const frame = parseFrame(host.stack.link.take()[0].bytes);
+    expect([frame?.dst, frame?.ipv4?.ttl]).toEqual(['01:00:5e:00:00:fb', 1]);
+  });
+
+  it('loses a datagram to a full ring without an error, counted', () => {
+    const sk = host.bound(7);
+    for (let i = 0; i < 257; i++) expect(host.send(sk, 'x', '10.0.0.1', 9)).toBe(1);
+    expect(counter(host.stack, 'Udp', 'OutDatagrams')).toBe(256);
+    expect(counter(host.stack, 'Udp', 'SndbufErrors')).toBe(1);
+  });
+});
