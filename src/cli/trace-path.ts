@@ -114,7 +114,9 @@ export class TracePath {
   readonly #local: string | undefined;
   readonly #relative = new RelativeSeq();
   #peer: string | undefined;
+  #self: string | undefined;
   #ours = false;
+  #lastOurs = false;
 
   constructor(line: (text: string) => void, local?: string) {
     this.#line = line;
@@ -135,12 +137,23 @@ export class TracePath {
   };
 
   #concerns(name: TraceName, message: TraceMessage): boolean {
-    if (!('peer' in message)) return this.#ours;
+    if (!('peer' in message)) {
+      // A harvest or a sleep begins: it follows from what happened last to our connection or to another.
+      if (DEPTH[name] === 0) this.#ours = this.#lastOurs;
+      return this.#ours;
+    }
     if (this.#peer === undefined && name === 'tcp_v4_rcv') {
       const { flags, local, peer } = message as TraceEvents['tcp_v4_rcv'];
-      if ((flags & 0x12) === 0x02 && (this.#local === undefined || this.#local === local)) this.#peer = peer;
+      if ((flags & 0x12) === 0x02 && (this.#local === undefined || this.#local === local)) {
+        this.#peer = peer;
+        this.#self = local;
+      }
     }
-    if (message.peer !== '*') this.#ours = message.peer === this.#peer;
+    if (message.peer === '*') return this.#ours;
+    this.#ours = message.peer === this.#peer;
+    // Over loopback the other end of our connection is here, too: not to be shown, but no stranger either.
+    const otherEnd = message.local === this.#peer && message.peer === this.#self;
+    if (!otherEnd) this.#lastOurs = this.#ours;
     return this.#ours;
   }
 }
