@@ -189,8 +189,13 @@ const WRONG = [
   'icmp.checksum.status == "Bad"',
 ];
 
+/** The frames of a capture that are malformed or have a bad checksum. */
+export function wrongFrames(file: string): string[] {
+  return tshark(file, '-Y', WRONG.join(' || '));
+}
+
 /** Fails unless the stopped server's capture is sound: every frame whole, every checksum right. */
 export function checkCapture(server: Server): void {
   if (server.pcap === undefined) throw new Error('this server recorded nothing');
-  expect(tshark(server.pcap, '-Y', WRONG.join(' || '))).toEqual([]);
+  expect(wrongFrames(server.pcap)).toEqual([]);
 }

@@ -1,0 +1,43 @@
+// The examples, run as their readers will: by node, against the built package. Those on a TAP device each get a lab of their own,
+// since they all use the same name and addresses.
+
+import { spawnSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { root } from './server.js';
+
+const examples = readdirSync(join(root, 'examples')).filter((name) => name.startsWith('echo-'));
+
+test.each(examples)('%s echoes what nc sends, 20 MB of it', (name) => {
+  const sent = randomBytes(20_000_000);
+  const script = `
+    node examples/"$1" & server=$!
+    for try in {1..50}; do nc -N 10.0.0.2 7 <<< hello 2>/dev/null && break; sleep 0.1; done
+    timeout 15 nc -N 10.0.0.2 7 | sha256sum
+    kill $server`;
+  const run = spawnSync(join(root, 'scripts/lab'), ['bash', '-c', script, 'test', name], {
+    cwd: root,
+    input: sent,
+    encoding: 'utf8',
+    timeout: 25_000,
+  });
+  expect(run.stderr).toBe('');
+  expect(run.stdout).toBe(`hello\n${createHash('sha256').update(sent).digest('hex')}  -\n`);
+});
+
+test('loopback.mjs needs no privilege', () => {
+  const run = spawnSync('setpriv', ['--bounding-set=-all', process.execPath, 'examples/loopback.mjs'], {
+    cwd: root,
+    encoding: 'utf8',
+    timeout: 15_000,
+  });
+  expect(run).toMatchObject({ status: 0, stderr: '', stdout: 'Hello, loopback\n' });
+});
+
+test('the README shows an example as it is', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const shown = /^```js\n((?:.*\n)+?)^```$/m.exec(readme)?.[1];
+  expect(shown).toBe(readFileSync(join(root, 'examples/echo-level.mjs'), 'utf8'));
+});

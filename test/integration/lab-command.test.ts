@@ -1,0 +1,42 @@
+// `tapstack lab`: a command in a private network, with its arguments and exit code; and a shell beside an echo server.
+
+import { spawnSync } from 'node:child_process';
+import { networkInterfaces } from 'node:os';
+import { expect, test } from 'vitest';
+import { main } from './server.js';
+
+function lab(input: string, ...command: string[]) {
+  return spawnSync(process.execPath, [main, 'lab', ...command], {
+    encoding: 'utf8',
+    input,
+    timeout: 15_000,
+    env: { ...process.env, SHELL: '/bin/bash' },
+  });
+}
+
+test('runs a command with its own options, input and exit code', () => {
+  const run = lab(
+    'two  words\n',
+    'bash',
+    '-c',
+    'ls /sys/class/net; cat; echo "$@"; exit 7',
+    '--port',
+    '-x',
+    '--help',
+  );
+  expect(run).toMatchObject({ status: 7, stderr: '', stdout: 'lo\ntwo  words\n-x --help\n' });
+});
+
+test('without a command, opens a shell beside an echo server', () => {
+  const before = Object.keys(networkInterfaces());
+  const run = lab(
+    "nc -N 10.0.0.2 7 <<< 'Hello, lab'; ping -c 1 -W 2 10.0.0.2 | grep loss; kill -INT $PPID; exit 5\n",
+  );
+  expect(run.stderr).toBe('');
+  expect(run.stdout).toContain('tapstack echo: listening on 10.0.0.2 port 7');
+  expect(run.stdout).toContain('Try it here:');
+  expect(run.stdout).toContain('\nHello, lab\n');
+  expect(run.stdout).toContain(' 0% packet loss');
+  expect(run.status).toBe(5);
+  expect(Object.keys(networkInterfaces())).toEqual(before);
+});
