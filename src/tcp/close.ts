@@ -224,10 +224,9 @@ function forget(sk: TcpSock): void {
   sk.rttvarUs = 0;
   sk.minRttUs = 0;
   sk.rcvRttUs = 0;
-  // Far from the old sequence space, so that late segments of it are not mistaken (tcp_disconnect adds max_window + 2).
+  // Far from the old sequence space, so that late segments of it are not mistaken (tcp_disconnect). That the
+  // jump shows in SIOCOUTQNSD is Linux's way, too.
   sk.writeSeq = (sk.writeSeq + sk.maxWindow + 2) | 0 || 1;
-  sk.sndNxt = sk.writeSeq;
-  sk.sndUna = sk.writeSeq;
   sk.finQueued = false;
   sk.backoff = 0;
   sk.probesOut = 0;
@@ -241,11 +240,9 @@ function forget(sk: TcpSock): void {
   sk.ackQuick = 0;
   sk.ackPingpong = 0;
   sk.ackAto = 0;
-  sk.rcvNxt = 0;
-  sk.copiedSeq = 0;
-  sk.rcvWup = 0;
+  sk.copiedSeq = sk.rcvNxt;
+  sk.rcvWup = sk.rcvNxt;
   sk.rcvWnd = 0;
-  sk.maxWindow = 0;
   sk.sndWnd = 0;
   sk.tsRecentStamp = 0;
   sk.tsRecent = 0;
