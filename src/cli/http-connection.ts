@@ -1,7 +1,7 @@
 // One HTTP connection: requests one after another, pipelined or not, each answered whole before the next is looked at. What can
 // be buffered is bounded in both directions: a request's head, and one helping of an answer.
 
-import { EAGAIN, EPOLLIN, EPOLLOUT, SHUT_WR } from '../index.js';
+import { EAGAIN, EPOLLIN, EPOLLOUT, MSG_MORE, SHUT_WR } from '../index.js';
 import { Connection } from './connection.js';
 import { connectionPage } from './http-page.js';
 import { emptyLines, headEnd, parseHead } from './http-request.js';
@@ -52,7 +52,9 @@ export class HttpConnection extends Connection {
     this.wants = EPOLLIN;
     while (this.#output.length > 0 || this.#patternSent < this.#patternEnd) {
       const bytes = this.#output.length > 0 ? this.#output : this.#patternPiece();
-      const written = this.sys.write(this.fd, bytes);
+      // MSG_MORE: the head waits for the pattern behind it, so that a short answer is one segment.
+      const more = bytes === this.#output && this.#patternEnd > 0 ? MSG_MORE : 0;
+      const written = this.sys.send(this.fd, bytes, bytes.length, more);
       if (written === -EAGAIN) {
         this.wants = EPOLLOUT;
         return false;

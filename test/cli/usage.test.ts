@@ -1,0 +1,63 @@
+// Command lines that are wrong: refused before anything is made, with status 2 and what would be right.
+
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+function run(...args: string[]) {
+  return spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', timeout: 10_000 });
+}
+
+test.each([
+  [['--port', '0'], 'A port is a whole number from 1 to 65535.'],
+  [['--port', '65536'], 'A port is a whole number from 1 to 65535.'],
+  [['--port', '7x'], 'A port is a whole number from 1 to 65535.'],
+  [['--mtu', '67'], 'An MTU is a whole number from 68 to 65521.'],
+  [['--mtu', '65522'], 'An MTU is a whole number from 68 to 65521.'],
+  [['--address', '10.0.0.2'], 'Write an IPv4 address and a prefix length, like 10.0.0.2/24.'],
+  [['--host-address', '10.0.0.255/24'], 'It is the broadcast address of its network.'],
+  [['--tap', 'sixteen-letters-'], 'A device name is 1 to 15 characters'],
+  [['--netns', '../x'], 'A namespace is named as a file is'],
+  [['--fast'], "unknown option '--fast'"],
+  [['extra'], 'too many arguments'],
+])('echo %j', (args, why) => {
+  const { status, stdout, stderr } = run('echo', ...args);
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  expect(stderr).toContain(why);
+  expect(stderr).toContain('--help says more');
+});
+
+test('refuses two ends that cannot see each other, and proposes two that can', () => {
+  const { status, stderr } = run('http', '--address', '10.2.0.7/24', '--host-address', '10.1.0.1/24');
+  expect(status).toBe(2);
+  expect(stderr).toBe(
+    'tapstack: The stack at 10.2.0.7/24 and the host at 10.1.0.1/24 cannot reach each other: they are not in one network.\n' +
+      '  - give both ends of one network: --address 10.2.0.7/24 --host-address 10.2.0.1/24\n',
+  );
+  const same = run('http', '--address', '10.2.0.7/24', '--host-address', '10.2.0.7/24');
+  expect(same.stderr).toContain('they are the same address');
+});
+
+test('knows its commands, options and version', () => {
+  expect(run('--version')).toMatchObject({ status: 0, stdout: `${packageJson.version}\n` });
+  expect(run('--help').stdout).toMatch(/echo \[options\](.|\n)*http \[options\](.|\n)*lab \[command/);
+  expect(run('--help').stdout).not.toContain('lab-shell');
+  expect(run('serve')).toMatchObject({ status: 2, stdout: '' });
+  const help = run('echo', '--help').stdout;
+  for (const option of [
+    'tap',
+    'address',
+    'host-address',
+    'mtu',
+    'port',
+    'edge',
+    'no-offload',
+    'pcap',
+    'netns',
+    'quiet',
+  ])
+    expect(help).toContain(`--${option} `);
+});
