@@ -2,6 +2,7 @@
 // (tcp_conn_request, tcp_check_req, tcp_v4_syn_recv_sock). accept() only takes what stands ready here.
 
 import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
+import { SOCK_BINDPORT_LOCK } from '../core/sock.js';
 import {
   ends,
   traceAcceptQueueAdd,
@@ -276,7 +277,7 @@ function inherit(sk: TcpSock, parent: TcpSock): void {
   sk.oobInline = parent.oobInline;
   sk.rcvbuf = parent.rcvbuf;
   sk.sndbuf = parent.sndbuf;
-  sk.userlocks = parent.userlocks & 3;
+  sk.userlocks = parent.userlocks & ~SOCK_BINDPORT_LOCK;
   sk.rcvlowat = parent.rcvlowat;
   sk.lingerOn = parent.lingerOn;
   sk.lingerMs = parent.lingerMs;
