@@ -5,7 +5,7 @@ import { File, type FileOperations, type PollTable } from '../core/file.js';
 import type { Host } from '../core/host.js';
 import { traceEpRemove } from '../core/trace.js';
 import { WaitQueue } from '../core/wait-queue.js';
-import { EINVAL, ENOTTY } from '../uapi/errno.js';
+import { EINVAL } from '../uapi/errno.js';
 import { O_RDWR } from '../uapi/fcntl.js';
 import { EPOLLIN, EPOLLRDNORM } from '../uapi/poll.js';
 import { AsleepList } from './asleep.js';
@@ -174,7 +174,7 @@ export const eventPollOperations: FileOperations = {
   poll: (file, table) => (file.private_ as EventPoll).poll(table),
   read: () => -EINVAL,
   write: () => -EINVAL,
-  ioctl: () => -ENOTTY,
+  ioctl: () => -EINVAL,
   release: (file) => (file.private_ as EventPoll).release(),
 };
 

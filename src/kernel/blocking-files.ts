@@ -6,13 +6,14 @@ import type { Socket } from '../socket/socket.js';
 import { socketOf } from '../socket/socket-file.js';
 import type { TcpSock } from '../tcp/sock.js';
 import { EAGAIN, EBADF, EFAULT, EPIPE } from '../uapi/errno.js';
+import { O_RDONLY, O_WRONLY } from '../uapi/fcntl.js';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from '../uapi/poll.js';
 import { nonblocking, receiveOn, sendOn } from './blocking-transfer.js';
 import { maskOf, pollUntil } from './poll-wait.js';
 import type { Process } from './process.js';
 import { Sleep, wokenWakeFunction } from './sleep.js';
 import type { SleepOptions } from './sys-epoll.js';
-import { accessOk, writeSignals } from './sys-file.js';
+import { accessOk, O_ACCMODE, writeSignals } from './sys-file.js';
 
 export class BlockingFiles {
   readonly #process: Process;
@@ -30,7 +31,7 @@ export class BlockingFiles {
     const { kernel, files } = this.#process;
     kernel.host.refresh();
     const file = files.get(fd);
-    if (file === null) return -EBADF;
+    if (file === null || (file.flags & O_ACCMODE) === O_WRONLY) return -EBADF;
     if (!accessOk(buffer, count)) return -EFAULT;
     if (socketOf(file) !== null) {
       if (count === 0) return 0;
@@ -54,7 +55,7 @@ export class BlockingFiles {
     const { kernel, files } = this.#process;
     kernel.host.refresh();
     const file = files.get(fd);
-    if (file === null) return -EBADF;
+    if (file === null || (file.flags & O_ACCMODE) === O_RDONLY) return -EBADF;
     if (!accessOk(buffer, count)) return -EFAULT;
     if (socketOf(file) !== null) {
       return sendOn(this.#process, file, buffer, count, 0, null, options?.signal);

@@ -52,6 +52,8 @@ export async function receiveStream(
       copied = copied || -EPIPE;
       break;
     }
+    // The kernel's loop runs while bytes are wanted: for none it sleeps once, and whatever woke it, that was it.
+    if (count === 0) break;
   }
   sleep.finish();
   file.put();

@@ -1,9 +1,8 @@
-// Files that cannot be polled: the null device that every process has on 0, 1 and 2, and regular files held in memory, so
-// that a program meets EPERM from epoll_ctl where it would on Linux.
+// Files that cannot be polled: the null device that every process has on 0, 1 and 2, and a few regular files held in memory,
+// so that a program meets EPERM from epoll_ctl where it would on Linux.
 
 import { File, type FileOperations } from '../core/file.js';
 import { EBADF, ENOTTY } from '../uapi/errno.js';
-import { O_RDONLY, O_RDWR } from '../uapi/fcntl.js';
 
 export const nullOperations: FileOperations = {
   kind: 'null',
@@ -12,6 +11,25 @@ export const nullOperations: FileOperations = {
   write: (_file, _buffer, count) => count,
   ioctl: () => -ENOTTY,
   release: () => {},
+};
+
+export const zeroOperations: FileOperations = {
+  ...nullOperations,
+  kind: 'zero',
+  read(_file: File, buffer: Uint8Array, count: number): number {
+    buffer.fill(0, 0, count);
+    return count;
+  },
+};
+
+/** Is a directory (errno 21): what reading one says. */
+const EISDIR = 21;
+
+export const directoryOperations: FileOperations = {
+  ...nullOperations,
+  kind: 'directory',
+  read: () => -EISDIR,
+  write: () => -EBADF,
 };
 
 /** A regular file opened for reading: its bytes, and how far they have been read. */
@@ -35,7 +53,9 @@ export const regularOperations: FileOperations = {
   release: () => {},
 };
 
-/** The few paths there are: `/dev/null`, and what `add` put there. Read only. */
+const DEVICES = ['/dev/null', '/dev/zero'];
+
+/** The few paths there are: devices, directories on the way to them, and what `add` put there. */
 export class PathTable {
   readonly #contents = new Map<string, Uint8Array>();
 
@@ -47,10 +67,17 @@ export class PathTable {
     this.#contents.set(path, bytes);
   }
 
-  /** A new open file, or null if there is nothing by that name. */
-  open(path: string): File | null {
-    if (path === '/dev/null') return new File(nullOperations, null, O_RDWR);
+  /** A new open file, or null if there is nothing by that name. `flags`: how it may be used, and O_NONBLOCK. */
+  open(path: string, flags: number): File | null {
+    if (path === '/dev/null') return new File(nullOperations, null, flags);
+    if (path === '/dev/zero') return new File(zeroOperations, null, flags);
     const bytes = this.#contents.get(path);
-    return bytes === undefined ? null : new File(regularOperations, { bytes, position: 0 }, O_RDONLY);
+    if (bytes !== undefined) return new File(regularOperations, { bytes, position: 0 }, flags);
+    return this.#isDirectory(path) ? new File(directoryOperations, null, flags) : null;
+  }
+
+  #isDirectory(path: string): boolean {
+    const prefix = path.endsWith('/') ? path : `${path}/`;
+    return [...DEVICES, ...this.#contents.keys()].some((known) => known.startsWith(prefix));
   }
 }

@@ -39,7 +39,7 @@ export class Process {
     this.files = files ?? new FdTable(options.nofile ?? DEFAULT_NOFILE);
     this.sys = createSyscalls(this);
     this.blocking = createBlocking(this);
-    if (files === undefined) for (let fd = 0; fd < 3; fd++) this.sys.open('/dev/null');
+    if (files === undefined) for (let fd = 0; fd < 3; fd++) this.sys.open('/dev/null', O_RDWR);
   }
 
   /** RLIMIT_NOFILE; may be raised or lowered at any time, and does not touch what is open. */

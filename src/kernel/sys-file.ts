@@ -13,10 +13,15 @@ import {
   FD_CLOEXEC,
   O_CLOEXEC,
   O_NONBLOCK,
+  O_RDONLY,
+  O_WRONLY,
 } from '../uapi/fcntl.js';
 import { FIONBIO, SOCK_DGRAM } from '../uapi/socket.js';
 import type { FdTable } from './fd-table.js';
 import type { Process } from './process.js';
+
+/** The bits of a file's flags that say how it may be used. */
+export const O_ACCMODE = 3;
 
 /** Device or resource busy (errno 16); dup2 alone says it. */
 const EBUSY = 16;
@@ -41,11 +46,11 @@ export class FileCalls {
     this.#files = process.files;
   }
 
-  /** Opens one of the few paths there are, read only: a descriptor, -ENOENT or -EMFILE. */
+  /** Opens one of the few paths there are: a descriptor, -ENOENT or -EMFILE. `flags`: O_RDONLY … O_RDWR, O_CLOEXEC. */
   readonly open = (path: string, flags = 0): number => {
     const fd = this.#files.reserve((flags & O_CLOEXEC) !== 0);
     if (fd < 0) return fd;
-    const file = this.#process.kernel.paths.open(path);
+    const file = this.#process.kernel.paths.open(path, flags & (O_ACCMODE | O_NONBLOCK));
     if (file === null) {
       this.#files.unreserve(fd);
       return -ENOENT;
@@ -59,7 +64,7 @@ export class FileCalls {
     const { host } = this.#process.kernel;
     host.refresh();
     const file = this.#files.get(fd);
-    if (file === null) return -EBADF;
+    if (file === null || (file.flags & O_ACCMODE) === O_WRONLY) return -EBADF;
     if (!accessOk(buffer, count)) return -EFAULT;
     return file.ops.read(file, buffer, count);
   };
@@ -69,7 +74,7 @@ export class FileCalls {
     const { host } = this.#process.kernel;
     host.refresh();
     const file = this.#files.get(fd);
-    if (file === null) return -EBADF;
+    if (file === null || (file.flags & O_ACCMODE) === O_RDONLY) return -EBADF;
     if (!accessOk(buffer, count)) return -EFAULT;
     const result = file.ops.write(file, buffer, count);
     return result === -EPIPE ? writeSignals(this.#process, file, result) : result;

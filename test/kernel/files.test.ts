@@ -206,6 +206,9 @@ describe('plain files', () => {
     expect(m.write(fd)).toBe('-EBADF');
     expect(await m.poll(fd)).toBe('IN|OUT|RDNORM|WRNORM');
     expect(result(m.sys.open('/nowhere'))).toBe('-ENOENT');
+    expect(m.sys.read(m.sys.open('/'), new Uint8Array(1))).toBe(-21); // EISDIR
+    expect(m.write(m.sys.open('/dev/null'))).toBe('-EBADF');
+    expect(m.read(m.sys.open('/dev/zero'), 2)).toBe('\0\0');
     expect([m.write(1, 'abc'), m.read(0)]).toEqual([3, 0]);
   });
 });
