@@ -2,6 +2,7 @@
 // another, so that pre-forking servers and shared listeners can be tried.
 
 import { EBADF } from '../uapi/errno.js';
+import { O_RDWR } from '../uapi/fcntl.js';
 import { type Blocking, createBlocking } from './blocking.js';
 import { FdTable } from './fd-table.js';
 import type { Kernel } from './kernel.js';
