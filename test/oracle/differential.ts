@@ -68,7 +68,7 @@ export async function compareFiles(scripts: readonly NamedScript[], options: Ora
 
 const CHUNK = 250;
 /** Shrinking asks the kernel again and again; a stack that differs everywhere is not shrunk everywhere. */
-const MOST_SHRUNK = 10;
+const MOST_SHRUNK = 40;
 
 /** The random scripts that differ, in the order they were made; `onProgress` is told after each chunk. */
 export async function findDifferences(

@@ -41,8 +41,8 @@ function printEvents({ names, options, task }: Context, result: number, events: 
 
 async function wait(context: Context, words: readonly string[]): Promise<string> {
   const { stack, names, task } = context;
-  const events = epollEvents(MOST_EVENTS);
   const [set, most = '16', timeout = '0'] = words;
+  const events = epollEvents(Math.max(0, Math.min(parseNumber(most), MOST_EVENTS)));
   const fd = names.fd(set);
   const result = await task.call((signal) =>
     stack.sys.epoll_pwait(fd, events, parseNumber(most), parseNumber(timeout), { signal }),
@@ -52,8 +52,8 @@ async function wait(context: Context, words: readonly string[]): Promise<string>
 
 async function pwait2(context: Context, words: readonly string[]): Promise<string> {
   const { stack, names, task } = context;
-  const events = epollEvents(MOST_EVENTS);
   const [set, most, seconds, nanoseconds] = words;
+  const events = epollEvents(Math.max(0, Math.min(parseNumber(most), MOST_EVENTS)));
   if (seconds !== 'null' && nanoseconds === undefined) {
     throw new ScriptError('pwait2: seconds and nanoseconds, or null');
   }

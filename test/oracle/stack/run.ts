@@ -20,7 +20,7 @@ const operations: Operations = {
 };
 
 /** Pages are only touched once used, but a run of many scripts should not ask for much. */
-const MEMORY = 32 << 20;
+const MEMORY = 16 << 20;
 
 class StackRun {
   readonly #clock = new VirtualClock();

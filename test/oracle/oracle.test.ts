@@ -1,0 +1,80 @@
+// The stack against Linux: what Linux answered to the corpus, and what the running kernel answers to random scripts.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { describe as describeDifference, findDifferences } from './differential.js';
+import { generate } from './generator/generator.js';
+import { kernelSideWorks, runOnKernel } from './kernel-side.js';
+import { defaultOptions, randomOptions } from './options.js';
+import { shrink } from './shrink.js';
+import { runOnStack } from './stack/run.js';
+
+const corpus = fileURLToPath(new URL('corpus', import.meta.url));
+const names = readdirSync(corpus)
+  .filter((name) => name.endsWith('.txt'))
+  .map((name) => name.slice(0, -'.txt'.length));
+const script = (name: string): string => readFileSync(join(corpus, `${name}.txt`), 'utf8');
+const recorded = (name: string): string => readFileSync(join(corpus, `${name}.out`), 'utf8');
+
+const randomCount = Number(process.env.ORACLE_RANDOM ?? 100);
+const seed = Number(process.env.ORACLE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const shrunkAtMost = 5;
+/** Generous, since a machine with other work to do is slow: milliseconds for all, and for each script. */
+const patience = 60_000;
+const patienceEach = 500;
+
+describe('the corpus', () => {
+  it.each(names)('%s: the stack answers as Linux did', async (name) => {
+    expect(await runOnStack(script(name), defaultOptions)).toBe(recorded(name));
+  });
+
+  it('has a comment that names the rule in every script', () => {
+    expect(names.filter((name) => !/^# \d+(\.\d+)*/.test(script(name)))).toEqual([]);
+  });
+});
+
+describe('the generator', () => {
+  it('makes the same script of the same seed, and another of another', () => {
+    expect(generate(7, 3)).toBe(generate(7, 3));
+    expect(generate(7, 4)).not.toBe(generate(7, 3));
+    expect(generate(8, 3)).not.toBe(generate(7, 3));
+    expect(generate(7, 3).split('\n').length).toBeGreaterThan(60);
+  });
+});
+
+describe.runIf(kernelSideWorks())('the running kernel', () => {
+  it(
+    'answers the corpus as recorded',
+    async () => {
+      const answers = await runOnKernel(names.map(script), defaultOptions);
+      expect(Object.fromEntries(names.map((name, index) => [name, answers[index]]))).toEqual(
+        Object.fromEntries(names.map((name) => [name, recorded(name)])),
+      );
+    },
+    patience,
+  );
+
+  it('gives the same answer to a random script twice', async () => {
+    const scripts = Array.from({ length: 100 }, (_, index) => generate(seed, index));
+    expect(await runOnKernel(scripts, { ...randomOptions, settleMs: 3 })).toEqual(
+      await runOnKernel(scripts, randomOptions),
+    );
+  });
+
+  it(
+    `and the stack answer ${randomCount} random scripts alike (ORACLE_SEED=${seed})`,
+    async () => {
+      console.log(`oracle: ${randomCount} random scripts, ORACLE_SEED=${seed}`);
+      const found = await findDifferences(randomCount, seed, randomOptions);
+      const reports: string[] = [];
+      for (const difference of found.slice(0, shrunkAtMost)) {
+        const small = await shrink(difference.text, randomOptions);
+        reports.push(`${describeDifference({ ...small, name: difference.name })}${small.text}`);
+      }
+      expect(reports.join('\n'), `${found.length} of ${randomCount} differ`).toBe('');
+    },
+    patience + randomCount * patienceEach,
+  );
+});
