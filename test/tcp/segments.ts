@@ -1,0 +1,128 @@
+// TCP segments as a test writes and reads them: `{ flags: 'SA', seq: 0, ack: 1, mss: 1460 }`. Numbers here are the wire's own;
+// conversation.ts makes them relative.
+
+import { addRange, complement, pseudoHeader } from '../../src/packet/checksum.js';
+import { bytes, ip4, u16, u32 } from '../packet/build.js';
+
+/** Letters of the flags word, in the order in which `flags` spells them: 'SA', 'FPA', 'RA', 'PUA'. */
+const LETTERS: readonly (readonly [string, number])[] = [
+  ['S', 2],
+  ['F', 1],
+  ['R', 4],
+  ['P', 8],
+  ['U', 32],
+  ['A', 16],
+  ['E', 64],
+  ['C', 128],
+];
+
+export interface SegmentFields {
+  flags: string;
+  seq: number;
+  ack: number;
+  /** As in the header, not scaled. */
+  win: number;
+  urg: number;
+  data: Uint8Array;
+  mss: number;
+  wscale: number;
+  sackOk: boolean;
+  ts: readonly [number, number];
+  sack: readonly (readonly [number, number])[];
+  /** Raw option bytes instead of all of the above, multiple of four. */
+  options: Uint8Array;
+}
+
+export function flagBits(letters: string): number {
+  return LETTERS.reduce((word, [letter, bit]) => (letters.includes(letter) ? word | bit : word), 0);
+}
+
+export function flagLetters(word: number): string {
+  return LETTERS.filter(([, bit]) => (word & bit) !== 0)
+    .map(([letter]) => letter)
+    .join('');
+}
+
+function optionBytes(fields: Partial<SegmentFields>): Uint8Array {
+  if (fields.options !== undefined) return fields.options;
+  const list: (number | Uint8Array)[] = [];
+  if (fields.mss !== undefined) list.push(2, 4, u16(fields.mss));
+  if (fields.sackOk) list.push(1, 1, 4, 2);
+  if (fields.ts !== undefined) list.push(1, 1, 8, 10, u32(fields.ts[0] >>> 0), u32(fields.ts[1] >>> 0));
+  if (fields.wscale !== undefined) list.push(1, 3, 3, fields.wscale);
+  if (fields.sack !== undefined && fields.sack.length > 0) {
+    list.push(1, 1, 5, 2 + 8 * fields.sack.length);
+    for (const [start, end] of fields.sack) list.push(u32(start >>> 0), u32(end >>> 0));
+  }
+  return bytes(...list);
+}
+
+/** A TCP segment with its checksum. */
+export function tcpSegment(
+  src: string,
+  sport: number,
+  dst: string,
+  dport: number,
+  fields: Partial<SegmentFields>,
+): Uint8Array {
+  const options = optionBytes(fields);
+  const segment = bytes(
+    u16(sport),
+    u16(dport),
+    u32((fields.seq ?? 0) >>> 0),
+    u32((fields.ack ?? 0) >>> 0),
+    u16(((20 + options.length) << 10) | flagBits(fields.flags ?? 'A')),
+    u16(fields.win ?? 65535),
+    u16(0),
+    u16(fields.urg ?? 0),
+    options,
+    fields.data ?? new Uint8Array(0),
+  );
+  const view = new DataView(segment.buffer);
+  const end = (text: string): number => new DataView(ip4(text).buffer).getInt32(0);
+  const sum = pseudoHeader(end(src), end(dst), 6, segment.length);
+  view.setUint16(16, complement(addRange(view, 0, segment.length, sum)));
+  return segment;
+}
+
+export interface ParsedSegment extends Omit<SegmentFields, 'options'> {
+  sport: number;
+  dport: number;
+}
+
+/** Reads a segment the stack has sent; options that are absent are absent from the result, too. */
+export function parseSegment(segment: Uint8Array): ParsedSegment {
+  const view = new DataView(segment.buffer, segment.byteOffset, segment.byteLength);
+  const headerLength = (segment[12] >> 4) * 4;
+  const parsed: Partial<ParsedSegment> = {
+    sport: view.getUint16(0),
+    dport: view.getUint16(2),
+    seq: view.getInt32(4),
+    ack: view.getInt32(8),
+    flags: flagLetters(segment[13]),
+    win: view.getUint16(14),
+    urg: view.getUint16(18),
+    data: segment.slice(headerLength),
+  };
+  for (let at = 20; at < headerLength; ) {
+    const kind = segment[at];
+    if (kind === 0) break;
+    if (kind === 1) {
+      at++;
+      continue;
+    }
+    const length = segment[at + 1];
+    if (kind === 2) parsed.mss = view.getUint16(at + 2);
+    else if (kind === 3) parsed.wscale = segment[at + 2];
+    else if (kind === 4) parsed.sackOk = true;
+    else if (kind === 8) parsed.ts = [view.getInt32(at + 2), view.getInt32(at + 6)];
+    else if (kind === 5) {
+      parsed.sack = Array.from({ length: (length - 2) / 8 }, (_, i): [number, number] => [
+        view.getInt32(at + 2 + i * 8),
+        view.getInt32(at + 6 + i * 8),
+      ]);
+    } else throw new Error(`the stack sent a TCP option of kind ${kind}`);
+    at += length;
+  }
+  return parsed as ParsedSegment;
+}
