@@ -7,7 +7,8 @@ import type { Ip } from '../ip/ip.js';
 import type { IcmpSender, IpProtocol } from '../ip/protocol.js';
 import type { Route } from '../ip/routes.js';
 import type { RxPacket } from '../ip/rx-packet.js';
-import { RX_L4_BAD } from '../link/link.js';
+import { RX_L4_BAD, RX_L4_OK } from '../link/link.js';
+import { fillTransport, L4_BAD, verifyTransport } from '../packet/frame-checksum.js';
 import {
   ICMP_CHECKSUM,
   ICMP_CODE,
@@ -121,6 +122,11 @@ export class Icmp implements IpProtocol, IcmpSender {
         return;
       }
       this.#limit.consume();
+    }
+    // What the kernel vouched for may lack its checksum; quoted, it is a packet on the wire again.
+    const { frame, frameLength, flags } = packet;
+    if ((flags & RX_L4_OK) !== 0 && verifyTransport(memory.view, frame, frameLength) === L4_BAD) {
+      fillTransport(memory.view, frame, frameLength);
     }
     const room = Math.min(route.mtu, ERROR_LENGTH) - IP_HLEN - ICMP_HLEN;
     const quoted = packet.networkLength < room ? packet.networkLength : room;

@@ -6,16 +6,20 @@ import { Ip as IpMib } from '../core/mib.js';
 import { RX_L4_BAD, RX_L4_NONE, RX_L4_OK } from '../link/link.js';
 import { CHUNK_LARGE } from '../memory/packet-memory.js';
 import { ETH_HLEN } from '../packet/ethernet.js';
+import { fillIpv4 } from '../packet/frame-checksum.js';
 import { ICMP_EXC_FRAGTIME, ICMP_TIME_EXCEEDED } from '../packet/icmp.js';
 import {
   INET_ECN_CE,
   INET_ECN_MASK,
+  IP_FRAGMENT,
   IP_ID,
   IP_MAX_HLEN,
   IP_MAX_LENGTH,
   IP_MF,
   IP_OFFSET_MASK,
+  IP_PROTOCOL,
   IP_TOTAL_LENGTH,
+  IP_TTL_FIELD,
 } from '../packet/ipv4.js';
 import { Timer } from '../time/timer-wheel.js';
 import type { IcmpSender } from './protocol.js';
@@ -202,6 +206,11 @@ export class Reassembler {
     this.#datagrams.delete(datagram.key);
     this.#delivered = datagram;
     this.#describe(datagram, datagram.length);
+    // The header is rewritten for the whole datagram, since errors about it quote it (ip_frag_reasm).
+    const { view } = this.host.memory;
+    view.setUint16(packet.network + IP_TOTAL_LENGTH, packet.networkLength);
+    view.setUint16(packet.network + IP_FRAGMENT, 0);
+    fillIpv4(view, packet.network);
     if (congested) packet.tos |= INET_ECN_CE;
     packet.gsoSize = 0;
     packet.flags = (packet.flags & ~(RX_L4_OK | RX_L4_BAD)) | RX_L4_NONE;
@@ -216,15 +225,14 @@ export class Reassembler {
     const transport = (memory.offsetOf(datagram.chunk) + DATA) | 0;
     const network = (transport - datagram.headerLength) | 0;
     const total = datagram.headerLength + length;
-    memory.view.setUint16(network + IP_TOTAL_LENGTH, total);
     packet.frame = (network - ETH_HLEN) | 0;
     packet.frameLength = total + ETH_HLEN;
     packet.network = network;
     packet.networkLength = total;
     packet.transport = transport;
     packet.length = length;
-    packet.protocol = memory.view.getUint8(network + 9);
-    packet.ttl = memory.view.getUint8(network + 8);
+    packet.protocol = memory.view.getUint8(network + IP_PROTOCOL);
+    packet.ttl = memory.view.getUint8(network + IP_TTL_FIELD);
     packet.tos = datagram.tos;
     packet.fragment = 0;
     packet.device = datagram.device;

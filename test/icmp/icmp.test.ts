@@ -2,7 +2,9 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Icmp } from '../../src/icmp/icmp.js';
+import { RX_L4_OK } from '../../src/link/link.js';
 import { parseFrame } from '../../src/packet/parse.js';
+import { Udp } from '../../src/udp/udp.js';
 import {
   counter,
   fromPeer,
@@ -16,7 +18,7 @@ import {
   type TestStack,
   testStack,
 } from '../ip/stack.js';
-import { bytes, ethernet, icmp, ipv4, mac, pattern, u16 } from '../packet/build.js';
+import { bytes, ethernet, icmp, ipv4, mac, pattern, u16, udp } from '../packet/build.js';
 
 let stack: TestStack;
 
@@ -252,6 +254,18 @@ describe('errors we send', () => {
     stack.host.sysctl.icmpMsgsPerSec = 1_000_000;
     stack.host.sysctl.icmpMsgsBurst = 1_000_000;
     expect(say(stack, ...Array.from({ length: 200 }, () => bad()))).toHaveLength(200);
+  });
+
+  it('quote a packet with its checksum, even where the kernel left it out', () => {
+    const partial = fromPeer(
+      ipv4('10.0.0.1', '10.0.0.2', 17, udp('10.0.0.1', 1, '10.0.0.2', 9, bytes('closed'))),
+    );
+    const complete = partial.slice(14);
+    partial[41] ^= 0x55;
+    new Udp(stack.ip);
+    stack.link.deliver([partial], RX_L4_OK);
+    const quote = parseFrame(stack.link.take()[0].bytes)?.payload;
+    expect(quote).toEqual(complete.subarray(0, 34));
   });
 
   it('are never about a later fragment', () => {

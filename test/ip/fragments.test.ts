@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { below, SeededRandom } from '../../src/core/random.js';
 import { Icmp } from '../../src/icmp/icmp.js';
-import { parseFrame } from '../../src/packet/parse.js';
+import { type ParsedFrame, parseFrame } from '../../src/packet/parse.js';
 import { bytes, ipv4, pattern, udp } from '../packet/build.js';
 import { counter, fromPeer, heard, introduce, Notes, pass, say, type TestStack, testStack } from './stack.js';
 
@@ -29,6 +29,12 @@ interface More {
 function part(whole: Uint8Array, from: number, to: number, last: boolean, more: More = {}): Uint8Array {
   const { src = '10.0.0.1', dst = '10.0.0.2', protocol = 200, ...header } = more;
   return fromPeer(ipv4(src, dst, protocol, whole.subarray(from, to), { offset: from, mf: !last, ...header }));
+}
+
+/** The packet that an ICMP error quotes, as if it had come whole. */
+function quoted(answer: ParsedFrame | null): ParsedFrame | null {
+  const packet = answer?.payload ?? new Uint8Array(0);
+  return parseFrame(bytes(new Uint8Array(12), 0x08, 0x00, packet, new Uint8Array(65536)));
 }
 
 function payloads(): Uint8Array[] {
@@ -133,6 +139,18 @@ describe('fragments', () => {
   });
 });
 
+describe('a whole datagram', () => {
+  it('is quoted as one, not as its first fragment', () => {
+    new Icmp(stack.ip);
+    const whole = pattern(2000);
+    const send = (from: number, to: number) => part(whole, from, to, to === 2000, { protocol: 132 });
+    stack.link.deliver([send(0, 1480), send(1480, 2000)]);
+    const answer = parseFrame(stack.link.take()[0].bytes);
+    expect(answer?.icmp).toMatchObject({ type: 3, code: 2 });
+    expect(quoted(answer)?.ipv4).toMatchObject({ totalLength: 2020, mf: false, checksumOk: true });
+  });
+});
+
 describe('an incomplete datagram', () => {
   const whole = pattern(3001);
 
@@ -147,6 +165,7 @@ describe('an incomplete datagram', () => {
     const answer = parseFrame(sent.bytes);
     expect(answer).toMatchObject({ icmp: { type: 11, code: 1 }, l4ChecksumOk: true });
     expect(answer?.payload.subarray(20)).toEqual(whole.subarray(0, 576 - 48));
+    expect(quoted(answer)?.ipv4).toMatchObject({ totalLength: 1500, mf: true, checksumOk: true }); // as it came
     expect(counter(stack, 'Ip', 'ReasmTimeout')).toBe(2);
     stack.host.memory.reap();
     expect(stack.host.memory.used).toBe(0);
