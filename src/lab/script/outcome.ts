@@ -1,0 +1,54 @@
+// How a script can end, and the reasons why: an expectation that was not met, or something that cannot be run here.
+
+import type { Place } from './ast.js';
+
+/** An expectation that was not met. */
+export class Unmet extends Error {
+  /** What the script wanted and what came instead, each in the script's own spelling; null where a sentence says it all. */
+  readonly expected: string | null;
+  readonly got: string | null;
+
+  constructor(message: string, expected: string | null = null, got: string | null = null) {
+    super(message);
+    this.name = 'Unmet';
+    this.expected = expected;
+    this.got = got;
+  }
+}
+
+/** Something a script needs that is not here, by name. */
+export class NotHere extends Error {
+  constructor(what: string) {
+    super(what);
+    this.name = 'NotHere';
+  }
+}
+
+/** One line of the exchange, for the ladder. */
+export interface Rung {
+  /** Microseconds of script time. */
+  at: number;
+  /** `<` injected, `>` left the stack, `?` left it and no line asked for it (yet), `call`, `command`. */
+  side: '<' | '>' | '?' | 'call' | 'command';
+  text: string;
+  /** Of the script; null for what no line asked for. */
+  line: number | null;
+}
+
+export interface ScriptResult {
+  path: string;
+  result: 'passed' | 'failed' | 'skipped';
+  /** Why it failed or was skipped; empty if it passed. */
+  reason: string;
+  place: Place | null;
+  /** The event's text. */
+  event: string | null;
+  expected: string | null;
+  got: string | null;
+  /** What happened until then. Kept only of failures. */
+  ladder: Rung[];
+  /** Settings that the stack has no use for, and that were passed over. */
+  notes: string[];
+  /** Script time at the end, microseconds. */
+  endedAt: number;
+}

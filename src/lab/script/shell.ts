@@ -1,0 +1,201 @@
+// The shell lines of a script, interpreted: settings, the queue and the device of the packetdrill world, counters. What is not
+// known here makes the script skipped by name, before it runs.
+
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { Sysctl } from '../../core/sysctl.js';
+import { ENOENT } from '../../uapi/errno.js';
+import { NotHere, Unmet } from './outcome.js';
+import { type SimpleCommand, splitShell } from './shell-words.js';
+
+/** What commands act on. */
+export interface ShellTarget {
+  sysctl: Sysctl;
+  /** Counters by nstat's names (`TcpExtOutOfWindowIcmps`). */
+  counters(): Record<string, number>;
+}
+
+/** Tunables that only decide how large the chunks are that TCP hands to its device, which no script's segments show. */
+const CHUNKING = new Set([
+  'net.ipv4.tcp_min_tso_segs',
+  'net.ipv4.tcp_tso_win_divisor',
+  'net.ipv4.tcp_pacing_ss_ratio',
+  'net.ipv4.tcp_pacing_ca_ratio',
+]);
+
+type Action = () => void;
+
+export class Shell {
+  /** Settings that were passed over, and why. */
+  readonly notes: string[] = [];
+  /** Whether the device cuts segments itself (`ethtool -K tun0 gso off tso off` says no). */
+  tso = true;
+  readonly #scriptPath: string;
+  readonly #target: ShellTarget;
+  #lastCounters: Record<string, number>;
+  /** Inside an init script that many scripts share: what it sets and is not here does no harm. */
+  #shared = false;
+
+  constructor(scriptPath: string, target: ShellTarget) {
+    this.#scriptPath = scriptPath;
+    this.#target = target;
+    this.#lastCounters = target.counters();
+  }
+
+  /** Runs the lines; the last command's failure is theirs. @throws NotHere for what cannot be interpreted, Unmet */
+  run(text: string): void {
+    const commands = this.#split(text);
+    let failure: Unmet | null = null;
+    for (let at = 0; at < commands.length; at++) {
+      const command = commands[at];
+      const piped = commands[at + 1]?.joint === '|' ? commands[++at] : null;
+      const action = this.#action(command, piped);
+      if ((command.joint === '&&' && failure !== null) || (command.joint === '||' && failure === null))
+        continue;
+      failure = attempt(action);
+    }
+    if (failure !== null) throw failure;
+  }
+
+  #split(text: string): SimpleCommand[] {
+    try {
+      return splitShell(text, (name) => {
+        if (name === 'PPID' || name === 'PACKETDRILL_PID') return '1';
+        throw new SyntaxError(`the shell variable $${name}`);
+      });
+    } catch (error) {
+      if (error instanceof SyntaxError) throw new NotHere(error.message);
+      throw error;
+    }
+  }
+
+  #action(command: SimpleCommand, piped: SimpleCommand | null): Action {
+    const [program = '', ...args] = command.words;
+    const name = program.replace(/^.*\//, '');
+    if (name === 'nstat') return this.#nstat(piped);
+    if (piped !== null)
+      throw new NotHere(`the command ${command.words.join(' ')} | ${piped.words.join(' ')}`);
+    if (/^sysctl_restore_.*\.sh$/.test(name)) return () => {};
+    if (name.endsWith('.sh')) return () => this.#include(program);
+    switch (name) {
+      case 'sysctl':
+        return this.#settings(args.filter((arg) => !arg.startsWith('-')));
+      case 'set_sysctls.py':
+        return this.#settings(args);
+      case 'echo':
+        return this.#echo(args, command.output);
+      case 'true':
+        return () => {};
+      case 'false':
+        return () => {
+          throw new Unmet('the command failed');
+        };
+      case 'ip':
+        return this.#ip(args);
+      case 'tc':
+        return this.#tc(args);
+      case 'ethtool':
+        return this.#ethtool(args);
+      default:
+        throw new NotHere(`the command '${command.words.join(' ')}'`);
+    }
+  }
+
+  #include(path: string): void {
+    const file = resolve(dirname(this.#scriptPath), path);
+    let text: string;
+    try {
+      text = readFileSync(file, 'utf8');
+    } catch {
+      throw new NotHere(`the init script ${path}, which is not to be found beside it`);
+    }
+    this.#shared = true;
+    try {
+      this.run(text);
+    } finally {
+      this.#shared = false;
+    }
+  }
+
+  #settings(assignments: readonly string[]): Action {
+    return () => {
+      for (const each of assignments) {
+        const equals = each.indexOf('=');
+        if (equals < 0) throw new NotHere(`the setting '${each}'`);
+        this.#set(each.slice(0, equals), each.slice(equals + 1));
+      }
+    };
+  }
+
+  #set(path: string, value: string): void {
+    const name = path.replace(/^\/proc\/sys\//, '').replaceAll('/', '.');
+    const { sysctl } = this.#target;
+    const error = sysctl.set(name, /^0x[0-9a-f]+$/i.test(value) ? Number(value) : value);
+    if (error === 0) return;
+    const setting = `${name}=${value}`;
+    const passable = this.#shared || CHUNKING.has(name);
+    if (!passable)
+      throw new NotHere(
+        error === -ENOENT ? `sysctl ${setting}` : `sysctl ${setting}, a value not known here`,
+      );
+    this.notes.push(setting);
+  }
+
+  #echo(args: readonly string[], output: string | null): Action {
+    if (output === null || output === '/dev/null') return () => {};
+    if (output.startsWith('/proc/sys/')) return () => this.#set(output, args.join(' '));
+    throw new NotHere(`the file ${output}`);
+  }
+
+  #ip(args: readonly string[]): Action {
+    // There are no metrics kept from one connection to the next.
+    if (args[0] === 'tcp_metrics' && args[1] === 'flush') return () => {};
+    throw new NotHere(`the command 'ip ${args.join(' ')}'`);
+  }
+
+  /** A queue that neither shapes nor drops is what a script's device has anyway. */
+  #tc(args: readonly string[]): Action {
+    const plain = /^qdisc (add|replace|change|del|delete) dev tun0 root( pfifo| pfifo_fast| noqueue)?$/;
+    if (plain.test(args.join(' '))) return () => {};
+    throw new NotHere(`the queueing discipline of 'tc ${args.join(' ')}'`);
+  }
+
+  #ethtool(args: readonly string[]): Action {
+    const [flag, device, ...settings] = args;
+    const known = settings.every((word, i) =>
+      (i % 2 === 0 ? /^(gso|tso|gro|tx|rx|sg)$/ : /^(on|off)$/).test(word),
+    );
+    if (flag !== '-K' || device !== 'tun0' || !known)
+      throw new NotHere(`the command 'ethtool ${args.join(' ')}'`);
+    return () => {
+      for (let i = 0; i < settings.length; i += 2)
+        if (settings[i] === 'tso' || settings[i] === 'gso') this.tso = settings[i + 1] === 'on';
+    };
+  }
+
+  /** nstat shows what grew since it ran last; `| grep NAME` fails when that did not. */
+  #nstat(piped: SimpleCommand | null): Action {
+    const [program, pattern, more] = piped?.words.filter((word) => !word.startsWith('-')) ?? [];
+    if (piped !== null && (program !== 'grep' || pattern === undefined || more !== undefined))
+      throw new NotHere(`the command nstat | ${piped.words.join(' ')}`);
+    return () => {
+      const before = this.#lastCounters;
+      const now = this.#target.counters();
+      this.#lastCounters = now;
+      if (piped === null) return;
+      const grown = Object.keys(now).filter((name) => now[name] > (before[name] ?? 0));
+      if (!grown.some((name) => name.includes(pattern)))
+        throw new Unmet(`no counter named ${pattern} has grown since nstat ran last`);
+    };
+  }
+}
+
+function attempt(action: Action): Unmet | null {
+  try {
+    action();
+    return null;
+  } catch (error) {
+    if (error instanceof Unmet) return error;
+    throw error;
+  }
+}
