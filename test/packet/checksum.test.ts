@@ -37,8 +37,20 @@ describe('the Internet checksum', () => {
 
   it('is that of a header from the textbook', () => {
     const header = bytes(
-      0x45, 0x00, 0x00, 0x73, 0x00, 0x00, 0x40, 0x00, 0x40, 0x11, 0x00, 0x00, // checksum left out
-      ip4('192.168.0.1'), ip4('192.168.0.199'),
+      0x45,
+      0x00,
+      0x00,
+      0x73,
+      0x00,
+      0x00,
+      0x40,
+      0x00,
+      0x40,
+      0x11,
+      0x00,
+      0x00, // checksum left out
+      ip4('192.168.0.1'),
+      ip4('192.168.0.199'),
     );
     expect(checksum(view(header), 0, 20)).toBe(0xb861);
   });
@@ -82,9 +94,13 @@ describe('the Internet checksum', () => {
     const header = bytes(ip4('192.168.0.1'), ip4('10.0.0.2'), 0, 17, 0x01, 0x23);
     expect(pseudoHeader(src, dst, 17, 0x123)).toBe(slow(header));
     const datagram = udp('192.168.0.1', 1234, '10.0.0.2', 7, bytes('odd'));
-    expect(verify(view(datagram), 0, datagram.length, pseudoHeader(src, dst, 17, datagram.length))).toBe(true);
+    expect(verify(view(datagram), 0, datagram.length, pseudoHeader(src, dst, 17, datagram.length))).toBe(
+      true,
+    );
     datagram[9] ^= 1;
-    expect(verify(view(datagram), 0, datagram.length, pseudoHeader(src, dst, 17, datagram.length))).toBe(false);
+    expect(verify(view(datagram), 0, datagram.length, pseudoHeader(src, dst, 17, datagram.length))).toBe(
+      false,
+    );
   });
 
   it('follows a change of one field without a look at the rest (RFC 1624)', () => {
@@ -100,7 +116,9 @@ describe('the Internet checksum', () => {
   });
 
   it('folds to 16 bits', () => {
-    expect([0, 0xffff, 0x10000, 0x1ffff, 0xffffffff].map((sum) => fold(sum))).toEqual([0, 0xffff, 1, 1, 0xffff]);
+    expect([0, 0xffff, 0x10000, 0x1ffff, 0xffffffff].map((sum) => fold(sum))).toEqual([
+      0, 0xffff, 1, 1, 0xffff,
+    ]);
     expect(complement(0xffff)).toBe(0);
   });
 });

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { IpAddress } from '../../src/packet/address.js';
+import { pseudoHeader } from '../../src/packet/checksum.js';
 import { formatMac, parseMac } from '../../src/packet/ethernet.js';
 import { formatFrame } from '../../src/packet/format.js';
 import {
@@ -15,7 +16,6 @@ import {
   verifyTransport,
 } from '../../src/packet/frame-checksum.js';
 import { parseFrame } from '../../src/packet/parse.js';
-import { pseudoHeader } from '../../src/packet/checksum.js';
 import { arp, bytes, ethernet, icmp, ipv4, u16, u32, udp } from './build.js';
 
 const A = '02:00:00:00:00:01';
@@ -45,20 +45,35 @@ const segment = bytes(
 
 describe('a frame as text', () => {
   it.each([
-    [ethernet('ff:ff:ff:ff:ff:ff', A, 0x0806, arp(1, A, '10.0.0.1', '00:00:00:00:00:00', '10.0.0.2')),
-      'ARP, who-has 10.0.0.2 tell 10.0.0.1'],
+    [
+      ethernet('ff:ff:ff:ff:ff:ff', A, 0x0806, arp(1, A, '10.0.0.1', '00:00:00:00:00:00', '10.0.0.2')),
+      'ARP, who-has 10.0.0.2 tell 10.0.0.1',
+    ],
     [ethernet(A, B, 0x0806, arp(2, B, '10.0.0.2', A, '10.0.0.1')), `ARP, reply 10.0.0.2 is-at ${B}`],
-    [ipFrame(ipv4('10.0.0.1', '10.0.0.2', 1, icmp(8, 0, (7 << 16) | 3, bytes('ping')))),
-      '10.0.0.1 > 10.0.0.2: ICMP echo request, id 7, seq 3, length 12'],
-    [ipFrame(ipv4('10.0.0.1', '10.0.0.2', 1, icmp(3, 4, 1400, bytes('…')))),
-      '10.0.0.1 > 10.0.0.2: ICMP unreachable code 4, mtu 1400, length 11'],
-    [ipFrame(ipv4('10.0.0.1', '10.0.0.2', 17, udp('10.0.0.1', 4242, '10.0.0.2', 7, bytes('hello')))),
-      '10.0.0.1.4242 > 10.0.0.2.7: UDP, length 5'],
-    [ipFrame(ipv4('10.0.0.1', '10.0.0.2', 17, new Uint8Array(16), { offset: 24, mf: true })),
-      '10.0.0.1 > 10.0.0.2: fragment 24+16, more'],
-    [ipFrame(ipv4('10.0.0.1', '10.0.0.2', 6, segment)),
-      '10.0.0.1.4242 > 10.0.0.2.7: Flags [P.], seq 1000:1005, ack 4294967280, win 512, length 5, bad checksum'],
-    [ipFrame(ipv4('10.0.0.1', '10.0.0.2', 132, bytes('sctp'))), '10.0.0.1 > 10.0.0.2: protocol 132, length 4'],
+    [
+      ipFrame(ipv4('10.0.0.1', '10.0.0.2', 1, icmp(8, 0, (7 << 16) | 3, bytes('ping')))),
+      '10.0.0.1 > 10.0.0.2: ICMP echo request, id 7, seq 3, length 12',
+    ],
+    [
+      ipFrame(ipv4('10.0.0.1', '10.0.0.2', 1, icmp(3, 4, 1400, bytes('…')))),
+      '10.0.0.1 > 10.0.0.2: ICMP unreachable code 4, mtu 1400, length 11',
+    ],
+    [
+      ipFrame(ipv4('10.0.0.1', '10.0.0.2', 17, udp('10.0.0.1', 4242, '10.0.0.2', 7, bytes('hello')))),
+      '10.0.0.1.4242 > 10.0.0.2.7: UDP, length 5',
+    ],
+    [
+      ipFrame(ipv4('10.0.0.1', '10.0.0.2', 17, new Uint8Array(16), { offset: 24, mf: true })),
+      '10.0.0.1 > 10.0.0.2: fragment 24+16, more',
+    ],
+    [
+      ipFrame(ipv4('10.0.0.1', '10.0.0.2', 6, segment)),
+      '10.0.0.1.4242 > 10.0.0.2.7: Flags [P.], seq 1000:1005, ack 4294967280, win 512, length 5, bad checksum',
+    ],
+    [
+      ipFrame(ipv4('10.0.0.1', '10.0.0.2', 132, bytes('sctp'))),
+      '10.0.0.1 > 10.0.0.2: protocol 132, length 4',
+    ],
     [ethernet(B, A, 0x86dd, bytes('v6')), `${A} > ${B}, type 0x86dd, length 16`],
     [bytes('runt'), 'runt frame, length 4'],
   ])('reads like a trace', (frame, text) => {
@@ -75,8 +90,18 @@ describe('a frame as text', () => {
 
 describe('a frame as an object', () => {
   it('has its padding cut off and its options kept', () => {
-    const frame = parseFrame(ipFrame(ipv4('10.0.0.1', '10.0.0.2', 6, segment, { df: true, ttl: 3, tos: 0x10, id: 99 })));
-    expect(frame?.ipv4).toMatchObject({ df: true, mf: false, ttl: 3, tos: 0x10, id: 99, totalLength: 49, checksumOk: true });
+    const frame = parseFrame(
+      ipFrame(ipv4('10.0.0.1', '10.0.0.2', 6, segment, { df: true, ttl: 3, tos: 0x10, id: 99 })),
+    );
+    expect(frame?.ipv4).toMatchObject({
+      df: true,
+      mf: false,
+      ttl: 3,
+      tos: 0x10,
+      id: 99,
+      totalLength: 49,
+      checksumOk: true,
+    });
     expect([...(frame?.tcp?.options ?? [])]).toEqual([2, 4, 5, 180]);
     expect(new TextDecoder().decode(frame?.payload)).toBe('hello');
   });
@@ -140,7 +165,9 @@ describe('a NIC of TypeScript', () => {
   });
 
   it('fills in and checks the IPv4 header', () => {
-    const frame = ipFrame(ipv4('10.0.0.1', '10.0.0.2', 1, icmp(8, 0, 1, bytes('x')), { options: bytes(1, 1, 1, 0) }));
+    const frame = ipFrame(
+      ipv4('10.0.0.1', '10.0.0.2', 1, icmp(8, 0, 1, bytes('x')), { options: bytes(1, 1, 1, 0) }),
+    );
     expect(verifyIpv4(view(frame), 0, frame.length)).toBe(true);
     frame[14 + 21] ^= 4; // in the options
     expect(verifyIpv4(view(frame), 0, frame.length)).toBe(false);
@@ -159,7 +186,15 @@ describe('addresses', () => {
 
   it('of IPv4 are taken in canonical form only', () => {
     expect(IpAddress.parse('255.0.10.1')?.toString()).toBe('255.0.10.1');
-    for (const wrong of ['1.2.3', '1.2.3.4.5', '256.1.1.1', '01.2.3.4', '1.2.3.4 ', 'localhost', '0x7f.0.0.1']) {
+    for (const wrong of [
+      '1.2.3',
+      '1.2.3.4.5',
+      '256.1.1.1',
+      '01.2.3.4',
+      '1.2.3.4 ',
+      'localhost',
+      '0x7f.0.0.1',
+    ]) {
       expect(IpAddress.parse(wrong)).toBeNull();
     }
     const one = IpAddress.parse('224.0.0.1') as IpAddress;
