@@ -5,6 +5,7 @@ import { Host } from './core/host.js';
 import { type Random, SeededRandom, SystemRandom } from './core/random.js';
 import { Icmp } from './icmp/icmp.js';
 import { Ip } from './ip/ip.js';
+import { Doctor, type DoctorWarning } from './kernel/doctor.js';
 import { type InterfaceOptions, parseAddress, parseCidr, parseMac } from './kernel/interface-options.js';
 import { Kernel } from './kernel/kernel.js';
 import { Process, type ProcessOptions } from './kernel/process.js';
@@ -35,6 +36,8 @@ export interface StackOptions extends Partial<InterfaceOptions> {
   sysctl?: Readonly<Record<string, string | number | readonly number[]>>;
   /** RLIMIT_NOFILE of the first process; 1024 unless given. */
   nofile?: number;
+  /** Watch how the program uses epoll and warn when it holds it wrong: through `process.emitWarning`, or to a function. */
+  doctor?: boolean | ((warning: DoctorWarning) => void);
   /** Told when a link is gone or broken. */
   onLinkDown?: (name: string, error: Error) => void;
 }
@@ -62,7 +65,11 @@ export class Stack {
     this.icmp = new Icmp(this.ip);
     this.udp = new Udp(this.ip);
     this.tcp = new Tcp(this.host, this.ip);
-    this.kernel = new Kernel(this.host, new InetFamily(this.ip, this.tcp, this.udp));
+    this.kernel = new Kernel(
+      this.host,
+      new InetFamily(this.ip, this.tcp, this.udp),
+      doctorOf(options.doctor),
+    );
     this.process = this.createProcess({ nofile: options.nofile });
     for (const each of this.#interfaces(options)) this.#addInterface(each);
     for (const { to, via } of options.routes ?? []) this.addRoute(to, via);
@@ -145,8 +152,11 @@ export class Stack {
 
   async #close(): Promise<void> {
     this.kernel.interruptAll();
+    // Those who were asleep see -EINTR first, and then that their descriptors are gone.
+    await null;
     this.tcp.destroyAll();
     this.kernel.exitAll();
+    this.kernel.interruptAll();
     this.ip.close();
     await Promise.all(this.#links.map((link) => link.close()));
   }
@@ -177,4 +187,13 @@ export class Stack {
     }
     if (options.gateway !== undefined) this.addRoute('0.0.0.0/0', options.gateway);
   }
+}
+
+function doctorOf(option: StackOptions['doctor']): Doctor | null {
+  if (option === undefined || option === false) return null;
+  return new Doctor(typeof option === 'function' ? option : emitWarning);
+}
+
+function emitWarning({ code, message, registeredAt }: DoctorWarning): void {
+  process.emitWarning(message, { type: 'EpollDoctor', code, detail: `registered at ${registeredAt}` });
 }

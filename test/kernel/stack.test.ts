@@ -1,0 +1,138 @@
+// The stack as a whole: its options and their errors, two stacks on a wire, tunables, listings, and its end.
+import { createWire, Stack, VirtualClock } from 'tapstack';
+import { describe, expect, it } from 'vitest';
+import { address, Machine, result, settle } from './machine.js';
+
+function wire(): { clock: VirtualClock; ends: ReturnType<typeof createWire> } {
+  const clock = new VirtualClock();
+  return { clock, ends: createWire({ clock }) };
+}
+
+describe('options', () => {
+  it('that make no sense are refused in words', () => {
+    const { clock, ends } = wire();
+    const [link] = ends;
+    const refused = (options: object): string => {
+      try {
+        new Stack({ clock, ...options });
+        return '';
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(refused({ link })).toMatch(/needs an `address`/);
+    expect(refused({ link, address: '192.0.2.2' })).toMatch(/address and prefix length like/);
+    expect(refused({ link, address: '192.0.2.999/24' })).toMatch(/like '192\.0\.2\.2\/24'/);
+    expect(refused({ address: '192.0.2.2/24' })).toMatch(/without a `link`/);
+    expect(refused({ sysctl: { 'net.ipv4.nonesuch': 1 } })).toMatch(/no such tunable/);
+    expect(refused({ sysctl: { 'net.ipv4.tcp_syncookies': 7 } })).toMatch(/cannot be 7/);
+    expect(refused({ memory: 100 })).toMatch(/between 4 MiB and 2 GiB/);
+    expect(refused({ routes: [{ to: '10.0.0.0/8', via: '192.0.2.1' }] })).toMatch(/no interface reaches/);
+    expect(refused({ routes: [{ to: '10.0.0.0/8', via: 'router' }] })).toMatch(/no IPv4 address/);
+  });
+
+  it('of an interface are checked one by one, and the link is closed by create', async () => {
+    const { clock, ends } = wire();
+    let closed = false;
+    const [link] = ends;
+    const close = link.close.bind(link);
+    link.close = () => {
+      closed = true;
+      return close();
+    };
+    const options = { clock, link, address: '192.0.2.2/24', neighbours: { '192.0.2.9': 'no' } };
+    await expect(Stack.create(options)).rejects.toThrow(/no Ethernet address/);
+    expect(closed).toBe(true);
+  });
+});
+
+describe('two stacks on a wire', () => {
+  it('talk to one another', async () => {
+    const { clock, ends } = wire();
+    const server = new Machine({ clock, link: ends[0], address: '10.9.0.1/24' });
+    const client = new Machine({ clock, link: ends[1], address: '10.9.0.2/24', gateway: '10.9.0.1' });
+    const listener = server.socket();
+    server.sys.bind(listener, address(80, '0.0.0.0'));
+    server.sys.listen(listener, 4);
+    const accepted = server.blocking.accept(listener);
+    server.sys.fcntl(listener, 4, 0);
+    const fd = client.socket();
+    client.sys.fcntl(fd, 4, 0);
+    const connected = client.blocking.connect(fd, address(80, '10.9.0.1'));
+    for (let i = 0; i < 20; i++) {
+      clock.advance(1000);
+      await settle();
+    }
+    expect(await connected).toBe(0);
+    expect(result(await accepted)).toBe('-EAGAIN');
+    const from = address();
+    const child = server.sys.accept4(listener, from, 0);
+    expect(from.address).toBe('10.9.0.2');
+    client.write(fd, 'over the wire');
+    clock.advance(5000);
+    expect(server.read(child)).toBe('over the wire');
+    await Promise.all([server.stack.close(), client.stack.close()]);
+  });
+});
+
+describe('the stack', () => {
+  it('has Linux’s tunables and counters', () => {
+    const m = new Machine({ sysctl: { 'net/core/somaxconn': 99 } });
+    expect(m.stack.sysctl('net.core.somaxconn')).toBe(99);
+    expect(m.stack.sysctl('net.ipv4.tcp_rmem', '4096 50000 100000')).toEqual([4096, 50000, 100000]);
+    expect(() => m.stack.sysctl('net.nothing')).toThrow(/no such tunable/);
+    m.pair();
+    const { Tcp } = m.stack.snmp();
+    expect(Tcp).toMatchObject({ ActiveOpens: 1, PassiveOpens: 1, CurrEstab: 2 });
+  });
+
+  it('gives syscalls that work alone', () => {
+    const { sys } = new Machine();
+    const calls = Object.values(sys);
+    expect(calls.every((call) => typeof call === 'function')).toBe(true);
+    const { eventfd, write, read, close } = sys;
+    const fd = eventfd(0);
+    expect([
+      write(fd, new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0])),
+      read(fd, new Uint8Array(8)),
+      close(fd),
+    ]).toEqual([8, 8, 0]);
+  });
+
+  it('ends everything when it is closed, and may be closed twice', async () => {
+    const m = new Machine();
+    const { fd } = m.listener();
+    m.sys.fcntl(fd, 4, 0);
+    const [a] = m.pair();
+    m.sys.fcntl(a, 4, 0);
+    const [r] = m.pipe();
+    const calls = [
+      m.blocking.accept(fd),
+      m.blocking.recv(a, new Uint8Array(1)),
+      m.blocking.read(r, new Uint8Array(1)),
+      m.sys.poll([{ fd: r, events: 1, revents: 0 }], -1),
+    ];
+    await settle();
+    await Promise.all([m.stack.close(), m.stack.close()]);
+    const ended = await Promise.all(calls);
+    expect(ended.map(result)).toEqual(['-EINTR', '-EINTR', '-EINTR', '-EINTR']);
+    expect(result(m.sys.close(fd))).toBe('-EBADF');
+    expect(m.stack.sockets()).toEqual([]);
+    expect(m.stack.host.wheel.size).toBe(0);
+  });
+
+  it('gives back all packet memory and all watches', async () => {
+    const m = new Machine();
+    for (let round = 0; round < 20; round++) {
+      const [a, b] = m.pair();
+      const ep = m.epoll();
+      m.add(ep, a, 1);
+      m.add(ep, b, 1);
+      m.write(a, 'x'.repeat(5000));
+      for (const fd of [a, b, ep]) m.sys.close(fd);
+    }
+    await m.pass(1);
+    expect(m.stack.host.memory.used).toBe(0);
+    expect(m.stack.kernel.user(0).watches).toBe(0);
+  });
+});
