@@ -67,8 +67,16 @@ export async function compareFiles(scripts: readonly NamedScript[], options: Ora
 }
 
 const CHUNK = 250;
-/** Shrinking asks the kernel again and again; a stack that differs everywhere is not shrunk everywhere. */
-const MOST_SHRUNK = 40;
+/** Shrinking asks the kernel again and again, so one of each kind will do, and not of too many kinds. */
+const MOST_SHRUNK = 10;
+
+/** What the first differing line is about, whatever its names and numbers: scripts of one kind mostly have one cause. */
+function kindOf({ kernel, stack }: Difference): string {
+  const right = stack.split('\n');
+  const at = kernel.split('\n').findIndex((line, index) => line !== right[index]);
+  const bare = (line = ''): string => line.replace(/"[^"]*"|\b[a-z]\d+\b|\d+/g, '#');
+  return `${bare(kernel.split('\n')[at])} / ${bare(right[at]).split(' -> ')[1]}`;
+}
 
 /** The random scripts that differ, in the order they were made; `onProgress` is told after each chunk. */
 export async function findDifferences(
@@ -94,8 +102,14 @@ export async function compareRandom(count: number, seed: number, options: Oracle
   const found = await findDifferences(count, seed, options, (done, different) => {
     if (done % 2000 === 0 && done < count) console.log(`${done} compared, ${different} different`);
   });
-  for (const difference of found.slice(0, MOST_SHRUNK)) {
+  const kinds = new Map<string, Difference[]>();
+  for (const difference of found) {
+    const kind = kindOf(difference);
+    kinds.set(kind, [...(kinds.get(kind) ?? []), difference]);
+  }
+  for (const [kind, [difference, ...others]] of [...kinds].slice(0, MOST_SHRUNK)) {
     const small = await shrink(difference.text, options);
+    if (others.length > 0) console.log(`and ${others.length} more of the kind ${kind}`);
     process.stdout.write(describe({ ...small, name: difference.name }));
     console.log('(- kernel, + stack; shrunk. The script itself:)');
     process.stdout.write(small.text);
