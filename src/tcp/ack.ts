@@ -2,11 +2,11 @@
 // recovery, congestion window. Called for every acceptable segment; allocates nothing.
 
 import { SOCK_SNDBUF_LOCK } from '../core/sock.js';
-import { TCP_CA_Loss, TCP_CA_Recovery } from '../uapi/tcp.js';
+import { TCP_CA_Open, TCP_CA_Recovery } from '../uapi/tcp.js';
 import { SYN, TCP_INIT_CWND, TIME_PROBE0, TIME_RETRANS } from './constants.js';
-import { probe0Base, rowPackets, syncMss } from './output.js';
+import { probe0When, rowPackets, syncMss } from './output.js';
 import { writeSpace } from './poll.js';
-import { fastRetransAlert } from './recovery.js';
+import { fastRetransAlert, reduceWindow, retransmitLost } from './recovery.js';
 import { updateRtt } from './rtt.js';
 import {
   RTX_END,
@@ -34,16 +34,20 @@ export const ACK_BAD = -1;
 
 export function tcpAck(sk: TcpSock, segment: Segment): number {
   const priorUna = sk.sndUna;
+  const priorDelivered = sk.delivered;
+  const priorLost = sk.lost;
   const ack = segment.ackSeq;
+  const selects = segment.sackCount > 0 && sk.sackOk;
   if (before(ack, priorUna)) {
     // RFC 5961 section 5.2: too old to be an honest delay.
-    if (before(ack, (priorUna - sk.maxWindow) | 0)) {
+    if (before(ack, (priorUna - Math.min(sk.maxWindow, sk.bytesAcked)) | 0)) {
       sendChallengeAck(sk);
       return ACK_BAD;
     }
-    if (segment.sackCount > 0 && sk.sackOk) {
-      const newly = tagSacked(sk, segment);
-      if (sk.packetsOut > 0) fastRetransAlert(sk, false, false, newly);
+    if (selects && sk.packetsOut > 0) {
+      tagSacked(sk, segment);
+      fastRetransAlert(sk, false, false);
+      if (sk.lostOut > 0) retransmitLost(sk);
     }
     return ACK_OLD;
   }
@@ -53,8 +57,9 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   if (advanced) sk.retransmits = 0;
   replaceTsRecent(sk, segment);
   const priorPackets = sk.packetsOut;
-  const priorFlight = sk.inFlight;
   const windowMoved = updateWindow(sk, segment);
+  // Something worked: what a router complained of is history.
+  sk.errSoft = 0;
   sk.probesOut = 0;
   sk.rcvTstamp = sk.host.nowMs;
   if (advanced) {
@@ -65,24 +70,28 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
     if (sk.sndNxt !== sk.writeSeq) ackProbe(sk);
     return ACK_GOOD;
   }
-  let delivered = segment.sackCount > 0 && sk.sackOk ? tagSacked(sk, segment) : 0;
-  if (advanced) delivered += cleanRtxQueue(sk, segment);
-  const carries = segment.length > 0 || (segment.flags & SYN) !== 0;
-  const duplicate = !advanced && !windowMoved && !carries && segment.endSeq === segment.seq;
-  const inTrouble = sk.lostOut > 0 || sk.sackedOut > 0 || sk.caState !== 0;
-  if (inTrouble || duplicate) fastRetransAlert(sk, duplicate, advanced, delivered);
-  if (advanced && sk.caState !== TCP_CA_Recovery && delivered > 0 && mayRaiseWindow(sk, priorFlight)) {
-    sk.cc.congestionAvoidance(sk, delivered);
-    sk.sndCwndStamp = sk.host.nowMs;
-  }
+  if (selects) tagSacked(sk, segment);
+  if (advanced) cleanRtxQueue(sk, segment);
+  const duplicate = !advanced && !windowMoved && segment.endSeq === segment.seq;
+  if (duplicate || sk.sackedOut > 0 || sk.caState !== TCP_CA_Open) fastRetransAlert(sk, duplicate, advanced);
+  congestionControl(sk, sk.delivered - priorDelivered, sk.lost - priorLost, advanced);
+  if (sk.lostOut > 0) retransmitLost(sk);
   return ACK_GOOD;
 }
 
+/** tcp_cong_control: the window shrinks in step with what leaves the network, or grows if it was the limit. */
+function congestionControl(sk: TcpSock, delivered: number, newlyLost: number, advanced: boolean): void {
+  if (sk.caState === TCP_CA_Recovery) {
+    reduceWindow(sk, delivered, newlyLost, advanced);
+  } else if (advanced && delivered > 0 && isCwndLimited(sk)) {
+    sk.cc.congestionAvoidance(sk, delivered);
+    sk.sndCwndStamp = sk.host.nowMs;
+  }
+}
+
 /** tcp_is_cwnd_limited: a window that was not used up has proved nothing. */
-function mayRaiseWindow(sk: TcpSock, priorFlight: number): boolean {
-  if (sk.caState === TCP_CA_Loss) return true;
-  if (sk.isCwndLimited) return true;
-  return sk.sndCwnd < sk.sndSsthresh ? sk.sndCwnd < 2 * sk.maxPacketsOut : priorFlight >= sk.sndCwnd;
+function isCwndLimited(sk: TcpSock): boolean {
+  return sk.isCwndLimited || (sk.sndCwnd < sk.sndSsthresh && sk.sndCwnd < 2 * sk.maxPacketsOut);
 }
 
 /** tcp_replace_ts_recent: the timestamp to echo is that of the segment at the left edge (RFC 7323 section 4.3). */
@@ -107,7 +116,6 @@ function updateWindow(sk: TcpSock, segment: Segment): boolean {
     return false;
   }
   sk.sndWl1 = segment.seq;
-  if (window === sk.sndWnd) return ack !== sk.sndUna;
   sk.sndWnd = window;
   if (window > sk.maxWindow) {
     sk.maxWindow = window;
@@ -125,12 +133,12 @@ function ackProbe(sk: TcpSock): void {
     sk.probesStart = 0;
     clearRetransmit(sk);
   } else {
-    armRetransmit(sk, TIME_PROBE0, probe0Base(sk) * 2 ** Math.min(sk.backoff, 16));
+    armRetransmit(sk, TIME_PROBE0, probe0When(sk));
   }
 }
 
-/** tcp_clean_rtx_queue: frees what is acknowledged, takes the round-trip time; returns packets newly delivered. */
-function cleanRtxQueue(sk: TcpSock, segment: Segment): number {
+/** tcp_clean_rtx_queue: frees what is acknowledged, counts what is newly delivered, takes the round-trip time. */
+function cleanRtxQueue(sk: TcpSock, segment: Segment): void {
   const rtx = sk.rtx;
   const una = sk.sndUna;
   let acked = 0;
@@ -148,6 +156,7 @@ function cleanRtxQueue(sk: TcpSock, segment: Segment): number {
       // Part of a large segment (tcp_tso_acked).
       rtx.rows[at + RTX_SEQ] = una;
       packets -= rowPackets(sk, 0);
+      if (packets === 0) break;
     }
     if ((flags & RTX_SACKED) !== 0) sk.sackedOut -= packets;
     else delivered += packets;
@@ -162,19 +171,22 @@ function cleanRtxQueue(sk: TcpSock, segment: Segment): number {
     rtx.shift();
   }
   dropAcked(sk, una);
-  sk.delivered += delivered;
   // Karn's rule, and its way out by timestamps (RFC 7323 section 4.1).
   if (ambiguous) rttUs = timestampRtt(sk, segment);
   if (rttUs >= 0) updateRtt(sk, rttUs);
-  if (!sk.sackOk && acked > 0) removeRenoSacks(sk, acked);
+  if (sk.sackOk) sk.delivered += delivered;
+  else if (acked > 0) removeRenoSacks(sk, acked);
   if (sk.packetsOut === 0) {
     clearRetransmit(sk);
     sk.retransStamp = 0;
   } else {
     armRetransmit(sk, TIME_RETRANS, sk.rto);
   }
-  if (sk.urgMode && !before(una, sk.sndUp)) sk.urgMode = false;
-  return delivered;
+  // No urgent pointer is left behind to look like one ahead when sequence numbers have come round.
+  if (!before(una, sk.sndUp)) {
+    sk.urgMode = false;
+    sk.sndUp = una;
+  }
 }
 
 function timestampRtt(sk: TcpSock, segment: Segment): number {

@@ -237,6 +237,7 @@ function forget(sk: TcpSock): void {
   sk.retransmits = 0;
   sk.retransStamp = 0;
   sk.ackPending = 0;
+  sk.ackDeferred = false;
   sk.ackQuick = 0;
   sk.ackPingpong = 0;
   sk.ackAto = 0;

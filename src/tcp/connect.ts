@@ -11,6 +11,7 @@ import { tupleHash } from './demux.js';
 import { initialSequence, portOffset, timestampOffset } from './isn.js';
 import { advertisedMss } from './mss.js';
 import { syncMss } from './output.js';
+import { RTX_SYN } from './rtx-queue.js';
 import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
 import { initializeRcvMss } from './state.js';
@@ -136,7 +137,7 @@ function sendFirstSyn(sk: TcpSock): void {
   sk.cwndUsageSeq = next;
   sk.rttSeq = next;
   // The SYN stands in the retransmit queue like any segment: its ACK gives the first round-trip time.
-  sk.rtx.push(sk.iss, next, 0, host.nowUs);
+  sk.rtx.push(sk.iss, next, RTX_SYN, host.nowUs);
   sk.packetsOut = 1;
   sk.retransStamp = host.nowMs || 1;
   host.mib.count(TcpMib.ActiveOpens);

@@ -3,14 +3,9 @@
 
 import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
 import { LINK_F_TSO4 } from '../link/link.js';
-import {
-  TCP_CLOSE,
-  TCP_CLOSE_WAIT,
-  TCP_CLOSING,
-  TCP_ESTABLISHED,
-  TCP_FIN_WAIT1,
-  TCP_LAST_ACK,
-} from '../uapi/tcp.js';
+import { TX_PIECES } from '../link/tx-ring.js';
+import { CHUNK_SMALL } from '../memory/packet-memory.js';
+import { TCP_CA_Recovery, TCP_CLOSE, TCP_SYN_SENT } from '../uapi/tcp.js';
 import {
   ACK,
   FIN,
@@ -19,7 +14,9 @@ import {
   NAGLE_OFF,
   NAGLE_PUSH,
   PSH,
-  TCP_MIN_MSS,
+  TCP_MIN_SND_MSS,
+  TCP_MSS_DEFAULT,
+  TCP_RTO_MAX,
   TCPOLEN_TSTAMP_ALIGNED,
   TIME_NONE,
   TIME_PROBE0,
@@ -32,30 +29,29 @@ import {
   RTX_FIN,
   RTX_FLAGS,
   RTX_LOST,
+  RTX_PSH,
   RTX_RETRANS,
   RTX_SACKED,
   RTX_SENT_US,
   RTX_SEQ,
+  RTX_SYN,
 } from './rtx-queue.js';
 import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { armRetransmit } from './tcp-timer.js';
-import { optionsLength, transmit } from './transmit.js';
-
-const MAX_PIECES = 3;
+import { sackLength, transmit, transmitSyn } from './transmit.js';
 
 /** tcp_sync_mss: payload bytes per segment from the path MTU, the peer's MSS and the options we always send. */
 export function syncMss(sk: TcpSock): void {
   const mtu = sk.route === null ? 576 : sk.route.mtu;
-  let mss = mtu - 40;
-  if (mss > sk.mssClamp) mss = sk.mssClamp;
-  if (sk.tstampOk) mss -= TCPOLEN_TSTAMP_ALIGNED;
+  sk.pmtu = mtu;
+  const options = sk.tstampOk ? TCPOLEN_TSTAMP_ALIGNED : 0;
+  let mss = Math.max(Math.min(mtu - 40, sk.mssClamp), TCP_MIN_SND_MSS) - options;
   // tcp_bound_to_half_wnd: never more than half of what the peer ever offered, or it would have to empty its buffer first.
   if (sk.maxWindow > 0) {
-    const half = sk.maxWindow > 576 ? sk.maxWindow >> 1 : sk.maxWindow;
-    if (mss > half) mss = Math.max(half, 68 - 40);
+    const half = sk.maxWindow > TCP_MSS_DEFAULT ? sk.maxWindow >> 1 : sk.maxWindow;
+    if (mss > half) mss = Math.max(half, 68 - 20 - options);
   }
-  mss = Math.max(mss, TCP_MIN_MSS - (sk.tstampOk ? TCPOLEN_TSTAMP_ALIGNED : 0));
   if (mss === sk.mss) return;
   sk.mss = mss;
   if (sk.packetsOut > 0) recount(sk);
@@ -80,11 +76,10 @@ function recount(sk: TcpSock): void {
 }
 
 /** tcp_current_mss: less the SACK blocks that will ride along just now. */
-function currentMss(sk: TcpSock): number {
-  if (sk.route !== null && sk.route.mtu - 40 < sk.mss) syncMss(sk);
-  if (sk.reassembly === null && !sk.dsackPending) return sk.mss;
-  const fixed = sk.tstampOk ? TCPOLEN_TSTAMP_ALIGNED : 0;
-  return sk.mss - (optionsLength(sk) - fixed);
+export function currentMss(sk: TcpSock): number {
+  // Another connection on the same path may have learnt that it carries less, or forgotten it.
+  if (sk.route !== null && sk.route.mtu !== sk.pmtu) syncMss(sk);
+  return sk.mss - sackLength(sk);
 }
 
 /** End of the peer's window (tcp_wnd_end). */
@@ -92,8 +87,9 @@ function windowEnd(sk: TcpSock): number {
   return (sk.sndUna + sk.sndWnd) | 0;
 }
 
-/** tcp_nagle_check with Minshall's rule: hold a small segment while a small one is unacknowledged, or while corked. */
+/** tcp_nagle_test with Minshall's rule: hold a small segment while a small one is unacknowledged, or while corked. */
 function nagleHolds(sk: TcpSock, nonagle: number): boolean {
+  if ((nonagle & NAGLE_PUSH) !== 0 || sk.urgMode) return false;
   if ((nonagle & NAGLE_CORK) !== 0) return true;
   return nonagle === 0 && sk.packetsOut > 0 && after(sk.sndSml, sk.sndUna) && !after(sk.sndSml, sk.sndNxt);
 }
@@ -124,16 +120,14 @@ export function writeXmit(sk: TcpSock, nonagle: number): boolean {
     let length = unsent < mss ? unsent : mss;
     // tcp_snd_wnd_test: a segment goes whole or not at all (sender's silly window avoidance); a closed window is probed.
     if (length + (unsent <= mss && sk.finQueued ? 1 : 0) > window) break;
-    if (unsent > mss && tso) {
-      length = Math.min(unsent, sizeGoal, window, quota * mss);
-      length = Math.min(length, sk.sndQueue.contiguous((sk.sndNxt - sk.sndQueueSeq) | 0, length, MAX_PIECES));
-    }
+    if (unsent > mss && tso && !sk.urgMode) length = Math.min(unsent, sizeGoal, window, quota * mss);
+    length = gatherable(sk, sk.sndNxt, length);
     if (length > mss && length < unsent) length -= length % mss;
     const last = length === unsent;
     const fin = last && sk.finQueued;
     if (length < mss && !fin && last && nagleHolds(sk, nonagle)) break;
-    if (length > mss && last && length % mss !== 0 && !fin && nagleHoldsTail(sk, nonagle))
-      length -= length % mss;
+    // tcp_mss_split_point: a small tail of a large segment waits as if it stood alone.
+    if (length > mss && last && length % mss !== 0 && !fin && nagleHolds(sk, nonagle)) length -= length % mss;
     if (!sendNew(sk, length, fin, length === unsent, mss)) break;
     sent = true;
   }
@@ -149,10 +143,11 @@ export function writeXmit(sk: TcpSock, nonagle: number): boolean {
   return sk.packetsOut === 0 && sk.sndNxt !== sk.writeSeq;
 }
 
-/** The tail of a multi-segment send is small: Nagle speaks of it as if the full segments were in flight already. */
-function nagleHoldsTail(sk: TcpSock, nonagle: number): boolean {
-  if ((nonagle & NAGLE_CORK) !== 0) return true;
-  return nonagle === 0 && after(sk.sndSml, sk.sndUna) && !after(sk.sndSml, sk.sndNxt);
+/** How much of [seq, seq+length) one transmit descriptor can refer to. Only long segments may lie in more pieces. */
+function gatherable(sk: TcpSock, seq: number, length: number): number {
+  return length <= CHUNK_SMALL
+    ? length
+    : sk.sndQueue.contiguous((seq - sk.sndQueueSeq) | 0, length, TX_PIECES);
 }
 
 function sendNew(sk: TcpSock, length: number, fin: boolean, last: boolean, mss: number): boolean {
@@ -162,17 +157,17 @@ function sendNew(sk: TcpSock, length: number, fin: boolean, last: boolean, mss: 
   // The last segment of a write is pushed, so that the receiver hands it on at once (tcp_mark_push).
   if (length > 0 && last && !before((seq + length) | 0, sk.pushedSeq)) flags |= PSH;
   if (!transmit(sk, seq, length, flags)) {
-    sk.ackDeferred = true;
     sk.tcp.defer(sk);
     return false;
   }
   const end = (seq + length + (fin ? 1 : 0)) | 0;
-  const count = segments(length, mss);
   const first = sk.packetsOut === 0;
-  sk.rtx.push(seq, end, fin ? RTX_FIN : 0, sk.host.nowUs);
+  sk.rtx.push(seq, end, (fin ? RTX_FIN : 0) | ((flags & PSH) !== 0 ? RTX_PSH : 0), sk.host.nowUs);
+  const count = rowPackets(sk, sk.rtx.count - 1);
   sk.sndNxt = end;
   sk.packetsOut += count;
-  if (length < mss * count) sk.sndSml = end;
+  if (sk.caState === TCP_CA_Recovery) sk.prrOut += count;
+  if (length === 0 || length % mss !== 0) sk.sndSml = end;
   sk.host.mib.add(TcpExt.TCPOrigDataSent, count);
   if (first || sk.pendingTimer !== TIME_RETRANS) armRetransmit(sk, TIME_RETRANS, sk.rto);
   // Less is unsent now, which can make the socket writable under TCP_NOTSENT_LOWAT (tcp_check_space).
@@ -194,8 +189,16 @@ export function checkProbeTimer(sk: TcpSock): void {
 }
 
 /** tcp_probe0_base */
-export function probe0Base(sk: TcpSock): number {
+function probe0Base(sk: TcpSock): number {
   return Math.max(sk.rto, 200);
+}
+
+/** tcp_probe0_when, within what TCP_USER_TIMEOUT leaves: milliseconds until the next window probe. */
+export function probe0When(sk: TcpSock): number {
+  const wait = Math.min(probe0Base(sk) * 2 ** Math.min(sk.backoff, 10), TCP_RTO_MAX);
+  const limit = sk.tuning.userTimeoutMs;
+  if (limit === 0 || sk.probesStart === 0) return wait;
+  return Math.max(1, Math.min(wait, limit - ((sk.host.nowMs - sk.probesStart) | 0)));
 }
 
 /** tcp_push: after a write. `more` says that the caller promised to write on (MSG_MORE). */
@@ -216,33 +219,27 @@ export function pushUncorked(sk: TcpSock): void {
 /** Sends row `i` of the retransmit queue again; at most one full segment of it, splitting the row (tcp_retransmit_skb). */
 export function retransmitRow(sk: TcpSock, i: number): boolean {
   const rtx = sk.rtx;
-  const mss = currentMss(sk);
   const seq = rtx.rows[rtx.at(i) + RTX_SEQ];
-  if (before(seq, sk.sndUna)) {
-    trimRow(sk, i);
-    return retransmitRow(sk, i);
+  let length = rowLength(sk, i);
+  if ((rtx.rows[rtx.at(i) + RTX_FLAGS] & RTX_SYN) !== 0) {
+    length = 0;
+    if (!transmitSyn(sk, sk.state !== TCP_SYN_SENT)) return false;
+    sk.host.mib.count(TcpExt.TCPSynRetrans);
+  } else {
+    const limit = retransmitLimit(sk, seq, length);
+    if (limit < 0) return false;
+    if (length > limit) {
+      splitRow(sk, i, (seq + limit) | 0);
+      length = limit;
+    }
+    const row = rtx.rows[rtx.at(i) + RTX_FLAGS];
+    let flags = ACK;
+    if ((row & RTX_FIN) !== 0) flags |= FIN;
+    if ((row & RTX_PSH) !== 0) flags |= PSH;
+    if (!transmit(sk, seq, length, flags)) return false;
   }
-  const isFin = (rtx.rows[rtx.at(i) + RTX_FLAGS] & RTX_FIN) !== 0;
-  const end = rtx.rows[rtx.at(i) + RTX_END];
-  let length = (end - seq - (isFin ? 1 : 0)) | 0;
-  const window = (windowEnd(sk) - seq) | 0;
-  // The peer shrank its window: only the probe at its very edge may go (RFC 9293 section 3.8.6.1).
-  if (window < mss && length > window && seq !== sk.sndUna) return false;
-  let flags = ACK;
-  let fin = isFin;
-  if (length > mss) {
-    const before = segments(length, mss);
-    rtx.split(i, (seq + mss) | 0);
-    const after = 1 + segments(length - mss, mss);
-    sk.packetsOut += after - before;
-    length = mss;
-    fin = false;
-  }
-  if (fin) flags |= FIN;
-  if (length > 0 && ((seq + length) | 0) === sk.pushedSeq) flags |= PSH;
-  if (!transmit(sk, seq, length, flags)) return false;
   const at = rtx.at(i);
-  if ((rtx.rows[at + RTX_FLAGS] & RTX_RETRANS) === 0) sk.retransOut++;
+  if ((rtx.rows[at + RTX_FLAGS] & RTX_RETRANS) === 0) sk.retransOut += rowPackets(sk, i);
   rtx.rows[at + RTX_FLAGS] |= RTX_RETRANS | RTX_EVER_RETRANS;
   rtx.rows[at + RTX_SENT_US] = sk.host.nowUs;
   if (sk.retransStamp === 0) sk.retransStamp = sk.host.nowMs || 1;
@@ -252,18 +249,41 @@ export function retransmitRow(sk: TcpSock, i: number): boolean {
   return true;
 }
 
-/** Cuts what is acknowledged off the front of row `i`. */
-function trimRow(sk: TcpSock, i: number): void {
-  const rtx = sk.rtx;
-  rtx.rows[rtx.at(i) + RTX_SEQ] = sk.sndUna;
+/** How many of `length` bytes from `seq` may be sent again in one segment; -1: none. */
+function retransmitLimit(sk: TcpSock, seq: number, length: number): number {
+  const mss = currentMss(sk);
+  let window = (windowEnd(sk) - seq) | 0;
+  if (window <= 0) {
+    // The peer shrank its window: only the head may go, as the probe of it (RFC 9293 section 3.8.6.1).
+    if (seq !== sk.sndUna) return -1;
+    window = mss;
+  }
+  return gatherable(sk, seq, Math.min(length, mss, window));
+}
+
+/** Splits row `i` at sequence `seq`, keeping every counter true. */
+export function splitRow(sk: TcpSock, i: number, seq: number): void {
+  const flags = sk.rtx.rows[sk.rtx.at(i) + RTX_FLAGS];
+  const was = rowPackets(sk, i);
+  sk.rtx.split(i, seq);
+  const more = rowPackets(sk, i) + rowPackets(sk, i + 1) - was;
+  sk.packetsOut += more;
+  if ((flags & RTX_SACKED) !== 0) sk.sackedOut += more;
+  if ((flags & RTX_LOST) !== 0) sk.lostOut += more;
+  if ((flags & RTX_RETRANS) !== 0) sk.retransOut += more;
+}
+
+/** Bytes of row `i`, a FIN not counted. */
+export function rowLength(sk: TcpSock, i: number): number {
+  const { rows } = sk.rtx;
+  const at = sk.rtx.at(i);
+  const fin = (rows[at + RTX_FLAGS] & RTX_FIN) !== 0 ? 1 : 0;
+  return (rows[at + RTX_END] - rows[at + RTX_SEQ] - fin) | 0;
 }
 
 /** Packets that row `i` counts as. */
 export function rowPackets(sk: TcpSock, i: number): number {
-  const rtx = sk.rtx;
-  const at = rtx.at(i);
-  const fin = (rtx.rows[at + RTX_FLAGS] & RTX_FIN) !== 0 ? 1 : 0;
-  return segments((rtx.rows[at + RTX_END] - rtx.rows[at + RTX_SEQ] - fin) | 0, sk.mss);
+  return segments(rowLength(sk, i), sk.mss);
 }
 
 /** tcp_send_fin: the FIN takes its place behind whatever is unsent. */
@@ -272,15 +292,4 @@ export function sendFin(sk: TcpSock): void {
   sk.writeSeq = (sk.writeSeq + 1) | 0;
   sk.pushedSeq = sk.writeSeq;
   if (writeXmit(sk, NAGLE_OFF | NAGLE_PUSH)) checkProbeTimer(sk);
-}
-
-/** States in which data may be, or was allowed to be, sent. */
-export function canTransmit(state: number): boolean {
-  return (
-    state === TCP_ESTABLISHED ||
-    state === TCP_CLOSE_WAIT ||
-    state === TCP_FIN_WAIT1 ||
-    state === TCP_LAST_ACK ||
-    state === TCP_CLOSING
-  );
 }

@@ -2,56 +2,74 @@
 // (tcp_fastretrans_alert, tcp_enter_loss). ack.ts calls it once per ACK, timers.ts on expiry.
 
 import { TcpExt } from '../core/mib.js';
-import { TCP_CA_CWR, TCP_CA_Disorder, TCP_CA_Loss, TCP_CA_Open, TCP_CA_Recovery } from '../uapi/tcp.js';
+import { TCP_CA_Disorder, TCP_CA_Loss, TCP_CA_Open, TCP_CA_Recovery } from '../uapi/tcp.js';
+import { TIME_RETRANS } from './constants.js';
 import { retransmitRow, rowPackets } from './output.js';
 import { RTX_FLAGS, RTX_LOST, RTX_RETRANS, RTX_SACKED } from './rtx-queue.js';
-import { addRenoSack, markLost, markLostBySack } from './scoreboard.js';
+import { addRenoSack, markFirstSegmentLost, markLost, markLostBySack } from './scoreboard.js';
 import { before } from './seq.js';
 import type { TcpSock } from './sock.js';
+import { armRetransmit } from './tcp-timer.js';
 
 /**
- * One ACK's consequences for recovery. `duplicate`: it acknowledged nothing, carried no data and moved no window;
- * `advanced`: it moved sndUna; `delivered`: packets newly acknowledged or selected.
+ * One ACK's consequences for what is believed lost (tcp_fastretrans_alert). `duplicate`: it acknowledged nothing, carried no
+ * data and moved no window; `advanced`: it moved sndUna.
  */
-export function fastRetransAlert(
-  sk: TcpSock,
-  duplicate: boolean,
-  advanced: boolean,
-  delivered: number,
-): void {
-  if (duplicate && !sk.sackOk) addRenoSack(sk);
-  const lostBefore = sk.lostOut;
-  if (sk.caState === TCP_CA_Loss) {
-    if (!before(sk.sndUna, sk.highSeq)) leaveRecovery(sk);
-    else if (sk.sackOk) markLostBySack(sk);
-  } else if (sk.caState === TCP_CA_Recovery) {
-    if (recovered(sk)) {
-      leaveRecovery(sk);
-    } else {
-      if (sk.sackOk) markLostBySack(sk);
-      // A partial ACK: the hole it points at is lost too (RFC 6582 section 3.2 step 3).
-      if (advanced || (sk.sackOk && sk.lostOut === 0)) markHeadLost(sk);
-      reduceWindow(sk, delivered, sk.lostOut - lostBefore, advanced);
+export function fastRetransAlert(sk: TcpSock, duplicate: boolean, advanced: boolean): void {
+  if (sk.caState === TCP_CA_Recovery || sk.caState === TCP_CA_Loss) {
+    if (!hasRecovered(sk)) {
+      stillRecovering(sk, duplicate, advanced);
+      return;
     }
+    leaveRecovery(sk);
   }
-  if (sk.caState === TCP_CA_Open || sk.caState === TCP_CA_Disorder || sk.caState === TCP_CA_CWR) {
-    if (sk.sackOk && sk.sackedOut > 0) markLostBySack(sk);
-    if (sk.lostOut > 0 || sk.sackedOut >= sk.reordering) {
-      enterRecovery(sk);
-      reduceWindow(sk, delivered, sk.lostOut - lostBefore, advanced);
-    } else sk.caState = sk.sackedOut > 0 ? TCP_CA_Disorder : TCP_CA_Open;
+  if (!sk.sackOk) {
+    if (advanced) sk.sackedOut = 0;
+    if (duplicate) addRenoSack(sk);
   }
-  if (sk.lostOut > 0) retransmitLost(sk);
+  identifyLoss(sk, advanced);
+  if (sk.lostOut > 0) {
+    enterRecovery(sk);
+  } else {
+    sk.caState = sk.sackedOut > 0 ? TCP_CA_Disorder : TCP_CA_Open;
+    if (sk.retransOut === 0) sk.retransStamp = 0;
+  }
 }
 
-/** Everything sent before recovery began is acknowledged; without SACK one more, to keep old duplicates out (RFC 6582). */
-function recovered(sk: TcpSock): boolean {
+/**
+ * Everything sent before recovery began is acknowledged. Without SACK one byte more, so that duplicates still under way are
+ * not taken for a new loss (RFC 6582 section 3.2, tcp_is_non_sack_preventing_reopen).
+ */
+function hasRecovered(sk: TcpSock): boolean {
   if (before(sk.sndUna, sk.highSeq)) return false;
   return sk.sackOk || sk.sndUna !== sk.highSeq || sk.packetsOut === 0;
 }
 
-function markHeadLost(sk: TcpSock): void {
-  if (sk.rtx.count > 0) markLost(sk, 0);
+function stillRecovering(sk: TcpSock, duplicate: boolean, advanced: boolean): void {
+  if (!sk.sackOk && !before(sk.sndUna, sk.highSeq)) {
+    sk.sackedOut = 0;
+    return;
+  }
+  if (!sk.sackOk) {
+    if (sk.caState === TCP_CA_Loss && advanced) sk.sackedOut = 0;
+    else if (duplicate) addRenoSack(sk);
+  }
+  identifyLoss(sk, advanced);
+}
+
+/** tcp_identify_packet_loss */
+function identifyLoss(sk: TcpSock, advanced: boolean): void {
+  if (sk.rtx.count === 0) return;
+  const recovering = sk.caState === TCP_CA_Recovery;
+  if (!sk.sackOk) {
+    if (recovering ? advanced : sk.sackedOut >= sk.reordering && sk.caState !== TCP_CA_Loss) {
+      markFirstSegmentLost(sk);
+    }
+    return;
+  }
+  if (sk.sackedOut > 0) markLostBySack(sk);
+  // A partial ACK: the hole it points at is lost, too (RFC 6582 section 3.2 step 3).
+  if (recovering && (advanced || sk.lostOut === 0)) markLost(sk, 0);
 }
 
 /** tcp_enter_recovery */
@@ -64,11 +82,11 @@ function enterRecovery(sk: TcpSock): void {
   sk.sndCwndCnt = 0;
   sk.sndSsthresh = sk.cc.ssthresh(sk);
   sk.caState = TCP_CA_Recovery;
-  markHeadLost(sk);
 }
 
+/** tcp_end_cwnd_reduction and tcp_try_undo_recovery */
 function leaveRecovery(sk: TcpSock): void {
-  if (sk.caState === TCP_CA_Recovery && sk.sndCwnd > sk.sndSsthresh) sk.sndCwnd = sk.sndSsthresh;
+  if (sk.caState === TCP_CA_Recovery) sk.sndCwnd = sk.sndSsthresh;
   sk.caState = TCP_CA_Open;
   sk.retransStamp = 0;
   sk.sndCwndStamp = sk.host.nowMs;
@@ -76,8 +94,8 @@ function leaveRecovery(sk: TcpSock): void {
 }
 
 /** tcp_cwnd_reduction (RFC 6937): the window comes down in step with what leaves the network. */
-function reduceWindow(sk: TcpSock, delivered: number, newlyLost: number, advanced: boolean): void {
-  if (delivered <= 0 && sk.prrOut > 0) return;
+export function reduceWindow(sk: TcpSock, delivered: number, newlyLost: number, advanced: boolean): void {
+  if (delivered <= 0) return;
   const flight = sk.inFlight;
   const delta = sk.sndSsthresh - flight;
   sk.prrDelivered += delivered;
@@ -102,6 +120,7 @@ export function retransmitLost(sk: TcpSock): void {
     const flags = rtx.rows[rtx.at(i) + RTX_FLAGS];
     if ((flags & RTX_LOST) === 0 || (flags & (RTX_RETRANS | RTX_SACKED)) !== 0) continue;
     if (!retransmitRow(sk, i)) return;
+    if (i === 0) armRetransmit(sk, TIME_RETRANS, sk.rto);
     sk.host.mib.count(sk.caState === TCP_CA_Loss ? TcpExt.TCPSlowStartRetrans : TcpExt.TCPFastRetrans);
     if (sk.caState === TCP_CA_Recovery) sk.prrOut++;
   }
@@ -123,11 +142,15 @@ export function enterLoss(sk: TcpSock): void {
   sk.highSeq = sk.sndNxt;
   sk.retransOut = 0;
   sk.lostOut = 0;
-  if (!sk.sackOk) sk.sackedOut = 0;
   const rtx = sk.rtx;
+  // The head was selected and yet not acknowledged: the peer has thrown away what it had selected (RFC 2018 section 8).
+  const reneged = rtx.count > 0 && (rtx.rows[rtx.at(0) + RTX_FLAGS] & RTX_SACKED) !== 0;
+  if (reneged) sk.host.mib.count(TcpExt.TCPSACKReneging);
+  if (reneged || !sk.sackOk) sk.sackedOut = 0;
+  const forgotten = reneged ? RTX_LOST | RTX_RETRANS | RTX_SACKED : RTX_LOST | RTX_RETRANS;
   for (let i = 0; i < rtx.count; i++) {
     const at = rtx.at(i);
-    rtx.rows[at + RTX_FLAGS] &= ~(RTX_LOST | RTX_RETRANS);
+    rtx.rows[at + RTX_FLAGS] &= ~forgotten;
     if ((rtx.rows[at + RTX_FLAGS] & RTX_SACKED) === 0) {
       rtx.rows[at + RTX_FLAGS] |= RTX_LOST;
       sk.lostOut += rowPackets(sk, i);

@@ -14,7 +14,10 @@ export const RTX_LOST = 2;
 /** A retransmission of it is in the network. */
 export const RTX_RETRANS = 4;
 export const RTX_EVER_RETRANS = 8;
+/** It ends in a FIN; it is the SYN; its last segment is pushed. */
 export const RTX_FIN = 16;
+export const RTX_SYN = 32;
+export const RTX_PSH = 64;
 
 const EMPTY = new Int32Array(0);
 
@@ -53,7 +56,7 @@ export class RtxQueue {
     const first = this.at(i);
     const second = this.at(i + 1);
     this.rows[first + RTX_END] = seq;
-    this.rows[first + RTX_FLAGS] &= ~RTX_FIN;
+    this.rows[first + RTX_FLAGS] &= ~(RTX_FIN | RTX_PSH);
     this.rows[second + RTX_SEQ] = seq;
   }
 

@@ -47,7 +47,10 @@ export class TcpShared {
 
   /** Puts `sk` on the list of those with something to send at the end of the batch. */
   defer(sk: TcpSock): void {
-    this.#deferred.push(sk);
+    if (!sk.deferred) {
+      sk.deferred = true;
+      this.#deferred.push(sk);
+    }
     if (sk.route !== null) sk.route.device.link.requestFlush();
   }
 

@@ -77,6 +77,8 @@ export class TcpSock extends Sock {
   nonagle = 0;
   sndWscale = 0;
   mss = TCP_MSS_DEFAULT;
+  /** Path MTU that `mss` was made for (icsk_pmtu_cookie). */
+  pmtu = 0;
   advmss = TCP_MSS_DEFAULT;
   mssClamp = TCP_MSS_DEFAULT;
   urgMode = false;
@@ -117,7 +119,10 @@ export class TcpSock extends Sock {
   ackQuick = 0;
   ackPingpong = 0;
   ackAto = 0;
+  /** An ACK leaves with this batch. */
   ackDeferred = false;
+  /** It stands in the list of those that the end of the batch looks at. */
+  deferred = false;
   lrcvtime = 0;
   /** When the last acknowledgement came; keepalive counts idleness from it. */
   rcvTstamp = 0;
@@ -154,6 +159,8 @@ export class TcpSock extends Sock {
   packetsOut = 0;
   sackedOut = 0;
   lostOut = 0;
+  /** Packets ever marked lost. */
+  lost = 0;
   retransOut = 0;
   highSeq = 0;
   /** Proportional rate reduction (RFC 6937). */

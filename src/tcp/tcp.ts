@@ -70,10 +70,11 @@ export class Tcp extends TcpShared implements IpProtocol {
     const list = this.takeDeferred();
     for (let i = 0; i < list.length; i++) {
       const sk = list[i];
-      if (!sk.ackDeferred || sk.state === TCP_CLOSE) continue;
-      sk.ackDeferred = false;
+      sk.deferred = false;
       pushPendingFrames(sk);
-      if (sk.ackPending !== 0) sendAck(sk);
+      if (!sk.ackDeferred) continue;
+      sk.ackDeferred = false;
+      if (sk.state !== TCP_CLOSE) sendAck(sk);
     }
     list.length = 0;
   }

@@ -17,13 +17,13 @@ import {
   TIME_RETRANS,
 } from './constants.js';
 import { delackExpired } from './delayed-ack.js';
-import { probe0Base, retransmitRow } from './output.js';
+import { currentMss, probe0When, retransmitRow } from './output.js';
 import { enterLoss } from './recovery.js';
-import { RTX_EVER_RETRANS, RTX_FLAGS } from './rtx-queue.js';
+import { RTX_PSH } from './rtx-queue.js';
 import { after, before, between } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { armKeepalive, armRetransmit, keepaliveIdleMs, TIMER_DELACK, TIMER_RETRANSMIT } from './tcp-timer.js';
-import { sendActiveReset, sendProbe, transmit, transmitSyn } from './transmit.js';
+import { sendActiveReset, sendProbe, transmit } from './transmit.js';
 
 /** One of a sock's timers is due. */
 export function timerExpired(sk: TcpSock, kind: number): void {
@@ -52,7 +52,7 @@ function retransmitTimer(sk: TcpSock): void {
   const { host } = sk;
   if (sk.sndWnd === 0 && !sk.orphan && !handshaking(sk)) {
     // The peer shrank its window to nothing while data was in flight: the head serves as the probe.
-    if (((host.nowMs - sk.rcvTstamp) | 0) > TCP_RTO_MAX) {
+    if (closedWindowTimedOut(sk)) {
       writeError(sk);
       return;
     }
@@ -77,12 +77,18 @@ function retransmitTimer(sk: TcpSock): void {
   backOff(sk);
 }
 
+/** tcp_rtx_probe0_timed_out: nobody has answered for longer than a closed window excuses. */
+function closedWindowTimedOut(sk: TcpSock): boolean {
+  const limit = sk.tuning.userTimeoutMs;
+  const trying = sk.retransStamp === 0 ? 0 : (sk.host.nowMs - sk.retransStamp) | 0;
+  if (limit !== 0 && trying > limit) return true;
+  const most = limit !== 0 && limit < 2 * TCP_RTO_MAX ? limit : 2 * TCP_RTO_MAX;
+  return ((sk.host.nowMs - sk.rcvTstamp) | 0) > most && trying > most;
+}
+
 function repeatSyn(sk: TcpSock): void {
   sk.retransmits++;
-  sk.totalRetrans++;
-  sk.rtx.rows[sk.rtx.at(0) + RTX_FLAGS] |= RTX_EVER_RETRANS;
-  sk.host.mib.count(TcpExt.TCPSynRetrans);
-  transmitSyn(sk, sk.state === TCP_SYN_RECV);
+  retransmitRow(sk, 0);
   // The first few timeouts of a SYN do not double (tcp_syn_linear_timeouts).
   if (sk.state === TCP_SYN_SENT && sk.retransmits <= sk.host.sysctl.tcpSynLinearTimeouts) {
     armRetransmit(sk, TIME_RETRANS, userTimeoutBound(sk));
@@ -167,7 +173,7 @@ function probeTimer(sk: TcpSock): void {
   }
   let most = host.sysctl.tcpRetries2;
   if (sk.orphan) {
-    const alive = probe0Base(sk) * 2 ** sk.backoff < TCP_RTO_MAX;
+    const alive = sk.rto * 2 ** sk.backoff < TCP_RTO_MAX;
     most = orphanRetries(sk, alive);
     if (!alive && sk.backoff >= most) {
       writeError(sk);
@@ -189,10 +195,7 @@ function sendProbe0(sk: TcpSock): void {
   }
   sk.probesOut++;
   if (sk.backoff < sk.host.sysctl.tcpRetries2) sk.backoff++;
-  let wait = Math.min(probe0Base(sk) * 2 ** sk.backoff, TCP_RTO_MAX);
-  const limit = sk.tuning.userTimeoutMs;
-  if (limit !== 0) wait = Math.max(1, Math.min(wait, limit - ((sk.host.nowMs - sk.probesStart) | 0)));
-  armRetransmit(sk, TIME_PROBE0, wait);
+  armRetransmit(sk, TIME_PROBE0, probe0When(sk));
 }
 
 /** tcp_write_wakeup: as much as the window takes, or an old sequence number that must be answered. */
@@ -201,11 +204,11 @@ function writeWakeup(sk: TcpSock, counter: number): void {
   const edge = (sk.sndUna + sk.sndWnd) | 0;
   const dataEnd = sk.finQueued ? (sk.writeSeq - 1) | 0 : sk.writeSeq;
   if (sk.sndNxt !== sk.writeSeq && before(sk.sndNxt, edge) && after(dataEnd, sk.sndNxt)) {
-    const length = Math.min((edge - sk.sndNxt) | 0, (dataEnd - sk.sndNxt) | 0, sk.mss);
+    const length = Math.min((edge - sk.sndNxt) | 0, (dataEnd - sk.sndNxt) | 0, currentMss(sk));
     const seq = sk.sndNxt;
     if (!transmit(sk, seq, length, ACK | PSH)) return;
     const first = sk.packetsOut === 0;
-    sk.rtx.push(seq, (seq + length) | 0, 0, sk.host.nowUs);
+    sk.rtx.push(seq, (seq + length) | 0, RTX_PSH, sk.host.nowUs);
     sk.sndNxt = (seq + length) | 0;
     sk.packetsOut++;
     if (first) armRetransmit(sk, TIME_RETRANS, sk.rto);

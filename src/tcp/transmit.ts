@@ -6,7 +6,7 @@ import { ends, traceTransmit } from '../core/trace.js';
 import type { Route } from '../ip/routes.js';
 import type { IpAddress } from '../packet/address.js';
 import { IPPROTO_TCP } from '../uapi/socket.js';
-import { ACK, PSH, RST, SYN, TCPOLEN_TSTAMP_ALIGNED, URG } from './constants.js';
+import { ACK, ACK_SCHED, PSH, RST, SYN, TCP_ATO_MIN, TCPOLEN_TSTAMP_ALIGNED, URG } from './constants.js';
 import { writeSackHeader, writeSynOptions, writeTimestamp } from './segment.js';
 import { after, before } from './seq.js';
 import type { TcpShared } from './shared.js';
@@ -91,12 +91,11 @@ function tellTransmitted(
   traceTransmit.emit(host, { ...about, seq, ackSeq, flags: view.getUint8(at + 13), length });
 }
 
-/** Length of the options on every segment now: timestamps and, while there are holes, SACK blocks (tcp_established_options). */
-export function optionsLength(sk: TcpSock): number {
-  let length = sk.tstampOk ? TCPOLEN_TSTAMP_ALIGNED : 0;
-  const blocks = sackBlocks(sk, length);
-  if (blocks > 0) length += 4 + 8 * blocks;
-  return length;
+/** Length of the SACK option on the next segment: while there are holes, or a duplicate to report (tcp_established_options). */
+export function sackLength(sk: TcpSock): number {
+  if (sk.reassembly === null && !sk.dsackPending) return 0;
+  const blocks = sackBlocks(sk, sk.tstampOk ? TCPOLEN_TSTAMP_ALIGNED : 0);
+  return blocks > 0 ? 4 + 8 * blocks : 0;
 }
 
 function sackBlocks(sk: TcpSock, used: number): number {
@@ -143,14 +142,12 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     writeTimestamp(view, at + 20, tcpTimestamp(sk), sk.tsRecent);
     headerLength = 32;
   }
-  if (sk.dsackPending || sk.reassembly !== null) {
-    const blocks = sackBlocks(sk, headerLength - 20);
-    if (blocks > 0) {
-      writeSack(sk, view, at + headerLength, blocks);
-      headerLength += 4 + 8 * blocks;
-    }
+  const sack = sackLength(sk);
+  if (sack > 0) {
+    writeSack(sk, view, at + headerLength, (sack - 4) >> 3);
+    headerLength += sack;
   }
-  const gsoSize = length > sk.mss ? sk.mss : 0;
+  const gsoSize = length > sk.mss - sack ? sk.mss - sack : 0;
   if (length > 0) {
     const queue = sk.sndQueue;
     const memory = queue.memory;
@@ -191,21 +188,27 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
 
 /** tcp_event_ack_sent: whatever was owed is paid. */
 function ackSent(sk: TcpSock): void {
-  if (sk.ackQuick > 0) sk.ackQuick--;
+  if (sk.ackQuick > 0 && (sk.ackPending & ACK_SCHED) !== 0) {
+    // Leaving quick-ack mode deflates the delay (tcp_dec_quickack_mode).
+    if (--sk.ackQuick === 0) sk.ackAto = TCP_ATO_MIN;
+  }
   sk.ackPending = 0;
   sk.ackDeferred = false;
   if (sk.delackTimer?.pending) clearDelack(sk);
 }
 
-/** __tcp_send_ack: a bare ACK, now. If the ring is full, the state stays owed and is tried again at the next flush. */
+/** __tcp_send_ack: a bare ACK, now. If the ring is full, it stays owed and is tried again at the next flush. */
 export function sendAck(sk: TcpSock): void {
-  if (!transmit(sk, sendSeq(sk), 0, ACK)) deferAck(sk);
+  if (transmit(sk, sendSeq(sk), 0, ACK)) return;
+  sk.ackDeferred = true;
+  sk.tcp.defer(sk);
 }
 
 /** tcp_acceptable_seq: next to be sent, or the peer's right edge after it shrank its window. */
 function sendSeq(sk: TcpSock): number {
   const edge = (sk.sndUna + sk.sndWnd) | 0;
-  return before(edge, sk.sndNxt) && after(sk.sndNxt, (edge + (1 << sk.sndWscale)) | 0) ? edge : sk.sndNxt;
+  // What rounding to our own scale can explain is no shrinking.
+  return ((sk.sndNxt - edge) | 0) >= 1 << sk.rcvWscale ? edge : sk.sndNxt;
 }
 
 /** An ACK is due with this batch: an answer may carry it. On loopback there is no batch to wait for. */
@@ -231,11 +234,11 @@ export function sendActiveReset(sk: TcpSock): void {
 }
 
 /** The SYN of an active open, and its repetitions. */
-export function transmitSyn(sk: TcpSock, synAck: boolean): void {
+export function transmitSyn(sk: TcpSock, synAck: boolean): boolean {
   const { tcp, route, host } = sk;
-  if (route === null) return;
+  if (route === null) return false;
   const at = tcp.ip.begin(route);
-  if (at < 0) return;
+  if (at < 0) return false;
   const view = host.memory.view;
   const length = writeSynOptions(
     view,
@@ -244,7 +247,7 @@ export function transmitSyn(sk: TcpSock, synAck: boolean): void {
     sk.sackOk,
     sk.tstampOk,
     tcpTimestamp(sk),
-    synAck ? sk.tsRecent : 0,
+    sk.tsRecent,
     sk.wscaleOk ? sk.rcvWscale : -1,
   );
   const flags = synAck ? SYN | ACK : SYN;
@@ -253,6 +256,7 @@ export function transmitSyn(sk: TcpSock, synAck: boolean): void {
   writeHeader(view, at, sk.sport, sk.dport, sk.iss, synAck ? sk.rcvNxt : 0, 20 + length, flags, window);
   sk.segsOut++;
   sendSegment(tcp, route, sk.saddr, sk.daddr, at, 20 + length, 0, sk.tos, sk.ttl, 0);
+  return true;
 }
 
 /** __tcp_oow_rate_limited: true when this answer would come too soon after the last; pure ACK floods get one in 500 ms. */
