@@ -5,6 +5,7 @@ export { SeededRandom } from './core/random.js';
 export { epollEvents } from './eventpoll/ep-send-events.js';
 export type { EpollEvent } from './eventpoll/epitem.js';
 export type { Blocking } from './kernel/blocking.js';
+export type { DoctorCode, DoctorWarning } from './kernel/doctor.js';
 export { EFD_SEMAPHORE } from './kernel/eventfd.js';
 export type { InterfaceOptions } from './kernel/interface-options.js';
 export type { Process, ProcessOptions } from './kernel/process.js';

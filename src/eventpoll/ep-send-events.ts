@@ -29,6 +29,7 @@ export function epSendEvents(ep: EventPoll, events: readonly EpollEvent[], maxev
     const slot = events[count++];
     slot.events = revents;
     slot.data = item.data;
+    if (ep.shared.observer !== null) ep.shared.observer.reported(item);
     if ((item.events & EPOLLONESHOT) !== 0) item.events &= EP_PRIVATE_BITS;
     else if ((item.events & EPOLLET) === 0) ep.rdllist.pushBack(item);
   }

@@ -18,6 +18,11 @@ export interface EpollUser {
   watches: number;
 }
 
+/** Wants to know of every event that is handed to a program. */
+export interface ReportObserver {
+  reported(item: EpItem): void;
+}
+
 /** What the eventpolls of one stack share. */
 export class EventPollShared {
   readonly host: Host;
@@ -27,6 +32,7 @@ export class EventPollShared {
   readonly sleepers: EpSleeper[] = [];
   /** Number of the walk that looks for loops, so that it visits each eventpoll once (loop_check_gen). */
   generation = 0;
+  observer: ReportObserver | null = null;
 
   constructor(host: Host) {
     this.host = host;

@@ -4,6 +4,7 @@
 import type { Host } from '../core/host.js';
 import { type EpollUser, EventPollShared } from '../eventpoll/eventpoll.js';
 import type { InetFamily } from '../socket/af-inet.js';
+import type { Doctor } from './doctor.js';
 import { PathTable } from './plain-files.js';
 
 /** What the kernel asks of a process when the stack closes. */
@@ -15,16 +16,20 @@ export class Kernel {
   readonly host: Host;
   readonly inet: InetFamily;
   readonly eventpolls: EventPollShared;
+  readonly doctor: Doctor | null;
   readonly paths = new PathTable();
   /** Processes that have not exited. */
   readonly processes = new Set<Exits>();
   readonly #users = new Map<number, EpollUser>();
   #nextPid = 1;
 
-  constructor(host: Host, inet: InetFamily) {
+  /** @param doctor Stands between processes and their syscalls, if there is one. */
+  constructor(host: Host, inet: InetFamily, doctor: Doctor | null = null) {
     this.host = host;
     this.inet = inet;
     this.eventpolls = new EventPollShared(host);
+    this.eventpolls.observer = doctor;
+    this.doctor = doctor;
   }
 
   /** user_struct: limits that hold for all processes of one uid together. */

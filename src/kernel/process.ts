@@ -38,8 +38,10 @@ export class Process {
     kernel.processes.add(this);
     this.uid = options.uid ?? 0;
     this.files = files ?? new FdTable(options.nofile ?? DEFAULT_NOFILE);
-    this.sys = createSyscalls(this);
-    this.blocking = createBlocking(this);
+    const sys = createSyscalls(this);
+    this.sys = kernel.doctor?.examine(this, sys) ?? sys;
+    const blocking = createBlocking(this);
+    this.blocking = kernel.doctor?.examineBlocking(this, blocking) ?? blocking;
     if (files === undefined) for (let fd = 0; fd < 3; fd++) this.sys.open('/dev/null', O_RDWR);
   }
 
