@@ -21,8 +21,8 @@ import {
 import { O_NONBLOCK } from '../uapi/fcntl.js';
 import { SOCK_CLOEXEC, SOCK_NONBLOCK } from '../uapi/socket.js';
 import type { Process } from './process.js';
+import type { SleepOptions } from './sleep.js';
 import { Sleep, socketTimeout, wokenWakeFunction } from './sleep.js';
-import type { SleepOptions } from './sys-epoll.js';
 import { acceptFile, addressReadable } from './sys-socket.js';
 
 export class BlockingConnections {

@@ -11,8 +11,8 @@ import { POLLERR, POLLHUP, POLLIN, POLLOUT } from '../uapi/poll.js';
 import { nonblocking, receiveOn, sendOn } from './blocking-transfer.js';
 import { maskOf, pollUntil } from './poll-wait.js';
 import type { Process } from './process.js';
+import type { SleepOptions } from './sleep.js';
 import { Sleep, wokenWakeFunction } from './sleep.js';
-import type { SleepOptions } from './sys-epoll.js';
 import { accessOk, O_ACCMODE, writeSignals } from './sys-file.js';
 
 export class BlockingFiles {

@@ -10,7 +10,7 @@ import { MSG_DONTWAIT, SOCK_STREAM } from '../uapi/socket.js';
 import { receiveDatagram } from './blocking-datagram.js';
 import { nonblocking, receiveOn, sendOn } from './blocking-transfer.js';
 import type { Process } from './process.js';
-import type { SleepOptions } from './sys-epoll.js';
+import type { SleepOptions } from './sleep.js';
 import { accessOk } from './sys-file.js';
 import { gather, type MessageHeader, receiveMessage, scatter } from './sys-message.js';
 

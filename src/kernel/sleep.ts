@@ -15,6 +15,11 @@ import { sleepTicks } from '../eventpoll/sleep-ticks.js';
 import { Timer } from '../time/timer-wheel.js';
 import type { Kernel } from './kernel.js';
 
+/** What a call that may sleep takes besides its arguments: a signal whose abort interrupts it (-EINTR). */
+export interface SleepOptions {
+  signal?: AbortSignal;
+}
+
 /** Sleeps until it is woken (MAX_SCHEDULE_TIMEOUT). */
 export const FOREVER = Infinity;
 

@@ -7,15 +7,11 @@ import { EventPoll, isEventPoll } from '../eventpoll/eventpoll.js';
 import { EBADF, EFAULT, EINVAL } from '../uapi/errno.js';
 import { EPOLL_CLOEXEC, EPOLL_CTL_DEL } from '../uapi/poll.js';
 import type { Process } from './process.js';
+import type { SleepOptions } from './sleep.js';
 import { type Timespec, validTimespec } from './timerfd.js';
 
 /** INT_MAX / sizeof(struct epoll_event) */
 const EP_MAX_EVENTS = 178_956_970;
-
-/** What a call that may sleep takes besides its arguments: a signal whose abort interrupts it (-EINTR). */
-export interface SleepOptions {
-  signal?: AbortSignal;
-}
 
 export class EpollCalls {
   readonly #process: Process;

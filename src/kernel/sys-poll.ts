@@ -15,7 +15,7 @@ import {
 } from '../uapi/poll.js';
 import { maskOf, type PollWait, pollUntil } from './poll-wait.js';
 import type { Process } from './process.js';
-import type { SleepOptions } from './sys-epoll.js';
+import type { SleepOptions } from './sleep.js';
 
 /** struct pollfd: `revents` is filled in. A negative `fd` is passed over. */
 export interface PollFd {
