@@ -28,6 +28,7 @@ export async function openNetwork(options: ServerOptions, lifetime: Lifetime): P
     link: options.pcap === undefined ? tap : record(tap, options.pcap),
     address: formatCidr(options.address),
     nofile: NOFILE,
+    doctor: options.doctor,
     onLinkDown: (_name, error) => void lifetime.fail(error),
   });
   lifetime.onEnd(() => stack.close().catch(refuse));

@@ -15,6 +15,8 @@ export interface ServerOptions {
   offload: boolean;
   pcap: string | undefined;
   netns: string | undefined;
+  trace: boolean;
+  doctor: boolean;
   quiet: boolean;
 }
 
@@ -44,6 +46,8 @@ export function addServerOptions(command: Command, defaultPort: number): Command
       "put the host's end into this network namespace (made if absent)",
       namespaceName,
     )
+    .option('--trace', "print the first connection's way through the stack, as the kernel's call path", false)
+    .option('--doctor', 'warn when this server uses epoll wrongly', false)
     .option('--quiet', 'no line for each connection', false);
 }
 

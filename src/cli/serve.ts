@@ -1,6 +1,7 @@
 // A server command from its options to its end: opens the network, says what there is, serves until something ends it.
 
 import type { Command } from 'commander';
+import { onTrace } from '../core/trace.js';
 import type { Stack } from '../index.js';
 import { banner } from './banner.js';
 import type { Connection } from './connection.js';
@@ -8,6 +9,7 @@ import { EpollServer } from './epoll-server.js';
 import { Lifetime } from './lifetime.js';
 import { openNetwork } from './network.js';
 import { type ServerOptions, serverOptions } from './options.js';
+import { TracePath } from './trace-path.js';
 
 export interface ServerCommand {
   /** The command's name. */
@@ -23,12 +25,18 @@ export async function serve(server: ServerCommand, command: Command): Promise<vo
   const lifetime = new Lifetime();
   try {
     const network = await openNetwork(options, lifetime);
+    if (options.trace) traceFirst(options);
     const loop = startServer(server, network.stack, options);
     process.stdout.write(banner(server.name, network, options, server.tries(options)));
     await loop.run();
   } catch (error) {
     await lifetime.fail(error);
   }
+}
+
+/** Prints the way of the first connection to the server, from its SYN on. */
+function traceFirst({ address: { address }, port }: ServerOptions): void {
+  onTrace(new TracePath((line) => process.stdout.write(`${line}\n`), `${address}:${port}`).event);
 }
 
 /** Listens; nothing is served before `run`. */

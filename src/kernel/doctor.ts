@@ -8,7 +8,7 @@ import { EP_PRIVATE_BITS } from '../eventpoll/private-bits.js';
 import { socketOf } from '../socket/socket-file.js';
 import { TcpSock } from '../tcp/sock.js';
 import { Timer } from '../time/timer-wheel.js';
-import { EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLONESHOT } from '../uapi/poll.js';
+import { EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLONESHOT, EPOLLOUT } from '../uapi/poll.js';
 import { TCP_LISTEN } from '../uapi/tcp.js';
 import type { Blocking } from './blocking.js';
 import type { Process } from './process.js';
@@ -167,8 +167,11 @@ export class Doctor implements ReportObserver {
     for (const chart of this.#undrained) {
       const { item } = chart;
       if (item.ep.file !== epFile || item.linked) continue;
+      const mask = maskWithoutTrace(item.file);
+      // Waiting for room to answer before it reads on: the edge of OUT will come, and tell of the data as well.
+      if ((item.events & ~mask & EPOLLOUT) !== 0) continue;
       this.#undrained.delete(chart);
-      if ((item.events & EPOLLIN) === 0 || (maskWithoutTrace(item.file) & EPOLLIN) === 0) continue;
+      if ((item.events & mask & EPOLLIN) === 0) continue;
       const waiting = acceptQueueLength(item.file);
       if (waiting > 0) {
         this.#say(

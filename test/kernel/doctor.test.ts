@@ -9,6 +9,7 @@ import {
   EPOLLET,
   EPOLLIN,
   EPOLLONESHOT,
+  EPOLLOUT,
   epollEvents,
   SOCK_NONBLOCK,
   SOCK_STREAM,
@@ -147,11 +148,17 @@ test('a registration that outlives its descriptor is a ghost', async () => {
   expect(codes()).toEqual(['STALE_REGISTRATION']);
 });
 
-test('the doctor does not change what epoll does: looking at a full socket asks for no room on its behalf', async () => {
-  const { sys, pair, watch, wait } = scene();
+test('waiting for room to answer before reading on is right, and the doctor looking on asks for no room itself', async () => {
+  const { sys, pair, watch, wait, codes } = scene();
   const { peer, child } = pair();
-  watch(child, EPOLLIN | EPOLLET);
-  sys.write(peer, buffer, 1);
+  watch(child, EPOLLIN | EPOLLOUT | EPOLLET);
+  sys.write(peer, buffer, 100);
   expect(await wait()).toBe(1);
+  sys.read(child, buffer, 10);
+  while (sys.write(child, buffer) > 0);
   expect(await wait()).toBe(0);
+  expect(codes()).toEqual([]);
+  while (sys.read(peer, buffer) > 0);
+  expect(await wait()).toBe(1);
+  expect(events[0].events).toBe(EPOLLIN | EPOLLOUT);
 });
