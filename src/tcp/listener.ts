@@ -273,6 +273,7 @@ function createChild(request: RequestSock, segment: Segment): TcpSock {
 
 /** What a child has from its listener, as of the final ACK (sk_clone_lock). */
 function inherit(sk: TcpSock, parent: TcpSock): void {
+  sk.shutdown = parent.shutdown;
   sk.keepOpen = parent.keepOpen;
   sk.oobInline = parent.oobInline;
   sk.rcvbuf = parent.rcvbuf;
