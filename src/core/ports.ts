@@ -103,7 +103,9 @@ export class PortTable {
    */
   connect(holder: PortHolder, secretOffset: number, tuples: Tuples): number {
     const [low, high] = this.#host.sysctl.ipLocalPortRange;
-    const perturb = this.#perturbTable();
+    // Where each walk starts is settled by the keyed hash; the table only moves on from there.
+    this.#perturb ??= new Int32Array(PERTURB_SIZE);
+    const perturb = this.#perturb;
     const index = secretOffset & (PERTURB_SIZE - 1);
     const range = evened(high + 1 - low);
     const start = (((perturb[index] + (secretOffset >>> 16)) >>> 0) % range) & ~1;
@@ -125,14 +127,6 @@ export class PortTable {
   /** Everyone who holds a port, for listings. */
   holders(): IterableIterator<PortHolder> {
     return this.#bucketOf.keys();
-  }
-
-  #perturbTable(): Int32Array {
-    if (this.#perturb === null) {
-      this.#perturb = new Int32Array(PERTURB_SIZE);
-      for (let i = 0; i < PERTURB_SIZE; i++) this.#perturb[i] = this.#host.random.int32();
-    }
-    return this.#perturb;
   }
 
   /** inet_csk_find_open_port: the parity connect() does not prefer comes first, and with SO_REUSEADDR the lower half. */

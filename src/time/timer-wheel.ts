@@ -25,6 +25,12 @@ export abstract class Timer {
 
 /** Head of a slot's list: a timer that is never due. */
 class SlotHead extends Timer {
+  constructor() {
+    super();
+    this.next = this;
+    this.prev = this;
+  }
+
   override expire(): void {}
 }
 
@@ -36,7 +42,8 @@ export class TimerWheel implements Alarm {
   onRunStart: () => void = () => {};
   onRunEnd: () => void = () => {};
 
-  readonly #slots: Timer[] = [];
+  /** A slot gets its head when it is first used: a simulation makes many wheels. */
+  readonly #slots: (Timer | null)[] = new Array<Timer | null>(LEVELS * SLOTS).fill(null);
   readonly #occupied = new Int32Array((LEVELS * SLOTS) / 32);
   #count = 0;
   #alarmAt = Infinity;
@@ -45,12 +52,6 @@ export class TimerWheel implements Alarm {
   constructor(clock: Clock) {
     this.clock = clock;
     this.now = this.#clockMs();
-    for (let i = 0; i < LEVELS * SLOTS; i++) {
-      const head = new SlotHead();
-      head.next = head;
-      head.prev = head;
-      this.#slots.push(head);
-    }
   }
 
   /** Timers that are armed. */
@@ -126,6 +127,7 @@ export class TimerWheel implements Alarm {
     this.clock.cancelAlarm(this);
     this.#alarmAt = Infinity;
     for (const head of this.#slots) {
+      if (head === null) continue;
       for (let timer = head.next as Timer; timer !== head; ) {
         const next = timer.next as Timer;
         timer.pending = false;
@@ -158,13 +160,21 @@ export class TimerWheel implements Alarm {
     let level = 0;
     while (level < LEVELS - 1 && delta >= 1 << (BITS * (level + 1))) level++;
     const slot = level * SLOTS + ((timer.expires >>> (BITS * level)) & MASK);
-    const head = this.#slots[slot];
+    const head = this.#head(slot);
     timer.slot = slot;
     timer.prev = head.prev;
     timer.next = head;
     (head.prev as Timer).next = timer;
     head.prev = timer;
     this.#occupied[slot >> 5] |= 1 << (slot & 31);
+  }
+
+  #head(slot: number): Timer {
+    const head = this.#slots[slot];
+    if (head !== null) return head;
+    const made = new SlotHead();
+    this.#slots[slot] = made;
+    return made;
   }
 
   #unlink(timer: Timer): void {
@@ -174,7 +184,7 @@ export class TimerWheel implements Alarm {
     timer.next = null;
     timer.prev = null;
     timer.slot = -1;
-    const head = this.#slots[slot];
+    const head = this.#head(slot);
     if (head.next === head) this.#occupied[slot >> 5] &= ~(1 << (slot & 31));
   }
 
@@ -203,6 +213,7 @@ export class TimerWheel implements Alarm {
   #tick(): void {
     if ((this.now & MASK) === 0) this.#cascade(1);
     const head = this.#slots[this.now & MASK];
+    if (head === null) return;
     // Only what stands here now: a timer that re-arms itself for the same slot belongs to the next round.
     const last = head.prev as Timer;
     if (last === head) return;
@@ -226,6 +237,7 @@ export class TimerWheel implements Alarm {
     const index = (this.now >>> (BITS * level)) & MASK;
     if (index === 0 && level + 1 < LEVELS) this.#cascade(level + 1);
     const head = this.#slots[level * SLOTS + index];
+    if (head === null) return;
     for (let timer = head.next as Timer; timer !== head; ) {
       const next = timer.next as Timer;
       this.#unlink(timer);
