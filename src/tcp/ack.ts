@@ -104,17 +104,16 @@ export function replaceTsRecent(sk: TcpSock, segment: Segment): void {
   }
 }
 
-/** tcp_ack_update_window (RFC 9293 section 3.10.7.4): only newer segments may move it. */
+/** tcp_may_update_window (RFC 9293 section 3.10.7.4): only newer segments may move it. `window` in bytes. */
+export function mayUpdateWindow(sk: TcpSock, segment: Segment, window: number): boolean {
+  if (after(segment.ackSeq, sk.sndUna) || after(segment.seq, sk.sndWl1)) return true;
+  return segment.seq === sk.sndWl1 && (window > sk.sndWnd || window === 0);
+}
+
+/** tcp_ack_update_window */
 function updateWindow(sk: TcpSock, segment: Segment): boolean {
-  const ack = segment.ackSeq;
   const window = (segment.flags & SYN) !== 0 ? segment.window : segment.window << sk.sndWscale;
-  if (
-    !after(ack, sk.sndUna) &&
-    !after(segment.seq, sk.sndWl1) &&
-    !(segment.seq === sk.sndWl1 && (window > sk.sndWnd || window === 0))
-  ) {
-    return false;
-  }
+  if (!mayUpdateWindow(sk, segment, window)) return false;
   sk.sndWl1 = segment.seq;
   sk.sndWnd = window;
   if (window > sk.maxWindow) {

@@ -53,6 +53,7 @@ export class Backlog {
     packet.flags = next.flags;
     packet.gsoSize = next.gsoSize;
     packet.loopback = true;
+    packet.broadcast = false;
     this.bytes -= next.length;
     return next.chunk;
   }

@@ -108,6 +108,7 @@ export function timeWait(sk: TcpSock, substate: number, timeoutMs: number): void
     tcp.timeWaits.insert(tw, hash);
     const rto = (sk.rto << 2) - (sk.rto >> 1);
     host.wheel.arm(tw, substate === TCP_TIME_WAIT ? TCP_TIMEWAIT_LEN : Math.max(timeoutMs, rto));
+    host.mib.count(TcpExt.TW);
   } else {
     host.mib.count(TcpExt.TCPTimeWaitOverflow);
   }

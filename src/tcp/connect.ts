@@ -1,6 +1,6 @@
 // The active open (tcp_v4_connect, tcp_connect): route, source address, port, and the SYN.
 
-import { Tcp as TcpMib } from '../core/mib.js';
+import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
 import { SOCK_BINDADDR_LOCK } from '../core/sock.js';
 import { ANY_V4, type IpAddress, LOOPBACK_V4 } from '../packet/address.js';
 import { EADDRNOTAVAIL, ENETUNREACH } from '../uapi/errno.js';
@@ -41,6 +41,7 @@ class TupleCheck {
     this.#sk.tsRecent = tw.tsRecent;
     this.#sk.tsRecentStamp = tw.tsRecentStamp;
     endTimeWait(tw);
+    tcp.host.mib.count(TcpExt.TWRecycled);
     return false;
   }
 }

@@ -15,6 +15,8 @@ export const GSO_MAX_SIZE = 65535 - 20 - 60;
 export const TCP_RTO_MAX = 120_000;
 export const TCP_TIMEOUT_INIT = 1000;
 export const TCP_TIMEOUT_FALLBACK = 3000;
+/** Two ticks of 250 Hz (TCP_TIMEOUT_MIN). */
+export const TCP_TIMEOUT_MIN = 8;
 export const TCP_TIMEWAIT_LEN = 60_000;
 export const TCP_ATO_MIN = 40;
 export const TCP_DELACK_MAX = 200;
@@ -23,7 +25,6 @@ export const TCP_MAX_QUICKACKS = 16;
 /** Sessions with alternating data are interactive ("pingpong") from this count on. */
 export const TCP_PINGPONG_THRESH = 1;
 export const TCP_PAWS_WINDOW = 1;
-export const TCP_PAWS_24DAYS_S = 60 * 60 * 24 * 24;
 export const TCP_INFINITE_SSTHRESH = 0x7fffffff;
 
 /** Header flags, low byte of the flags word; the bits of RFC 9293 figure 1. */
@@ -47,6 +48,7 @@ export const ACK_TIMER = 2;
 export const ACK_PUSHED = 4;
 export const ACK_PUSHED2 = 8;
 export const ACK_NOW = 16;
+export const ACK_NOMEM = 32;
 
 /** What the retransmit timer is armed for (ICSK_TIME_*). */
 export const TIME_NONE = 0;

@@ -45,7 +45,7 @@ export function enterQuickAck(sk: TcpSock, most: number): void {
 export function eventDataReceived(sk: TcpSock, segment: Segment, length: number): void {
   const now = sk.host.nowMs;
   sk.ackPending |= ACK_SCHED;
-  measureRcvMss(sk, length);
+  measureRcvMss(sk, length, segment.gsoSize);
   if (sk.ackAto === 0) {
     // The first data: acknowledge at once, for the sake of the peer's slow start.
     incrementQuickAck(sk, TCP_MAX_QUICKACKS);
@@ -61,9 +61,8 @@ export function eventDataReceived(sk: TcpSock, segment: Segment, length: number)
 }
 
 /** tcp_measure_rcv_mss */
-function measureRcvMss(sk: TcpSock, length: number): void {
-  const gso = sk.tcp.ip.packet.gsoSize;
-  const size = gso !== 0 ? gso : length;
+function measureRcvMss(sk: TcpSock, length: number, gsoSize: number): void {
+  const size = gsoSize !== 0 ? gsoSize : length;
   const last = sk.lastRcvSize;
   sk.lastRcvSize = 0;
   if (size >= sk.rcvMss) {
@@ -144,7 +143,7 @@ export function afterRead(sk: TcpSock, copied: number): void {
     const pushed =
       (sk.ackPending & ACK_PUSHED2) !== 0 ||
       ((sk.ackPending & ACK_PUSHED) !== 0 && sk.ackPingpong < TCP_PINGPONG_THRESH);
-    due = ((sk.rcvNxt - sk.rcvWup) | 0) > sk.rcvMss || (copied > 0 && pushed && sk.rcvQueue.length === 0);
+    due = ((sk.rcvNxt - sk.rcvWup) | 0) > sk.rcvMss || (copied > 0 && pushed && sk.rmemAlloc === 0);
   }
   if (copied > 0 && !due && (sk.shutdown & RCV_SHUTDOWN) === 0) {
     const now = receiveWindow(sk);

@@ -1,5 +1,5 @@
-// A segment of a synchronised connection: is it acceptable, what does it acknowledge, where do its bytes go
-// (tcp_rcv_established, tcp_validate_incoming, tcp_data_queue). Ends in `dataReady`, where epoll's callback hangs.
+// A segment of an established connection: what does it acknowledge, and where do its bytes go (tcp_rcv_established,
+// tcp_data_queue). Ends in `dataReady`, where epoll's callback hangs.
 
 import { TcpExt } from '../core/mib.js';
 import { RCV_SHUTDOWN } from '../core/sock.js';
@@ -10,21 +10,20 @@ import {
   TCP_ESTABLISHED,
   TCP_FIN_WAIT1,
   TCP_FIN_WAIT2,
-  TCP_LAST_ACK,
   TCP_SYN_RECV,
   TCP_TIME_WAIT,
 } from '../uapi/tcp.js';
 import { ACK_BAD, checkSpace, tcpAck } from './ack.js';
-import { setState, tcpReset, timeWait } from './close.js';
+import { setState, timeWait } from './close.js';
 import {
   ACK,
+  ACK_NOMEM,
   ACK_NOW,
   ACK_SCHED,
   FIN,
   RST,
   SYN,
   TCP_MAX_QUICKACKS,
-  TCP_PAWS_24DAYS_S,
   TCP_PINGPONG_THRESH,
   URG,
 } from './constants.js';
@@ -35,8 +34,9 @@ import { Reassembly } from './reassembly.js';
 import type { Segment } from './segment.js';
 import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
-import { oowRateLimited, sendAck, sendChallengeAck } from './transmit.js';
+import { sendAck } from './transmit.js';
 import { receiveUrgent } from './urgent.js';
+import { setDsack, validateIncoming } from './validate.js';
 import { measureReceiverRtt, receiveWindow } from './window.js';
 
 /** tcp_rcv_established */
@@ -52,104 +52,6 @@ export function receiveEstablished(sk: TcpSock, segment: Segment): void {
   pushPendingFrames(sk);
   checkSpace(sk);
   dueAck(sk);
-}
-
-/** tcp_validate_incoming: PAWS, sequence, RST and SYN in that order (RFC 9293 3.10.7.4, RFC 7323 5, RFC 5961). */
-export function validateIncoming(sk: TcpSock, segment: Segment): boolean {
-  const { mib } = sk.host;
-  const isRst = (segment.flags & RST) !== 0;
-  if (segment.hasTs && sk.tstampOk && sk.tsRecentStamp !== 0 && pawsRejects(sk, segment)) {
-    if (!isRst) {
-      mib.count(TcpExt.PAWSEstab);
-      answerOutOfWindow(sk, segment, TcpExt.TCPACKSkippedPAWS);
-      return false;
-    }
-    // A reset passes whatever its timestamp says.
-  }
-  if (!acceptable(sk, segment)) {
-    if (!isRst) {
-      if ((segment.flags & SYN) !== 0) {
-        mib.count(TcpExt.TCPSYNChallenge);
-        sendChallengeAck(sk);
-      } else answerOutOfWindow(sk, segment, TcpExt.TCPACKSkippedSeq);
-    } else if (resetAtFin(sk, segment)) tcpReset(sk);
-    return false;
-  }
-  if (isRst) {
-    if (segment.seq === sk.rcvNxt || resetAtFin(sk, segment) || resetAtSackEdge(sk, segment)) tcpReset(sk);
-    else sendChallengeAck(sk);
-    return false;
-  }
-  if ((segment.flags & SYN) !== 0) {
-    // Simultaneous open: the peer's SYN-ACK repeats its SYN.
-    if (
-      sk.state === TCP_SYN_RECV &&
-      (segment.flags & ACK) !== 0 &&
-      ((segment.seq + 1) | 0) === segment.endSeq &&
-      ((segment.seq + 1) | 0) === sk.rcvNxt &&
-      segment.ackSeq === sk.sndNxt
-    ) {
-      return true;
-    }
-    mib.count(TcpExt.TCPSYNChallenge);
-    sendChallengeAck(sk);
-    return false;
-  }
-  return true;
-}
-
-/** tcp_paws_discard, with its exception for a pure ACK that merely overtook (tcp_disordered_ack). */
-function pawsRejects(sk: TcpSock, segment: Segment): boolean {
-  if (((sk.tsRecent - segment.tsVal) | 0) <= 1) return false;
-  if (((sk.host.nowMs - sk.tsRecentStamp) | 0) >= TCP_PAWS_24DAYS_S * 1000) return false;
-  const pureAck = (segment.flags & ACK) !== 0 && segment.seq === sk.rcvNxt && segment.seq === segment.endSeq;
-  const noNews = segment.ackSeq === sk.sndUna && segment.window << sk.sndWscale === sk.sndWnd;
-  return !(pureAck && noNews && ((sk.tsRecent - segment.tsVal) | 0) <= sk.rto);
-}
-
-/** tcp_sequence: some of it must lie in the window, and all of it while unread data is waiting. */
-function acceptable(sk: TcpSock, segment: Segment): boolean {
-  if (before(segment.endSeq, sk.rcvWup)) return false;
-  const edge = (sk.rcvNxt + receiveWindow(sk)) | 0;
-  if (!after(segment.endSeq, edge)) return true;
-  return !after(segment.seq, edge) && sk.rcvQueue.length === 0;
-}
-
-/** tcp_reset_check: after a FIN some stacks reset with the sequence number before it. */
-function resetAtFin(sk: TcpSock, segment: Segment): boolean {
-  return (
-    segment.seq === ((sk.rcvNxt - 1) | 0) &&
-    (sk.state === TCP_CLOSE_WAIT || sk.state === TCP_LAST_ACK || sk.state === TCP_CLOSING)
-  );
-}
-
-/** The peer's next byte, seen from what it knows we selected (RFC 5961 with SACK). */
-function resetAtSackEdge(sk: TcpSock, segment: Segment): boolean {
-  if (!sk.sackOk || sk.reassembly === null) return false;
-  const runs = sk.reassembly.runs;
-  return runs.length > 0 && segment.seq === runs[runs.length - 1].end;
-}
-
-/** tcp_send_dupack for a segment outside the window, at most one in 500 ms if it carries nothing. */
-function answerOutOfWindow(sk: TcpSock, segment: Segment, skipped: number): void {
-  const carries = segment.length > 0;
-  if (oowRateLimited(sk.tcp, sk.lastOowAckTime, carries, skipped)) return;
-  if (!carries) sk.lastOowAckTime = sk.host.nowMs || 1;
-  if (segment.endSeq !== segment.seq && before(segment.seq, sk.rcvNxt)) {
-    sk.host.mib.count(TcpExt.DelayedACKLost);
-    enterQuickAck(sk, TCP_MAX_QUICKACKS);
-    if (sk.sackOk && sk.host.sysctl.tcpDsack !== 0) {
-      setDsack(sk, segment.seq, after(segment.endSeq, sk.rcvNxt) ? sk.rcvNxt : segment.endSeq);
-    }
-  }
-  sendAck(sk);
-}
-
-function setDsack(sk: TcpSock, start: number, end: number): void {
-  sk.host.mib.count(before(start, sk.rcvNxt) ? TcpExt.TCPDSACKOldSent : TcpExt.TCPDSACKOfoSent);
-  sk.dsackPending = true;
-  sk.dsackStart = start;
-  sk.dsackEnd = end;
 }
 
 /** tcp_data_queue */
@@ -169,7 +71,7 @@ export function queueData(sk: TcpSock, segment: Segment): void {
   if (!after(segment.endSeq, sk.rcvNxt)) {
     // All of it was here before: our ACK was lost.
     sk.host.mib.count(TcpExt.DelayedACKLost);
-    if (sk.sackOk && sk.host.sysctl.tcpDsack !== 0) setDsack(sk, segment.seq, segment.endSeq);
+    setDsack(sk, segment.seq, segment.endSeq);
     outOfWindow(sk);
     return;
   }
@@ -178,9 +80,11 @@ export function queueData(sk: TcpSock, segment: Segment): void {
     return;
   }
   if (before(segment.seq, sk.rcvNxt)) {
-    if (sk.sackOk && sk.host.sysctl.tcpDsack !== 0) setDsack(sk, segment.seq, sk.rcvNxt);
-    if (receiveWindow(sk) === 0) outOfWindow(sk);
-    else queueInOrder(sk, segment, (sk.rcvNxt - segment.seq) | 0);
+    setDsack(sk, segment.seq, sk.rcvNxt);
+    if (receiveWindow(sk) === 0) {
+      sk.host.mib.count(TcpExt.TCPZeroWindowDrop);
+      outOfWindow(sk);
+    } else queueInOrder(sk, segment, (sk.rcvNxt - segment.seq) | 0);
     return;
   }
   queueOutOfOrder(sk, segment);
@@ -207,7 +111,8 @@ function queueInOrder(sk: TcpSock, segment: Segment, skip: number): void {
     const full = sk.rmemAlloc > sk.rcvbuf && sk.rcvQueue.length > 0;
     if ((full && !pruneForRoom(sk)) || !sk.rcvQueue.appendFrom(segment.data + skip, count)) {
       sk.host.mib.count(TcpExt.TCPRcvQDrop);
-      sk.ackPending |= ACK_SCHED | ACK_NOW;
+      // No memory: the window closes, so that the peer probes instead of taking it for a loss.
+      sk.ackPending |= ACK_SCHED | ACK_NOW | ACK_NOMEM;
       sk.dataReady();
       return;
     }
@@ -240,6 +145,7 @@ function takeReassembled(sk: TcpSock): void {
   for (let run = ooo.ready(sk.rcvNxt); run !== null; run = ooo.ready(sk.rcvNxt)) {
     ooo.shift();
     const known = (sk.rcvNxt - run.start) | 0;
+    if (known > 0) setDsack(sk, run.start, before(run.end, sk.rcvNxt) ? run.end : sk.rcvNxt);
     if (!after(run.end, sk.rcvNxt)) {
       run.bytes.clear();
       continue;
@@ -268,16 +174,17 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
   sk.ackPending |= ACK_SCHED;
   if (sk.rmemAlloc > sk.rcvbuf && !pruneForRoom(sk)) {
     mib.count(TcpExt.TCPOFODrop);
+    if (sk.reassembly?.runs.length === 0) sk.reassembly = null;
     return;
   }
   mib.count(TcpExt.TCPOFOQueue);
   sk.reassembly ??= new Reassembly(memory);
-  const held = sk.reassembly.bytes;
+  const ooo = sk.reassembly;
   const fin = (segment.flags & FIN) !== 0;
-  if (!sk.reassembly.insert(segment.seq, segment.endSeq, fin, segment.data)) mib.count(TcpExt.TCPOFODrop);
-  else if (sk.reassembly.bytes === held && segment.length > 0) {
-    mib.count(TcpExt.TCPOFOMerge);
-    if (sk.sackOk && sk.host.sysctl.tcpDsack !== 0) setDsack(sk, segment.seq, segment.endSeq);
+  if (!ooo.insert(segment.seq, segment.endSeq, fin, segment.data)) mib.count(TcpExt.TCPOFODrop);
+  if (ooo.knownEnd !== ooo.knownStart) {
+    if (ooo.knownEnd === segment.endSeq && ooo.knownStart === segment.seq) mib.count(TcpExt.TCPOFOMerge);
+    setDsack(sk, ooo.knownStart, ooo.knownEnd);
   }
   if (sk.reassembly.runs.length === 0) sk.reassembly = null;
   sk.dataSegsIn++;

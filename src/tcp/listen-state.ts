@@ -8,6 +8,8 @@ export class ListenState {
   backlog: number;
   /** sk_ack_backlog */
   acceptLength = 0;
+  /** When the last SYN cookie was sent, in milliseconds of stack time; null: never. */
+  lastCookieMs: number | null = null;
   /** Half-open requests; their number is what tcp_max_syn_backlog and the backlog bound. */
   readonly requests = new Set<RequestSock>();
   #head: TcpSock | null = null;

@@ -19,6 +19,9 @@ export class Reassembly {
   readonly runs: Run[] = [];
   /** Bytes held. */
   bytes = 0;
+  /** What the last `insert` brought and was held already; equal: nothing. */
+  knownStart = 0;
+  knownEnd = 0;
   #memory: PacketMemory;
   #touch = 0;
 
@@ -27,68 +30,58 @@ export class Reassembly {
   }
 
   /**
-   * Takes in [seq, end) whose payload lies at `offset`. Bytes already held are kept and the new copy of them ignored.
-   * False: no memory, nothing taken.
+   * Takes in [seq, end) whose payload lies at `offset`. Bytes already held are kept and the new copy of them ignored;
+   * `knownStart` and `knownEnd` tell the first such range. False: no memory, not all of it taken.
    */
   insert(seq: number, end: number, fin: boolean, offset: number): boolean {
     const runs = this.runs;
     let i = runs.length;
     while (i > 0 && after(runs[i - 1].start, seq)) i--;
     // i: first run that starts after seq. The one before may reach into or touch the new bytes.
+    this.knownStart = seq;
+    this.knownEnd = seq;
     let into: Run;
-    let from = seq;
     if (i > 0 && !before(runs[i - 1].end, seq)) {
       into = runs[i - 1];
-      if (!after(end, into.end)) {
-        into.touched = ++this.#touch;
-        return true;
-      }
-      from = into.end;
+      into.touched = ++this.#touch;
+      this.knownEnd = after(end, into.end) ? into.end : end;
+      // What comes after a FIN is nothing.
+      if (into.fin || !after(end, into.end)) return true;
     } else {
-      into = { start: seq, end: seq, fin: false, bytes: new ByteQueue(this.#memory), touched: 0 };
+      into = { start: seq, end: seq, fin: false, bytes: new ByteQueue(this.#memory), touched: ++this.#touch };
       runs.splice(i++, 0, into);
     }
-    const dataEnd = fin ? (end - 1) | 0 : end;
-    const finished = this.#fill(into, i, from, seq, end, dataEnd, fin, offset);
-    into.touched = ++this.#touch;
+    const finished = this.#fill(into, i, seq, fin ? (end - 1) | 0 : end, offset);
+    if (finished && fin && notAfter(into.end, (end - 1) | 0)) {
+      into.end = end;
+      into.fin = true;
+    }
     if (into.start === into.end) runs.splice(runs.indexOf(into), 1);
     return finished;
   }
 
   /** Extends `into` to `end`, swallowing the runs from index `i` on that the new bytes reach. */
-  #fill(
-    into: Run,
-    i: number,
-    from: number,
-    seq: number,
-    end: number,
-    dataEnd: number,
-    fin: boolean,
-    offset: number,
-  ): boolean {
-    let at = from;
-    while (before(at, end)) {
+  #fill(into: Run, i: number, seq: number, end: number, offset: number): boolean {
+    for (;;) {
       const next = this.runs[i] as Run | undefined;
       const reaches = next !== undefined && notAfter(next.start, end);
-      const until = reaches && before(next.start, dataEnd) ? next.start : dataEnd;
-      const count = (until - at) | 0;
+      const count = ((reaches ? next.start : end) - into.end) | 0;
       if (count > 0) {
-        if (!into.bytes.appendFrom((offset + (at - seq)) | 0, count)) return false;
+        if (!into.bytes.appendFrom((offset + (into.end - seq)) | 0, count)) return false;
         this.bytes += count;
-        into.end = until;
+        into.end = (into.end + count) | 0;
       }
-      if (!reaches) {
-        into.end = end;
-        into.fin ||= fin;
-        return true;
+      if (!reaches) return true;
+      if (this.knownStart === this.knownEnd && before(next.start, end)) {
+        this.knownStart = next.start;
+        this.knownEnd = before(next.end, end) ? next.end : end;
       }
       into.bytes.splice(next.bytes);
       into.end = next.end;
-      into.fin ||= next.fin;
+      into.fin = next.fin;
       this.runs.splice(i, 1);
-      at = into.end;
+      if (into.fin || !before(into.end, end)) return true;
     }
-    return true;
   }
 
   /** The first run, if the stream has reached it; the caller takes its bytes and says `shift`. */

@@ -11,13 +11,15 @@ import { endTimeWait } from './close.js';
 import { ACK, FIN, RST, SYN, TCP_TIMEWAIT_LEN } from './constants.js';
 import { tupleHash } from './demux.js';
 import { receiveEstablished } from './input.js';
-import { checkRequest, connectionRequest } from './listener.js';
+import { connectionRequest } from './listener.js';
+import { pawsRejects } from './paws.js';
 import type { RequestSock } from './request-sock.js';
 import type { Segment } from './segment.js';
 import { after, before } from './seq.js';
 import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
 import { RESET_PEER, receiveStateProcess } from './state.js';
+import { checkCookie, checkRequest } from './syn-recv.js';
 import type { TimeWaitSock } from './time-wait.js';
 import { oowRateLimited } from './transmit.js';
 import { sendReset, sendTimeWaitAck } from './transmit-control.js';
@@ -90,8 +92,7 @@ function receiveNow(sk: TcpSock, packet: RxPacket, segment: Segment): void {
 export function runBacklog(sk: TcpSock): void {
   const backlog = sk.backlog;
   if (backlog === null) return;
-  const { packet } = sk.tcp.ip;
-  const { segment } = sk.tcp;
+  const { backlogPacket: packet, backlogSegment: segment } = sk.tcp;
   const { memory } = sk.host;
   for (let chunk = backlog.shift(packet); chunk !== 0; chunk = backlog.shift(packet)) {
     if (segment.parse(memory.view, packet)) receiveNow(sk, packet, segment);
@@ -102,8 +103,11 @@ export function runBacklog(sk: TcpSock): void {
 function receiveForListener(sk: TcpSock, packet: RxPacket, segment: Segment, iss: number): void {
   const { flags } = segment;
   if ((flags & RST) !== 0) return;
-  if ((flags & ACK) !== 0) sendReset(sk.tcp, packet, segment);
-  else if ((flags & (SYN | FIN)) === SYN) connectionRequest(sk, packet, segment, iss);
+  if ((flags & ACK) !== 0) {
+    const child = checkCookie(sk, packet, segment);
+    if (child === sk) sendReset(sk.tcp, packet, segment);
+    else if (child !== null) receiveForChild(sk, child, packet, segment);
+  } else if ((flags & (SYN | FIN)) === SYN) connectionRequest(sk, packet, segment, iss);
 }
 
 function receiveForRequest(request: RequestSock, packet: RxPacket, segment: Segment): void {
@@ -113,10 +117,14 @@ function receiveForRequest(request: RequestSock, packet: RxPacket, segment: Segm
     return;
   }
   const child = checkRequest(request, packet, segment);
-  if (child === null) return;
+  if (child !== null) receiveForChild(parent, child, packet, segment);
+}
+
+/** tcp_child_process */
+function receiveForChild(parent: TcpSock, child: TcpSock, packet: RxPacket, segment: Segment): void {
   child.segsIn++;
   receiveNow(child, packet, segment);
-  // The listener's readers are told once the child has taken what came with the third segment (tcp_child_process).
+  // The listener's readers are told once the child has taken what came with the third segment.
   parent.dataReady();
 }
 
@@ -125,7 +133,10 @@ function receiveForTimeWait(tw: TimeWaitSock, hash: number, packet: RxPacket, se
   const { tcp } = tw;
   const { host } = tcp;
   const isRst = (segment.flags & RST) !== 0;
-  const old = segment.hasTs && tw.tsRecentStamp !== 0 && ((tw.tsRecent - segment.tsVal) | 0) > 1;
+  const old =
+    segment.hasTs &&
+    tw.tsRecentStamp !== 0 &&
+    pawsRejects(tw.tsRecent, tw.tsRecentStamp, host.nowMs, segment.tsVal, isRst);
   if (tw.substate === TCP_FIN_WAIT2) {
     finWait2Remnant(tw, packet, segment, old);
     return;
@@ -139,7 +150,9 @@ function receiveForTimeWait(tw: TimeWaitSock, hash: number, packet: RxPacket, se
     if (segment.hasTs) noteTimestamp(tw, segment);
     return;
   }
-  const newer = after(segment.seq, tw.rcvNxt) || (segment.hasTs && ((tw.tsRecent - segment.tsVal) | 0) < 0);
+  const newer =
+    after(segment.seq, tw.rcvNxt) ||
+    (segment.hasTs && tw.tsRecentStamp !== 0 && before(tw.tsRecent, segment.tsVal));
   if ((segment.flags & (SYN | RST | ACK)) === SYN && !old && newer) {
     // RFC 6191 and RFC 1122 section 4.2.2.13: the same ends begin anew.
     const listener = tcp.listeners.lookup(packet.dst, segment.dport, hash);
@@ -152,7 +165,7 @@ function receiveForTimeWait(tw: TimeWaitSock, hash: number, packet: RxPacket, se
   if (old) host.mib.count(TcpExt.PAWSEstab);
   if (isRst) return;
   if (old || (segment.flags & ACK) !== 0) host.wheel.arm(tw, TCP_TIMEWAIT_LEN);
-  timeWaitAck(tw, segment);
+  timeWaitAck(tw, segment, TcpExt.TCPACKSkippedTimeWait);
 }
 
 /** An orphan's FIN_WAIT2 without a sock: it waits for the FIN and takes nothing else. */
@@ -161,7 +174,7 @@ function finWait2Remnant(tw: TimeWaitSock, packet: RxPacket, segment: Segment, o
   const inWindow =
     segment.seq === tw.rcvNxt || (before(tw.rcvNxt, segment.endSeq) && before(segment.seq, edge));
   if (old || !inWindow) {
-    timeWaitAck(tw, segment);
+    timeWaitAck(tw, segment, TcpExt.TCPACKSkippedFinWait2);
     return;
   }
   if ((segment.flags & RST) !== 0) {
@@ -190,9 +203,10 @@ function noteTimestamp(tw: TimeWaitSock, segment: Segment): void {
   tw.tsRecentStamp = tw.tcp.host.nowMs || 1;
 }
 
-function timeWaitAck(tw: TimeWaitSock, segment: Segment): void {
-  const carries = segment.length > 0;
-  if (oowRateLimited(tw.tcp, tw.lastOowAckTime, carries, TcpExt.TCPACKSkippedTimeWait)) return;
-  tw.lastOowAckTime = tw.tcp.host.nowMs || 1;
+/** tcp_timewait_check_oow_rate_limit */
+function timeWaitAck(tw: TimeWaitSock, segment: Segment, skipped: number): void {
+  const carries = segment.endSeq !== segment.seq && (segment.flags & SYN) === 0;
+  if (oowRateLimited(tw.tcp, tw.lastOowAckTime, carries, skipped)) return;
+  if (!carries) tw.lastOowAckTime = tw.tcp.host.nowMs || 1;
   sendTimeWaitAck(tw);
 }

@@ -17,44 +17,25 @@ export function tcpRecv(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
   if ((flags & MSG_OOB) !== 0) return receiveOutOfBand(sk, buffer, length, flags);
   const queue = sk.rcvQueue;
   const peek = (flags & MSG_PEEK) !== 0;
-  let copied = 0;
-  let skipped = 0;
-  let seq = sk.copiedSeq;
-  let found = false;
-  while (queue.length > copied + skipped) {
-    if (sk.urgData !== 0 && sk.urgSeq === seq && copied > 0) break;
-    found = true;
-    let part = queue.length - copied - skipped;
-    if (part > length - copied) part = length - copied;
-    if (sk.urgData !== 0) {
-      const mark = (sk.urgSeq - seq) | 0;
-      if (mark === 0 && part > 0) {
-        if (!sk.oobInline) {
-          skipped++;
-          seq = (seq + 1) | 0;
-          part--;
-          if (part === 0 && queue.length === copied + skipped) break;
-          if (part === 0) {
-            if (length - copied > 0) continue;
-            break;
-          }
-        }
-      } else if (mark > 0 && mark < part) part = mark;
+  const found = queue.length > 0;
+  // The urgent byte at the read position is stepped over, unless it is wanted inline; one further on ends the read.
+  const mark = sk.urgData === 0 ? -1 : (sk.urgSeq - sk.copiedSeq) | 0;
+  const skip = mark === 0 && found && length > 0 && !sk.oobInline ? 1 : 0;
+  let copied = Math.min(queue.length - skip, length);
+  if (mark > 0 && mark < copied) copied = mark;
+  if (copied > 0 && (flags & MSG_TRUNC) === 0) queue.copyTo(buffer, 0, copied, skip);
+  if (!peek) {
+    const taken = copied + skip;
+    if (taken > 0) {
+      queue.drop(taken);
+      sk.copiedSeq = (sk.copiedSeq + taken) | 0;
+      if (sk.urgData !== 0 && after(sk.copiedSeq, sk.urgSeq)) sk.urgData = 0;
+      adjustReceiveSpace(sk);
     }
-    if (part > 0 && (flags & MSG_TRUNC) === 0) queue.copyTo(buffer, copied, part, copied + skipped);
-    copied += part;
-    seq = (seq + part) | 0;
-    if (copied >= length) break;
+    // The FIN is stepped over as soon as everything before it was read.
+    if (sk.done && queue.length === 0) sk.copiedSeq = sk.rcvNxt;
+    afterRead(sk, copied);
   }
-  if (!peek && copied + skipped > 0) {
-    queue.drop(copied + skipped);
-    sk.copiedSeq = seq;
-    if (sk.urgData !== 0 && after(seq, sk.urgSeq)) sk.urgData = 0;
-    adjustReceiveSpace(sk);
-  }
-  // The FIN is stepped over as soon as everything before it was read.
-  if (!peek && sk.done && queue.length === 0) sk.copiedSeq = sk.rcvNxt;
-  if (!peek) afterRead(sk, copied);
   if (copied > 0 || (found && length === 0)) return copied;
   return emptyResult(sk);
 }

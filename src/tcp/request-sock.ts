@@ -24,7 +24,6 @@ export class RequestSock extends Timer implements Tuple<RequestSock> {
   windowClamp = 0;
   rcvWscale = 0;
   sndWscale = 0;
-  sndWnd = 0;
   mss = 0;
   advmss = 0;
   wscaleOk = false;
@@ -34,6 +33,9 @@ export class RequestSock extends Timer implements Tuple<RequestSock> {
   tsOffset = 0;
   /** Microseconds when the first SYN-ACK went out, for the first round-trip time. */
   synackUs = 0;
+  /** Milliseconds of stack time at which the first and the last SYN-ACK went out: what the peer's timestamps can echo. */
+  firstSynackMs = 0;
+  lastSynackMs = 0;
   /** SYN-ACK timeouts so far, and SYN-ACKs sent again because of them. */
   timeouts = 0;
   retransmitted = 0;

@@ -20,6 +20,8 @@ export class Segment {
   headerLength = 0;
   data = 0;
   length = 0;
+  /** Size of the segments it was merged from; 0: it came alone. */
+  gsoSize = 0;
   sport = 0;
   dport = 0;
   seq = 0;
@@ -52,6 +54,7 @@ export class Segment {
     this.headerLength = headerLength;
     this.data = at + headerLength;
     this.length = packet.length - headerLength;
+    this.gsoSize = packet.gsoSize;
     this.sport = view.getUint16(at);
     this.dport = view.getUint16(at + 2);
     this.seq = view.getInt32(at + 4);

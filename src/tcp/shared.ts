@@ -5,11 +5,13 @@ import type { Host } from '../core/host.js';
 import { HsipKey } from '../core/hsiphash.js';
 import { PortTable } from '../core/ports.js';
 import type { Ip } from '../ip/ip.js';
+import { RxPacket } from '../ip/rx-packet.js';
 import { TupleTable } from './demux.js';
 import { ListenerTable } from './listener-table.js';
 import type { RequestSock } from './request-sock.js';
 import { Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
+import { SynCookies } from './syncookies.js';
 import type { TimeWaitSock } from './time-wait.js';
 
 export class TcpShared {
@@ -17,6 +19,9 @@ export class TcpShared {
   readonly ip: Ip;
   /** The segment being received. */
   readonly segment = new Segment();
+  /** And one from a backlog, whose answers may be received while it is being dealt with. */
+  readonly backlogSegment = new Segment();
+  readonly backlogPacket = new RxPacket();
   readonly established = new TupleTable<TcpSock>();
   readonly requests = new TupleTable<RequestSock>();
   readonly timeWaits = new TupleTable<TimeWaitSock>();
@@ -34,6 +39,7 @@ export class TcpShared {
   requestExpired: (request: RequestSock) => void = unbound;
   timeWaitExpired: (tw: TimeWaitSock) => void = unbound;
 
+  #cookies: SynCookies | null = null;
   #deferred: TcpSock[] = [];
   #flushing: TcpSock[] = [];
 
@@ -43,6 +49,12 @@ export class TcpShared {
     this.ports = new PortTable(host);
     this.tableKey = new HsipKey(host.random);
     this.secretKey = new HsipKey(host.random);
+  }
+
+  /** Made when the first cookie is needed. */
+  get cookies(): SynCookies {
+    this.#cookies ??= new SynCookies(this.host);
+    return this.#cookies;
   }
 
   /** Puts `sk` on the list of those with something to send at the end of the batch. */

@@ -20,27 +20,32 @@ import { ACK_BAD, ACK_GOOD, checkSpace, expandSendBuffer, tcpAck } from './ack.j
 import { finTimeout, setState, tcpDone, tcpReset, tcpShutdown, timeWait } from './close.js';
 import {
   ACK,
-  ACK_NOW,
   ACK_SCHED,
+  ACK_TIMER,
   FIN,
   RST,
   SYN,
+  TCP_DELACK_MAX,
   TCP_MAX_QUICKACKS,
   TCP_MIN_MSS,
   TCP_MSS_DEFAULT,
   TCP_TIMEOUT_FALLBACK,
+  TCP_TIMEOUT_MIN,
   TCP_TIMEWAIT_LEN,
+  TCPOLEN_TSTAMP_ALIGNED,
+  TIME_RETRANS,
   URG,
 } from './constants.js';
-import { delayAck, dueAck, enterQuickAck } from './delayed-ack.js';
-import { queueData, validateIncoming } from './input.js';
+import { dueAck, enterQuickAck } from './delayed-ack.js';
+import { queueData } from './input.js';
 import { pushPendingFrames, syncMss } from './output.js';
 import type { Segment } from './segment.js';
-import { after, before, notAfter } from './seq.js';
+import { after, before, between } from './seq.js';
 import type { TcpSock } from './sock.js';
-import { armKeepalive, keepaliveIdleMs } from './tcp-timer.js';
+import { armDelack, armKeepalive, armRetransmit, keepaliveIdleMs } from './tcp-timer.js';
 import { sendAck, sendChallengeAck, transmitSyn } from './transmit.js';
 import { receiveUrgent } from './urgent.js';
+import { validateIncoming } from './validate.js';
 import { initBufferSpace } from './window.js';
 
 /** The segment was dealt with. */
@@ -56,10 +61,10 @@ export function receiveStateProcess(sk: TcpSock, segment: Segment): number {
   if ((segment.flags & (ACK | RST | SYN)) === 0) return HANDLED;
   if (!validateIncoming(sk, segment)) return HANDLED;
   if ((segment.flags & ACK) === 0) return HANDLED;
+  // Old and future acknowledgements of our SYN are answered by a reset (RFC 9293 section 3.10.7.4).
+  if (sk.state === TCP_SYN_RECV && segment.ackSeq !== ((sk.iss + 1) | 0)) return RESET_PEER;
   const verdict = tcpAck(sk, segment);
   if (verdict !== ACK_GOOD) {
-    // RFC 9293 section 3.10.7.4: in SYN-RECEIVED a wrong acknowledgement is answered by a reset.
-    if (sk.state === TCP_SYN_RECV) return RESET_PEER;
     if (verdict === ACK_BAD) {
       sendChallengeAck(sk);
       return HANDLED;
@@ -95,28 +100,18 @@ export function receiveStateProcess(sk: TcpSock, segment: Segment): number {
 
 /** Seventh step of RFC 9293: the segment's text, as far as the state takes any. */
 function receiveText(sk: TcpSock, segment: Segment): number {
-  switch (sk.state) {
-    case TCP_CLOSE_WAIT:
-    case TCP_CLOSING:
-    case TCP_LAST_ACK:
-      if (!before(segment.seq, sk.rcvNxt)) break;
-      queueData(sk, segment);
-      break;
-    case TCP_FIN_WAIT1:
-    case TCP_FIN_WAIT2:
-      // RFC 1122 section 4.2.2.13: data for an application that will never read is answered by a reset.
-      if ((sk.shutdown & RCV_SHUTDOWN) !== 0 && segment.length > 0 && after(dataEnd(segment), sk.rcvNxt)) {
-        sk.host.mib.count(TcpExt.TCPAbortOnData);
-        tcpReset(sk);
-        return RESET_PEER;
-      }
-      queueData(sk, segment);
-      break;
-    case TCP_ESTABLISHED:
-      queueData(sk, segment);
-      break;
-    default:
-      break;
+  const { state } = sk;
+  const afterFin = state === TCP_CLOSE_WAIT || state === TCP_CLOSING || state === TCP_LAST_ACK;
+  if (state !== TCP_SYN_RECV && (!afterFin || before(segment.seq, sk.rcvNxt))) {
+    // RFC 1122 section 4.2.2.13: data for an application that will never read, or after the peer's own FIN, is answered by a
+    // reset.
+    const unwanted = state !== TCP_ESTABLISHED && (sk.shutdown & RCV_SHUTDOWN) !== 0;
+    if (unwanted && segment.length > 0 && after(dataEnd(segment), sk.rcvNxt)) {
+      sk.host.mib.count(TcpExt.TCPAbortOnData);
+      tcpReset(sk);
+      return RESET_PEER;
+    }
+    queueData(sk, segment);
   }
   if (sk.state !== TCP_CLOSE) {
     pushPendingFrames(sk);
@@ -185,8 +180,11 @@ function receiveSynSent(sk: TcpSock, segment: Segment): number {
   const { flags } = segment;
   const isRst = (flags & RST) !== 0;
   if ((flags & ACK) !== 0) {
-    if (!after(segment.ackSeq, sk.sndUna) || after(segment.ackSeq, sk.sndNxt))
+    if (!after(segment.ackSeq, sk.sndUna) || after(segment.ackSeq, sk.sndNxt)) {
+      // An old connection of the peer's answers: try again as soon as our reset has cleared it.
+      if (sk.retransmits === 0) armRetransmit(sk, TIME_RETRANS, TCP_TIMEOUT_MIN);
       return isRst ? HANDLED : RESET_PEER;
+    }
     if (segment.hasTs && segment.tsEcr !== 0 && sk.tstampOk && !echoIsOurs(sk, segment)) {
       sk.host.mib.count(TcpExt.PAWSActive);
       return isRst ? HANDLED : RESET_PEER;
@@ -199,14 +197,13 @@ function receiveSynSent(sk: TcpSock, segment: Segment): number {
   return HANDLED;
 }
 
-/** The timestamp echoed is one that we can have sent since the SYN. */
+/** The timestamp echoed is one that we have sent since the first SYN. */
 function echoIsOurs(sk: TcpSock, segment: Segment): boolean {
-  const now = (sk.host.nowMs + sk.tsOffset) | 0;
-  return notAfter(segment.tsEcr, now) && ((now - segment.tsEcr) | 0) < 300_000;
+  return between(segment.tsEcr, (sk.retransStamp + sk.tsOffset) | 0, (sk.host.nowMs + sk.tsOffset) | 0);
 }
 
+/** Data that rides on a SYN-ACK is not taken; the peer sends it again. */
 function synAckReceived(sk: TcpSock, segment: Segment): void {
-  sk.sndWl1 = segment.seq;
   learnFromSyn(sk, segment);
   tcpAck(sk, segment);
   sk.retransStamp = 0;
@@ -215,30 +212,19 @@ function synAckReceived(sk: TcpSock, segment: Segment): void {
   if (!sk.orphan) sk.stateChange();
   if (sk.sndNxt !== sk.writeSeq || sk.tuning.deferAccept !== 0 || sk.ackPingpong > 0) {
     // Somebody is about to write: the first data carries the ACK.
-    sk.ackPending |= ACK_SCHED;
     enterQuickAck(sk, TCP_MAX_QUICKACKS);
-    delayAck(sk);
+    sk.ackPending |= ACK_SCHED | ACK_TIMER;
+    armDelack(sk, TCP_DELACK_MAX);
   } else {
     sendAck(sk);
   }
-  if (segment.length > 0 || (segment.flags & FIN) !== 0) textOfSynAck(sk, segment);
-  else pushPendingFrames(sk);
-}
-
-/** Data that rides on a SYN-ACK comes after its SYN. */
-function textOfSynAck(sk: TcpSock, segment: Segment): void {
-  segment.seq = (segment.seq + 1) | 0;
   if ((segment.flags & URG) !== 0) receiveUrgent(sk, segment);
-  queueData(sk, segment);
   pushPendingFrames(sk);
-  sk.ackPending |= ACK_NOW;
-  dueAck(sk);
 }
 
 /** Both ends sent a SYN (RFC 9293 figure 8). */
 function simultaneousOpen(sk: TcpSock, segment: Segment): void {
   setState(sk, TCP_SYN_RECV);
-  sk.sndWl1 = segment.seq;
   learnFromSyn(sk, segment);
   transmitSyn(sk, true);
 }
@@ -264,6 +250,7 @@ function learnFromSyn(sk: TcpSock, segment: Segment): void {
     sk.windowClamp = Math.min(sk.windowClamp, 65535);
   }
   sk.mssClamp = peerMss(segment.mss, sk.tuning.userMss);
+  sk.sndWl1 = segment.seq;
   sk.sndWnd = segment.window;
   sk.maxWindow = sk.sndWnd;
   syncMss(sk);
@@ -284,10 +271,13 @@ export function initializeRcvMss(sk: TcpSock): void {
 
 /** tcp_init_transfer: congestion control and buffers start from what was agreed. */
 export function initTransfer(sk: TcpSock): void {
+  if (sk.tstampOk) sk.advmss -= TCPOLEN_TSTAMP_ALIGNED;
   syncMss(sk);
-  // RFC 6298 section 5.7, RFC 5681 section 3.1: a SYN had to be repeated, so be careful.
-  if (sk.totalRetrans > 1 && sk.srttUs === 0) sk.sndCwnd = 1;
-  if (sk.totalRetrans > 0 && sk.srttUs === 0) sk.rto = TCP_TIMEOUT_FALLBACK;
+  if (sk.srttUs === 0) {
+    // RFC 6298 section 5.7, RFC 5681 section 3.1: the handshake told nothing about the path, so be careful.
+    sk.rto = TCP_TIMEOUT_FALLBACK;
+    if (sk.totalRetrans > 1) sk.sndCwnd = 1;
+  }
   sk.sndCwndStamp = sk.host.nowMs;
   initBufferSpace(sk);
   if ((sk.userlocks & SOCK_SNDBUF_LOCK) === 0) expandSendBuffer(sk);

@@ -57,12 +57,12 @@ export class Tcp extends TcpShared implements IpProtocol {
     dst: IpAddress,
     transport: number,
     errno: number,
-    fatal: boolean,
-    _type: number,
-    _code: number,
+    _fatal: boolean,
+    type: number,
+    code: number,
     info: number,
   ): void {
-    icmpError(this, src, dst, transport, errno, fatal, info);
+    icmpError(this, src, dst, transport, errno, type, code, info);
   }
 
   /** End of a batch: acknowledgements that no answer has carried, and segments that found the ring full. */

@@ -10,10 +10,11 @@ import type { TcpShared } from './shared.js';
 import type { TimeWaitSock } from './time-wait.js';
 import { sendSegment, writeHeader } from './transmit.js';
 
-/** tcp_make_synack and its sending. */
-export function transmitSynAck(request: RequestSock): void {
+/** tcp_make_synack and its sending. `clockMs`: the time that its timestamp tells. */
+export function transmitSynAck(request: RequestSock, clockMs: number): void {
   const listener = request.listener;
   const { tcp, host } = listener;
+  request.lastSynackMs = clockMs;
   const at = tcp.ip.begin(request.route);
   if (at < 0) return;
   const view = host.memory.view;
@@ -23,7 +24,7 @@ export function transmitSynAck(request: RequestSock): void {
     request.advmss,
     request.sackOk,
     request.tstampOk,
-    (host.nowMs + request.tsOffset) | 0,
+    (clockMs + request.tsOffset) | 0,
     request.tsRecent,
     request.wscaleOk ? request.rcvWscale : -1,
   );
@@ -55,12 +56,18 @@ export function transmitSynAck(request: RequestSock): void {
 }
 
 /** A segment without options that answers for no sock in particular: the packet's addresses, turned round. */
-function reply(tcp: TcpShared, packet: RxPacket, seq: number, ack: number, flags: number): void {
+function reply(
+  tcp: TcpShared,
+  packet: RxPacket,
+  segment: Segment,
+  seq: number,
+  ack: number,
+  flags: number,
+): void {
   const route = tcp.ip.route(packet.src);
   if (route === null) return;
   const at = tcp.ip.begin(route);
   if (at < 0) return;
-  const segment = tcp.segment;
   writeHeader(tcp.host.memory.view, at, segment.dport, segment.sport, seq, ack, 20, flags, 0);
   sendSegment(tcp, route, packet.dst.clone(), packet.src.clone(), at, 20, 0, 0, 0, 0);
 }
@@ -69,8 +76,8 @@ function reply(tcp: TcpShared, packet: RxPacket, seq: number, ack: number, flags
 export function sendReset(tcp: TcpShared, packet: RxPacket, segment: Segment): void {
   if ((segment.flags & RST) !== 0 || packet.broadcast || !tcp.ip.isLocal(packet.dst)) return;
   tcp.host.mib.count(TcpMib.OutRsts);
-  if ((segment.flags & ACK) !== 0) reply(tcp, packet, segment.ackSeq, 0, RST);
-  else reply(tcp, packet, 0, segment.endSeq, RST | ACK);
+  if ((segment.flags & ACK) !== 0) reply(tcp, packet, segment, segment.ackSeq, 0, RST);
+  else reply(tcp, packet, segment, 0, segment.endSeq, RST | ACK);
 }
 
 /** tcp_v4_reqsk_send_ack: the request's side of an unacceptable segment. */
@@ -81,7 +88,7 @@ export function sendRequestAck(request: RequestSock): void {
     request,
     (request.iss + 1) | 0,
     (request.irs + 1) | 0,
-    request.rcvWnd >>> request.rcvWscale,
+    Math.min(request.rcvWnd, 65535) >>> request.rcvWscale,
     request.tstampOk,
     (host.nowMs + request.tsOffset) | 0,
     request.tsRecent,

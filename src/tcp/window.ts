@@ -2,8 +2,9 @@
 // tcp_rcv_space_adjust), and never takes back what was once offered (RFC 9293 section 3.8.6).
 
 import type { Host } from '../core/host.js';
+import { TcpExt } from '../core/mib.js';
 import { SOCK_RCVBUF_LOCK } from '../core/sock.js';
-import { MAX_TCP_WSCALE, TCP_INIT_CWND } from './constants.js';
+import { ACK_NOMEM, MAX_TCP_WSCALE, TCP_INIT_CWND } from './constants.js';
 import type { Segment } from './segment.js';
 import { before } from './seq.js';
 import type { TcpSock } from './sock.js';
@@ -74,9 +75,17 @@ export function offerWindow(sk: TcpSock): number {
 
 /** tcp_select_window: settles the window for the segment about to leave, and returns the header's field. */
 export function selectWindow(sk: TcpSock): number {
+  const { mib } = sk.host;
+  const old = sk.rcvWnd;
+  if ((sk.ackPending & ACK_NOMEM) !== 0) {
+    sk.rcvWnd = 0;
+    sk.rcvWup = sk.rcvNxt;
+    return 0;
+  }
   const current = receiveWindow(sk);
   let window = offerWindow(sk);
   if (window < current) {
+    if (window === 0) mib.count(TcpExt.TCPWantZeroWindowAdv);
     const unit = 1 << sk.rcvWscale;
     window = (current + unit - 1) & ~(unit - 1);
   }
@@ -84,7 +93,11 @@ export function selectWindow(sk: TcpSock): number {
   if (window > most) window = most;
   sk.rcvWnd = window;
   sk.rcvWup = sk.rcvNxt;
-  return window >>> sk.rcvWscale;
+  const field = window >>> sk.rcvWscale;
+  if (field === 0) {
+    if (old !== 0) mib.count(TcpExt.TCPToZeroWindowAdv);
+  } else if (old === 0) mib.count(TcpExt.TCPFromZeroWindowAdv);
+  return field;
 }
 
 /** tcp_grow_window: the offer opens as in-order data proves that the peer sends well-filled segments. */
