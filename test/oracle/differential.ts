@@ -114,6 +114,9 @@ export async function compareRandom(count: number, seed: number, options: Oracle
     console.log('(- kernel, + stack; shrunk. The script itself:)');
     process.stdout.write(small.text);
   }
+  for (const [kind, [{ name }, ...others]] of [...kinds].slice(MOST_SHRUNK)) {
+    console.log(`${name}, and ${others.length} more, not shrunk: ${kind}`);
+  }
   console.log(`${count} compared, ${found.length} different (seed ${seed}).`);
   return found.length === 0 ? 0 : 1;
 }

@@ -111,6 +111,8 @@ export const connectAgain: Move = (world) => {
   const addresses = ['unspec', 'unspec', 'lo:1', 'lo:1', `@${handle.name}`, 'lo:2'];
   for (const target of listeners) addresses.push(`@${target.name}`);
   const address = dice.pick(addresses);
+  // tcp_disconnect moves write_seq by the largest window there was, and SIOCOUTQ shows it.
+  if (handle.file.peer !== undefined) handle.file.unsized = true;
   world.emit(`connect ${handle.name} ${address}${dice.chance(0.03) ? ` ${dice.below(17)}` : ''}`);
 };
 
@@ -206,7 +208,7 @@ export const fill: Move = (world) => {
   if (world.threads.length > 0 || handle.file.peer.shutRead) return;
   world.emit(`fill ${handle.name}`);
   handle.file.filled = true;
-  handle.file.everFilled = true;
+  handle.file.unsized = true;
   world.filledAt = world.lines.length;
   sent(handle, 100_000);
 };

@@ -132,7 +132,7 @@ export const look: Move = (world) => {
   const { dice } = world;
   const handle = world.recent('stream', 'listener');
   if (handle === undefined) return;
-  const sized = !handle.file.everFilled && !handle.file.peer?.everFilled;
+  const sized = !handle.file.unsized && !handle.file.peer?.unsized;
   const looks = [
     'state',
     'state',
@@ -163,7 +163,7 @@ export const option: Move = (world) => {
   const setting = dice.pick(settings);
   const [name] = setting.split(' ');
   // A buffer that was filled has grown by itself.
-  if (name === 'SO_SNDBUF' && handle.file.everFilled) return;
+  if (name === 'SO_SNDBUF' && handle.file.unsized) return;
   if (dice.chance(0.3)) world.emit(`getsockopt ${handle.name} ${name}`);
   else if (!(handle.file.filled && /SNDBUF|LOWAT/.test(name)))
     world.emit(`setsockopt ${handle.name} ${setting}`);

@@ -14,8 +14,8 @@ export interface OpenFile {
   filled: boolean;
   /** It was shut for reading: an empty queue reads as the end, and what is still to come stays unread. */
   shutRead: boolean;
-  /** It was at some time: what a reset left in its queue is nobody's promise either. */
-  everFilled: boolean;
+  /** It was filled, or disconnected from a window that had grown: what its queues then hold is nobody's promise either. */
+  unsized: boolean;
   /** A call on it may sleep. */
   blocking: boolean;
   /** It was shut for sending, reset, or its last handle was closed. */
@@ -67,7 +67,7 @@ export class World {
       kind,
       peer: undefined,
       filled: false,
-      everFilled: false,
+      unsized: false,
       shutRead: false,
       ended: false,
       unread: 0,

@@ -20,7 +20,8 @@ const operations: Operations = {
 };
 
 /** Pages are only touched once used, but a run of many scripts should not ask for much. */
-const MEMORY = 16 << 20;
+/** One buffer for all scripts: they run one after another. */
+const MEMORY = new ArrayBuffer(16 << 20);
 
 class StackRun {
   readonly #clock = new VirtualClock();
