@@ -30,8 +30,11 @@ export interface StackOptions extends Partial<InterfaceOptions> {
   random?: Random;
   /** Makes all randomness repeatable. For simulations only: ports and sequence numbers can then be guessed. */
   seed?: number;
-  /** Bytes of packet memory, 4 MiB to 2 GiB; 64 MiB unless given. Pages are resident only once used. */
-  memory?: number;
+  /**
+   * Bytes of packet memory, 4 MiB to 2 GiB; 64 MiB unless given. Pages are resident only once used. Whoever makes many short
+   * stacks, one after another, saves the garbage collector work by giving them one buffer.
+   */
+  memory?: number | ArrayBuffer;
   /** Tunables by Linux's names, dots or slashes: `{ 'net.ipv4.tcp_syncookies': 0 }`. */
   sysctl?: Readonly<Record<string, string | number | readonly number[]>>;
   /** RLIMIT_NOFILE of the first process; 1024 unless given. */

@@ -66,12 +66,16 @@ export class PacketMemory {
   readonly #limboHeads: number[] = [];
   readonly #waiters: MemoryWaiter[] = [];
 
-  /** @param size Bytes of address space; pages are touched, and so resident, only when used. */
-  constructor(size = 64 << 20) {
+  /**
+   * @param memory Bytes of address space (pages are touched, and so resident, only when used), or a buffer to live in, which
+   * nobody else may use as long as the stack lives.
+   */
+  constructor(memory: number | ArrayBuffer = 64 << 20) {
+    const size = typeof memory === 'number' ? memory : memory.byteLength;
     if (!Number.isInteger(size) || size < 4 << 20 || size > 0x7fff0000) {
       throw new RangeError(`packet memory must be between 4 MiB and 2 GiB, not ${size} bytes`);
     }
-    this.buffer = new ArrayBuffer(size & ~(PAGE - 1));
+    this.buffer = typeof memory === 'number' ? new ArrayBuffer(size & ~(PAGE - 1)) : memory;
     this.bytes = new Uint8Array(this.buffer);
     this.view = new DataView(this.buffer);
     this.words = new Int32Array(this.buffer);
@@ -99,6 +103,8 @@ export class PacketMemory {
       );
     }
     this.#front = at + size;
+    // A buffer that served another stack before still has its rings in it.
+    this.bytes.fill(0, at, at + size);
     return at;
   }
 
