@@ -5,12 +5,13 @@ import { expect } from 'vitest';
 import { Sysctl, type Sysctl as SysctlFields } from '../../src/core/sysctl.js';
 import { LINK_F_CSUM, LINK_F_TSO4 } from '../../src/link/link.js';
 import { PacketMemory } from '../../src/memory/packet-memory.js';
+import type { IpAddress } from '../../src/packet/address.js';
 import { Tcp } from '../../src/tcp/tcp.js';
 import { TCP_STATE_NAMES } from '../../src/uapi/tcp.js';
-import { address, OUR_MAC, PEER_ADDRESS, PEER_MAC, type TestStack, testStack } from '../ip/stack.js';
-import { ethernet, ipv4, mac } from '../packet/build.js';
+import { address, OUR_ADDRESS, PEER_ADDRESS, PEER_MAC, type TestStack, testStack } from '../ip/stack.js';
+import { mac } from '../packet/build.js';
 import { Program } from './program.js';
-import { type ParsedSegment, parseSegment, type SegmentFields, tcpSegment } from './segments.js';
+import { type ParsedSegment, parseSegment, type SegmentFields, tcpFrame } from './segments.js';
 
 export { LINK_F_CSUM, LINK_F_TSO4, PacketMemory };
 
@@ -50,8 +51,12 @@ const text = new TextDecoder('latin1');
 const PEER_ISN = -300;
 const FIRST_PORT = 40000;
 
+const OUR_IP = address(OUR_ADDRESS);
+const ALPHABET = Uint8Array.from({ length: 1 << 18 }, (_, i) => 97 + (i % 26));
+
+/** `length` bytes: abc…xyzabc… */
 export function fill(length: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => 97 + (i % 26));
+  return ALPHABET.slice(0, length);
 }
 
 /** One connection as the peer sees it. */
@@ -59,7 +64,7 @@ export class Peer {
   readonly #talk: Conversation;
   readonly port: number;
   readonly theirPort: number;
-  readonly address: string;
+  readonly address: IpAddress;
   /** Next sequence number to send, and to acknowledge (relative). */
   nxt = 0;
   heardTo = 0;
@@ -77,7 +82,7 @@ export class Peer {
     this.#talk = talk;
     this.port = port;
     this.theirPort = theirPort;
-    this.address = from;
+    this.address = address(from);
   }
 
   /** The frame of a segment; the peer's notion of the conversation moves on. */
@@ -97,22 +102,16 @@ export class Peer {
     const base = flags.includes('A') || said.ack !== undefined ? (this.theirIsn ?? 0) : 0;
     const ts =
       said.ts ?? (this.ts ? ([this.tsClock, flags.includes('A') ? this.tsSeen : 0] as const) : undefined);
-    return this.#wrap(
-      tcpSegment(this.address, this.port, this.#talk.ourAddress, this.theirPort, {
-        ...said,
-        data,
-        flags,
-        seq: (this.isn + seq) | 0,
-        ack: (base + ack) | 0,
-        win: said.win ?? this.win,
-        ts,
-        sack: said.sack?.map(([a, b]) => [(base + a) | 0, (base + b) | 0] as const),
-      }),
-    );
-  }
-
-  #wrap(segment: Uint8Array): Uint8Array {
-    return ethernet(OUR_MAC, PEER_MAC, 0x0800, ipv4(this.address, this.#talk.ourAddress, 6, segment));
+    return tcpFrame(this.address, this.port, OUR_IP, this.theirPort, {
+      ...said,
+      data,
+      flags,
+      seq: (this.isn + seq) | 0,
+      ack: (base + ack) | 0,
+      win: said.win ?? this.win,
+      ts,
+      sack: said.sack?.map(([a, b]) => [(base + a) | 0, (base + b) | 0] as const),
+    });
   }
 
   /** Segments arrive, as one batch. */
@@ -186,7 +185,6 @@ export function describe(heard: Expected | Heard): string {
 export class Conversation {
   readonly stack: TestStack;
   readonly tcp: Tcp;
-  readonly ourAddress = '10.0.0.2';
   readonly #peers = new Map<number, Peer>();
   /** Frames that were no TCP segment to a known peer. */
   readonly strays: Uint8Array[] = [];

@@ -7,7 +7,7 @@ import type { TcpSock } from '../../src/tcp/sock.js';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLPRI, POLLRDHUP } from '../../src/uapi/poll.js';
 import { TCP_STATE_NAMES, TCP_SYN_SENT } from '../../src/uapi/tcp.js';
 import { address, PEER_ADDRESS } from '../ip/stack.js';
-import type { Conversation } from './conversation.js';
+import { type Conversation, fill } from './conversation.js';
 
 const ERRNO_LIMIT = -4096;
 
@@ -83,7 +83,7 @@ export class Program {
   send(data: string | Uint8Array | number, flags = 0): number {
     const bytes =
       typeof data === 'number'
-        ? Uint8Array.from({ length: data }, (_, i) => 97 + (i % 26))
+        ? fill(data)
         : typeof data === 'string'
           ? Uint8Array.from(data, (letter) => letter.charCodeAt(0))
           : data;

@@ -1,8 +1,14 @@
 // TCP segments as a test writes and reads them: `{ flags: 'SA', seq: 0, ack: 1, mss: 1460 }`. Numbers here are the wire's own;
 // conversation.ts makes them relative.
 
-import { addRange, complement, pseudoHeader } from '../../src/packet/checksum.js';
-import { bytes, ip4, u16, u32 } from '../packet/build.js';
+import type { IpAddress } from '../../src/packet/address.js';
+import { addRange, checksum, complement, pseudoHeader } from '../../src/packet/checksum.js';
+import { writeIpv4 } from '../../src/packet/ipv4.js';
+import { OUR_MAC, PEER_MAC } from '../ip/stack.js';
+import { bytes, mac, u16, u32 } from '../packet/build.js';
+
+const OUR = mac(OUR_MAC);
+const PEERS = mac(PEER_MAC);
 
 /** Letters of the flags word, in the order in which `flags` spells them: 'SA', 'FPA', 'RA', 'PUA'. */
 const LETTERS: readonly (readonly [string, number])[] = [
@@ -57,32 +63,40 @@ function optionBytes(fields: Partial<SegmentFields>): Uint8Array {
   return bytes(...list);
 }
 
-/** A TCP segment with its checksum. */
-export function tcpSegment(
-  src: string,
+const ETHERNET = 14;
+const IP = 20;
+
+/** An Ethernet frame with a TCP segment in it, all checksums right. Written in place: the fuzzer makes many. */
+export function tcpFrame(
+  src: IpAddress,
   sport: number,
-  dst: string,
+  dst: IpAddress,
   dport: number,
   fields: Partial<SegmentFields>,
 ): Uint8Array {
   const options = optionBytes(fields);
-  const segment = bytes(
-    u16(sport),
-    u16(dport),
-    u32((fields.seq ?? 0) >>> 0),
-    u32((fields.ack ?? 0) >>> 0),
-    u16(((20 + options.length) << 10) | flagBits(fields.flags ?? 'A')),
-    u16(fields.win ?? 65535),
-    u16(0),
-    u16(fields.urg ?? 0),
-    options,
-    fields.data ?? new Uint8Array(0),
-  );
-  const view = new DataView(segment.buffer);
-  const end = (text: string): number => new DataView(ip4(text).buffer).getInt32(0);
-  const sum = pseudoHeader(end(src), end(dst), 6, segment.length);
-  view.setUint16(16, complement(addRange(view, 0, segment.length, sum)));
-  return segment;
+  const data = fields.data ?? new Uint8Array(0);
+  const length = 20 + options.length + data.length;
+  const frame = new Uint8Array(ETHERNET + IP + length);
+  const view = new DataView(frame.buffer);
+  frame.set(OUR);
+  frame.set(PEERS, 6);
+  view.setUint16(12, 0x0800);
+  writeIpv4(view, ETHERNET, IP + length, 0, 1, 0, 64, 6, src.a, dst.a);
+  view.setUint16(ETHERNET + 10, checksum(view, ETHERNET, IP));
+  const at = ETHERNET + IP;
+  view.setUint16(at, sport);
+  view.setUint16(at + 2, dport);
+  view.setInt32(at + 4, (fields.seq ?? 0) | 0);
+  view.setInt32(at + 8, (fields.ack ?? 0) | 0);
+  view.setUint16(at + 12, ((20 + options.length) << 10) | flagBits(fields.flags ?? 'A'));
+  view.setUint16(at + 14, fields.win ?? 65535);
+  view.setUint16(at + 18, fields.urg ?? 0);
+  frame.set(options, at + 20);
+  frame.set(data, at + 20 + options.length);
+  const sum = pseudoHeader(src.a, dst.a, 6, length);
+  view.setUint16(at + 16, complement(addRange(view, at, length, sum)));
+  return frame;
 }
 
 export interface ParsedSegment extends Omit<SegmentFields, 'options'> {

@@ -1,0 +1,206 @@
+// 100,000 random and mutated segments into connections in all states: nothing throws, the counters stay true after each, and
+// in the end neither memory nor timer is left.
+
+import { describe, expect, it } from 'vitest';
+import { below, SeededRandom } from '../../src/core/random.js';
+import { Conversation, LINK_F_TSO4, type Peer, type Said } from './conversation.js';
+import { checkAll } from './invariants.js';
+import type { Program } from './program.js';
+
+const ROUNDS = 250;
+const SEGMENTS = 100;
+
+class Fuzzer {
+  readonly random: SeededRandom;
+  readonly talk: Conversation;
+  readonly listener: Program;
+  readonly programs: Program[] = [];
+  readonly peers: Peer[] = [];
+  #segments = 0;
+
+  constructor(seed: number) {
+    this.random = new SeededRandom(seed);
+    this.talk = new Conversation({
+      features: this.chance(0.3) ? LINK_F_TSO4 : 0,
+      slots: this.chance(0.3) ? 4 : 64,
+      memory: this.chance(0.2) ? 4 << 20 : 8 << 20,
+      sysctl: {
+        tcpSack: this.n(2),
+        tcpTimestamps: this.n(3),
+        tcpSyncookies: this.n(3),
+        tcpFinTimeout: 1 + this.n(90),
+      },
+    });
+    this.listener = this.talk.listen(this.n(3));
+    for (let i = 0; i < 3; i++) this.peers.push(this.talk.peer());
+    const out = this.talk.connecting();
+    this.peers.push(out.peer);
+    this.programs.push(out.program);
+  }
+
+  n(limit: number): number {
+    return below(this.random, limit);
+  }
+
+  chance(p: number): boolean {
+    return this.n(1_000_000) < p * 1_000_000;
+  }
+
+  pick<T>(list: readonly T[]): T {
+    return list[this.n(list.length)];
+  }
+
+  near(value: number): number {
+    return this.chance(0.6)
+      ? value
+      : value + this.pick([-1, 1, -100, 100, 1460, 65536, -65536, this.random.int32()]);
+  }
+
+  /** A segment that the conversation might contain, more or less. */
+  said(peer: Peer): Said {
+    const options = this.n(10);
+    const said: Said = {
+      flags: this.pick([
+        'A',
+        'A',
+        'A',
+        'PA',
+        'PA',
+        'FA',
+        'S',
+        'S',
+        'SA',
+        'R',
+        'RA',
+        'UA',
+        'PUA',
+        'F',
+        '',
+        'SF',
+        'SFRPUA',
+      ]),
+      seq: this.near(peer.nxt),
+      ack: this.near(this.chance(0.7) ? peer.heardTo : this.n(peer.heardTo + 1)),
+      win: this.pick([65535, 65535, 65535, 0, 1, 500, 2000, this.n(65536)]),
+      data: this.chance(0.5) ? this.n(1461) : 0,
+      urg: this.chance(0.2) ? this.n(65536) : 0,
+    };
+    if (options === 0)
+      said.options = Uint8Array.from({ length: 4 * this.n(11) }, () =>
+        this.pick([0, 1, 2, 3, 4, 5, 8, 10, 255, this.n(256)]),
+      );
+    else if (options < 4) {
+      said.mss = this.pick([1460, 0, 1, 536, 65535]);
+      said.wscale = this.pick([0, 7, 14, 255]);
+      said.sackOk = true;
+      said.ts = [peer.tsClock, peer.tsSeen];
+    } else if (options < 8) {
+      if (options < 6) said.ts = [this.near(peer.tsClock), this.near(peer.tsSeen)];
+      said.sack = Array.from({ length: 1 + this.n(options < 6 ? 3 : 4) }, () => {
+        const start = this.near(this.n(peer.heardTo + 1));
+        return [start, start + this.pick([1, 100, 1460, 14600, -1, 0])] as const;
+      });
+    }
+    return said;
+  }
+
+  /** The well-behaved next segment, so that states beyond the handshake are reached. */
+  sane(peer: Peer): Said {
+    const ack = peer.theirIsn !== null;
+    if (!ack || peer.nxt === 0) {
+      const flags = peer.port === 7000 ? 'SA' : 'S';
+      return {
+        flags,
+        seq: 0,
+        ack: peer.port === 7000 ? 1 : 0,
+        mss: 1460,
+        sackOk: this.chance(0.7),
+        wscale: 7,
+        ts: [peer.tsClock, peer.tsSeen],
+      };
+    }
+    peer.ts = true;
+    return { flags: this.chance(0.05) ? 'FA' : 'A', data: this.chance(0.5) ? this.n(1400) : 0 };
+  }
+
+  frame(peer: Peer): Uint8Array {
+    peer.tsClock += this.n(20);
+    const frame = peer.frame(this.chance(0.5) ? this.sane(peer) : this.said(peer));
+    if (this.chance(0.1)) frame[34 + this.n(frame.length - 34)] ^= 1 << this.n(8);
+    return this.chance(0.02) ? frame.subarray(0, 34 + this.n(frame.length - 34)) : frame;
+  }
+
+  program(): void {
+    if (this.listener.waiting > 0 && this.chance(0.5)) this.programs.push(this.listener.accept());
+    if (this.programs.length === 0) return;
+    const program = this.pick(this.programs);
+    switch (this.n(9)) {
+      case 0:
+      case 1:
+      case 2:
+        program.send(1 + this.n(20000), this.pick([0, 0, 1, 0x8000]));
+        break;
+      case 3:
+      case 4:
+        program.recv(1 + this.n(5000), this.pick([0, 0, 1, 2]));
+        break;
+      case 5:
+        program.poll();
+        break;
+      case 6:
+        if (this.chance(0.2)) program.shutdown(1 + this.n(3));
+        break;
+      case 7:
+        if (this.chance(0.1)) {
+          if (this.chance(0.3)) Object.assign(program.sk, { lingerOn: true, lingerMs: 0 });
+          this.programs.splice(this.programs.indexOf(program), 1);
+          program.close();
+        }
+        break;
+      default:
+        if (this.chance(0.05)) program.disconnect();
+    }
+  }
+
+  round(): number {
+    for (let i = 0; i < SEGMENTS; i++) {
+      const frames = Array.from({ length: 1 + this.n(7) }, () => this.frame(this.pick(this.peers)));
+      this.#segments += frames.length;
+      this.talk.deliver(frames);
+      checkAll(this.talk.tcp);
+      this.program();
+      checkAll(this.talk.tcp);
+      if (this.chance(0.3)) {
+        this.talk.after(this.pick([1, 10, 50, 250, 1000, 5000]));
+        checkAll(this.talk.tcp);
+      }
+      for (const peer of this.peers) peer.inbox.length = 0;
+      this.talk.strays.length = 0;
+    }
+    return this.#segments;
+  }
+
+  /** Everybody leaves; the longest wait is a connection that retransmits into silence. */
+  end(): void {
+    for (const program of this.programs) program.close();
+    this.listener.close();
+    this.talk.after(1_800_000);
+    this.talk.expectNothingLeft();
+  }
+}
+
+describe('whatever the peer says', () => {
+  it('does no harm', () => {
+    let segments = 0;
+    for (let seed = 1; seed <= ROUNDS; seed++) {
+      const fuzzer = new Fuzzer(seed);
+      try {
+        segments += fuzzer.round();
+        fuzzer.end();
+      } catch (error) {
+        throw new Error(`seed ${seed}`, { cause: error });
+      }
+    }
+    expect(segments).toBeGreaterThanOrEqual(100_000 * (ROUNDS / 250) * 0.9);
+  }, 120_000);
+});
