@@ -6,7 +6,9 @@ import { type CodeToken, tokenizeCode } from './code-lexer.js';
 export type Value = number | string | boolean | null | Value[];
 
 /** An assertion that was false. */
-export class AssertionFailed extends Error {}
+export class AssertionFailed extends Error {
+  override readonly name = 'AssertionFailed';
+}
 
 /** Binary operators by how tightly they bind, loosest first, below comparisons. */
 const LEVELS: readonly (readonly string[])[] = [

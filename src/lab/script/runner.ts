@@ -204,12 +204,15 @@ class ScriptRunner {
     try {
       this.#code.run(event.code, sample);
     } catch (error) {
-      const isFalse = error instanceof AssertionFailed;
-      if (!isFalse && !(error instanceof SyntaxError)) throw error;
-      const unmet = new Unmet(isFalse ? `the assertion is false: ${error.message}` : error.message);
-      if (!isFalse) throw unmet;
-      // As in packetdrill, whose assertions run when the script is over: what follows may tell more.
-      this.#failedAssertion ??= { error: unmet, event };
+      if (error instanceof AssertionFailed) {
+        // As in packetdrill, whose assertions run when the script is over: what follows may tell more.
+        const unmet = new Unmet(`the assertion is false: ${error.message}`);
+        this.#failedAssertion ??= { error: unmet, event };
+      } else if (error instanceof SyntaxError) {
+        throw new Unmet(error.message);
+      } else {
+        throw error;
+      }
     }
   }
 
