@@ -8,6 +8,7 @@ import { HTTP_PORT, http } from './http.js';
 import { LAB_SHELL, runLab, runLabShell } from './lab.js';
 import { addServerOptions } from './options.js';
 import { describeBug, describeRefusal, refusalFor } from './refusal.js';
+import { registerScript } from './script.js';
 import { serve } from './serve.js';
 
 const { version, description } = createRequire(import.meta.url)('../../package.json') as {
@@ -35,6 +36,7 @@ function program(): Command {
     .argument('[command...]', 'what to run, with its arguments')
     .passThroughOptions()
     .action((command: string[]) => runLab(command));
+  registerScript(root);
   root.command(LAB_SHELL, { hidden: true }).action(runLabShell);
   return root;
 }
