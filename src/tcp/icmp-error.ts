@@ -11,7 +11,7 @@ import { tupleHash } from './demux.js';
 import { dropRequest } from './listener.js';
 import { rowLength, syncMss } from './output.js';
 import { retransmitLost } from './recovery.js';
-import { markLost } from './scoreboard.js';
+import { limitRenoSacks, markLost } from './scoreboard.js';
 import { between } from './seq.js';
 import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
@@ -77,6 +77,7 @@ function pathMtuReduced(sk: TcpSock, mtu: number): void {
   syncMss(sk);
   for (let i = 0; i < sk.rtx.count; i++) if (rowLength(sk, i) > sk.mss) markLost(sk, i);
   if (sk.lostOut === 0) return;
+  if (!sk.sackOk) limitRenoSacks(sk);
   if (sk.caState !== TCP_CA_Loss) {
     sk.highSeq = sk.sndNxt;
     sk.sndSsthresh = Math.max(sk.sndSsthresh, (sk.sndCwnd >> 1) + (sk.sndCwnd >> 2));

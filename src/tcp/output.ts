@@ -36,6 +36,7 @@ import {
   RTX_SEQ,
   RTX_SYN,
 } from './rtx-queue.js';
+import { limitRenoSacks } from './scoreboard.js';
 import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { armRetransmit } from './tcp-timer.js';
@@ -72,7 +73,8 @@ function recount(sk: TcpSock): void {
     if ((flags & RTX_LOST) !== 0) sk.lostOut += packets;
     if ((flags & RTX_RETRANS) !== 0) sk.retransOut += packets;
   }
-  sk.sackedOut = sk.sackOk ? sacked : Math.min(sk.sackedOut, sk.packetsOut);
+  if (sk.sackOk) sk.sackedOut = sacked;
+  else limitRenoSacks(sk);
 }
 
 /** tcp_current_mss: less the SACK blocks that will ride along just now. */

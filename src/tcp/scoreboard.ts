@@ -90,6 +90,7 @@ export function markFirstSegmentLost(sk: TcpSock): void {
   const first = (sk.rtx.rows[sk.rtx.at(0) + RTX_SEQ] + sk.mss) | 0;
   if (rowPackets(sk, 0) > 1) splitRow(sk, 0, first);
   markLost(sk, 0);
+  limitRenoSacks(sk);
 }
 
 /** IsLost of RFC 6675: a row is lost once `reordering` packets after it were selected. */
@@ -104,11 +105,10 @@ export function markLostBySack(sk: TcpSock): void {
 
 /** tcp_add_reno_sack: a duplicate ACK says that one more packet has left the network. */
 export function addRenoSack(sk: TcpSock): void {
-  const most = sk.packetsOut - sk.lostOut;
-  if (sk.sackedOut < most) {
-    sk.sackedOut++;
-    sk.delivered++;
-  }
+  const before = sk.sackedOut;
+  sk.sackedOut++;
+  limitRenoSacks(sk);
+  if (sk.sackedOut > before) sk.delivered++;
 }
 
 /** tcp_remove_reno_sacks: an ACK of `packets` explains that many duplicates less the one that was lost. */
@@ -116,6 +116,11 @@ export function removeRenoSacks(sk: TcpSock, packets: number): void {
   sk.delivered += Math.max(packets - sk.sackedOut, 1);
   const explained = packets - 1;
   sk.sackedOut = explained >= sk.sackedOut ? 0 : sk.sackedOut - explained;
-  const most = Math.max(0, sk.packetsOut - sk.lostOut);
+  limitRenoSacks(sk);
+}
+
+/** tcp_limit_reno_sacked: what is lost, at least one packet, cannot have arrived. */
+export function limitRenoSacks(sk: TcpSock): void {
+  const most = Math.max(0, sk.packetsOut - Math.max(sk.lostOut, 1));
   if (sk.sackedOut > most) sk.sackedOut = most;
 }

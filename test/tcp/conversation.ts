@@ -238,8 +238,8 @@ export class Conversation {
   }
 
   /** Frames arrive as one batch. */
-  deliver(frames: readonly Uint8Array[]): void {
-    this.stack.link.deliver(frames);
+  deliver(frames: readonly Uint8Array[], flags = 0, gsoSize = 0): void {
+    this.stack.link.deliver(frames, flags, gsoSize);
     this.collect();
   }
 
