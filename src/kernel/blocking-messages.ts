@@ -6,7 +6,7 @@ import type { SockAddr } from '../socket/sock-addr.js';
 import type { Socket } from '../socket/socket.js';
 import { socketFileOperations } from '../socket/socket-file.js';
 import { EBADF, EFAULT, ENOTSOCK } from '../uapi/errno.js';
-import { MSG_DONTWAIT, SOCK_STREAM } from '../uapi/socket.js';
+import { MSG_DONTWAIT, MSG_OOB, SOCK_STREAM } from '../uapi/socket.js';
 import { receiveDatagram } from './blocking-datagram.js';
 import { nonblocking, receiveOn, sendOn } from './blocking-transfer.js';
 import type { Process } from './process.js';
@@ -86,7 +86,9 @@ export class BlockingMessages {
     const file = this.#find(fd);
     if (typeof file === 'number') return file;
     const socket = file.private_ as Socket;
-    if (nonblocking(file, flags)) return receiveMessage(socket, message, flags | MSG_DONTWAIT);
+    // Out-of-band data is there or it is not: that never sleeps.
+    if (nonblocking(file, flags) || (flags & MSG_OOB) !== 0)
+      return receiveMessage(socket, message, flags | MSG_DONTWAIT);
     if (socket.type !== SOCK_STREAM) {
       const receive = (): number => receiveMessage(socket, message, flags);
       return receiveDatagram(this.#process.kernel, file, receive, options?.signal);

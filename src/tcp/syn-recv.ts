@@ -2,10 +2,11 @@
 // accept queue (tcp_check_req, cookie_v4_check, tcp_v4_syn_recv_sock). accept() only takes what stands ready there.
 
 import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
-import { SOCK_BINDPORT_LOCK } from '../core/sock.js';
+import { SEND_SHUTDOWN, SOCK_BINDPORT_LOCK } from '../core/sock.js';
 import { ends, traceAcceptQueueAdd, traceKfreeSkb, traceSynRecvSock } from '../core/trace.js';
 import type { RxPacket } from '../ip/rx-packet.js';
 import { TCP_ESTABLISHED, TCP_SYN_RECV } from '../uapi/tcp.js';
+import { tcpShutdown } from './close.js';
 import { ACK, FIN, RST, SYN, TCP_TIMEOUT_INIT } from './constants.js';
 import { tupleHash } from './demux.js';
 import type { ListenState } from './listen-state.js';
@@ -196,6 +197,8 @@ function createChild(request: RequestSock, segment: Segment): TcpSock {
     const { acceptLength: length, backlog } = listener;
     traceAcceptQueueAdd.emit(host, { ...ends(sk), length, backlog });
   }
+  // Its listener was shut down before it listened: the child has the bits from birth (tcp_rcv_state_process).
+  if ((sk.shutdown & SEND_SHUTDOWN) !== 0) tcpShutdown(sk, SEND_SHUTDOWN);
   return sk;
 }
 
