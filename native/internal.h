@@ -49,7 +49,7 @@ struct link_state {
   char name[NIC_NAME_MAX + 1];
   int ifindex;
   unsigned flags; /* IFF_UP ... */
-  uint32_t mtu;
+  uint32_t mtu, tx_queue;
   uint8_t mac[6];
   char kind[16];    /* rtnl_link_ops.kind: "tun", "veth"; "" for hardware */
   uint8_t tun_type; /* IFF_TUN or IFF_TAP; 0 when the kernel does not say */
@@ -58,6 +58,7 @@ int netlink_open(void);
 int netlink_get_link(int nl, int ifindex, const char *name, struct link_state *state); /* by either */
 int netlink_set_up(int nl, int ifindex, bool up);
 int netlink_set_mtu(int nl, int ifindex, uint32_t mtu);
+int netlink_set_tx_queue(int nl, int ifindex, uint32_t frames);
 int netlink_set_mac(int nl, int ifindex, const uint8_t mac[6]);
 int netlink_address(int nl, int ifindex, uint32_t address, uint8_t prefix, bool add);
 int netlink_dump(int nl, int type, int (*each)(const void *message, size_t length, void *context),

@@ -114,6 +114,8 @@ static int read_link(const void *message, size_t length, void *context) {
       memcpy(state->mac, RTA_DATA(a), sizeof state->mac);
     else if (a->rta_type == IFLA_MTU && RTA_PAYLOAD(a) == sizeof state->mtu)
       memcpy(&state->mtu, RTA_DATA(a), sizeof state->mtu);
+    else if (a->rta_type == IFLA_TXQLEN && RTA_PAYLOAD(a) == sizeof state->tx_queue)
+      memcpy(&state->tx_queue, RTA_DATA(a), sizeof state->tx_queue);
     else if (a->rta_type == IFLA_LINKINFO)
       read_kind(a, state);
   }
@@ -143,6 +145,14 @@ int netlink_set_mtu(int nl, int ifindex, uint32_t mtu) {
   request_init(&request, RTM_NEWLINK, NLM_F_ACK, sizeof request.link);
   request.link.ifi_index = ifindex;
   request_add(&request, IFLA_MTU, &mtu, sizeof mtu);
+  return transact(nl, &request, NULL, NULL);
+}
+
+int netlink_set_tx_queue(int nl, int ifindex, uint32_t frames) {
+  struct request request;
+  request_init(&request, RTM_NEWLINK, NLM_F_ACK, sizeof request.link);
+  request.link.ifi_index = ifindex;
+  request_add(&request, IFLA_TXQLEN, &frames, sizeof frames);
   return transact(nl, &request, NULL, NULL);
 }
 

@@ -80,7 +80,7 @@ static void makes(void) {
   CHECK(info->vnet_hdr && (info->offloads & TUN_F_CSUM) && (info->offloads & TUN_F_TSO4));
   struct link_state link = link_of("made0");
   CHECK((link.flags & IFF_UP) && link.mtu == 9000 && strcmp(link.kind, "tun") == 0 &&
-        link.tun_type == IFF_TAP);
+        link.tun_type == IFF_TAP && link.tx_queue == 10000);
   CHECK(has_address("made0", "10.77.1.1"));
   int fd = nic_get_queue(nic, 0)->fd;
   CHECK((fcntl(fd, F_GETFL) & O_NONBLOCK) && (fcntl(fd, F_GETFD) & FD_CLOEXEC));
@@ -122,6 +122,7 @@ static void attaches(short extra) {
   CHECK(nic != NULL && !nic_get_info(nic)->created && nic_get_info(nic)->vnet_hdr);
   struct link_state during = link_of("kept0");
   CHECK(during.ifindex == before.ifindex && during.mtu == 1400 && (during.flags & IFF_UP));
+  CHECK(during.tx_queue == before.tx_queue);
   CHECK(has_address("kept0", "10.77.2.1"));
   nic_close(nic);
   struct link_state after = link_of("kept0"); /* as it was found */
