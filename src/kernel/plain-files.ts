@@ -2,7 +2,7 @@
 // so that a program meets EPERM from epoll_ctl where it would on Linux.
 
 import { File, type FileOperations } from '../core/file.js';
-import { EBADF, ENOTTY } from '../uapi/errno.js';
+import { EBADF, EISDIR, ENOTTY } from '../uapi/errno.js';
 
 export const nullOperations: FileOperations = {
   kind: 'null',
@@ -21,9 +21,6 @@ export const zeroOperations: FileOperations = {
     return count;
   },
 };
-
-/** Is a directory (errno 21): what reading one says. */
-const EISDIR = 21;
 
 export const directoryOperations: FileOperations = {
   ...nullOperations,

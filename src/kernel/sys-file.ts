@@ -2,7 +2,7 @@
 
 import type { File } from '../core/file.js';
 import { socketOf } from '../socket/socket-file.js';
-import { EBADF, EFAULT, EINVAL, EMFILE, ENOENT, EPIPE } from '../uapi/errno.js';
+import { EBADF, EBUSY, EFAULT, EINVAL, EMFILE, ENOENT, EPIPE } from '../uapi/errno.js';
 import {
   F_DUPFD,
   F_DUPFD_CLOEXEC,
@@ -22,9 +22,6 @@ import type { Process } from './process.js';
 
 /** The bits of a file's flags that say how it may be used. */
 export const O_ACCMODE = 3;
-
-/** Device or resource busy (errno 16); dup2 alone says it. */
-const EBUSY = 16;
 
 /** access_ok: whether `count` bytes fit into the buffer. */
 export function accessOk(buffer: Uint8Array, count: number): boolean {

@@ -9,8 +9,10 @@ export const EWOULDBLOCK = EAGAIN;
 export const ENOMEM = 12;
 export const EACCES = 13;
 export const EFAULT = 14;
+export const EBUSY = 16;
 export const EEXIST = 17;
 export const ENODEV = 19;
+export const EISDIR = 21;
 export const EINVAL = 22;
 export const ENFILE = 23;
 export const EMFILE = 24;
@@ -57,8 +59,10 @@ const names: readonly (readonly [string, number, string])[] = [
   ['ENOMEM', ENOMEM, 'out of memory'],
   ['EACCES', EACCES, 'permission denied'],
   ['EFAULT', EFAULT, 'bad buffer or address'],
+  ['EBUSY', EBUSY, 'reserved or in use'],
   ['EEXIST', EEXIST, 'exists already'],
   ['ENODEV', ENODEV, 'no such device'],
+  ['EISDIR', EISDIR, 'is a directory'],
   ['EINVAL', EINVAL, 'invalid argument'],
   ['ENFILE', ENFILE, 'too many open files in the stack'],
   ['EMFILE', EMFILE, 'too many open descriptors'],
