@@ -290,7 +290,9 @@ export function prepareSyn(sk: TcpSock): void {
   sk.tstampOk = host.sysctl.tcpTimestamps !== 0;
   sk.sackOk = host.sysctl.tcpSack !== 0;
   sk.wscaleOk = host.sysctl.tcpWindowScaling !== 0;
-  selectInitialWindow(host, sk, sk.advmss - (sk.tstampOk ? TCPOLEN_TSTAMP_ALIGNED : 0), sk.wscaleOk);
+  // Whether timestamps will take room is known only when the peer was talked to before.
+  const options = sk.tsRecentStamp !== 0 ? TCPOLEN_TSTAMP_ALIGNED : 0;
+  selectInitialWindow(host, sk, sk.advmss - options, sk.wscaleOk);
   sk.rcvWnd = initialWindow.window;
   sk.windowClamp = initialWindow.clamp;
   sk.rcvWscale = initialWindow.wscale;
