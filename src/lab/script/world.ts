@@ -4,8 +4,8 @@
 import { IpAddress } from '../../packet/address.js';
 import { Stack } from '../../stack.js';
 import { VirtualClock } from '../../time/clock.js';
+import { drain } from '../drain.js';
 import type { ScriptConfig } from './config.js';
-import { drain } from './drain.js';
 import { Unmet } from './outcome.js';
 import { ScriptLink } from './script-link.js';
 

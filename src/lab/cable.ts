@@ -1,0 +1,50 @@
+// A cable of the lab: two ends, and a pipe in each direction. An end is the link of a stack, or a port of a switch or router.
+
+import type { Random } from '../core/random.js';
+import type { Clock } from '../time/clock.js';
+import { CableEnd } from './cable-end.js';
+import { Pipe, type PipeOptions } from './pipe.js';
+
+export interface CableOptions extends PipeOptions {
+  name?: string;
+  /** Largest IP packet in bytes. Default 1500. */
+  mtu?: number;
+  /** What is different from the first end to the second, and back. */
+  ab?: PipeOptions;
+  ba?: PipeOptions;
+}
+
+export class Cable {
+  readonly name: string;
+  readonly a: CableEnd;
+  readonly b: CableEnd;
+  readonly ab: Pipe;
+  readonly ba: Pipe;
+
+  /** Use `lab.cable`. */
+  constructor(clock: Clock, random: Random, station: number, options: CableOptions) {
+    const { name = `cable${station >> 1}`, mtu = 1500, ab, ba, ...both } = options;
+    this.name = name;
+    this.ab = new Pipe(clock, random, { ...both, ...ab }, (frames) => this.b.receive(frames));
+    this.ba = new Pipe(clock, random, { ...both, ...ba }, (frames) => this.a.receive(frames));
+    this.a = new CableEnd(clock, `${name}.a`, mtu, station, this.ab);
+    this.b = new CableEnd(clock, `${name}.b`, mtu, station + 1, this.ba);
+  }
+
+  /** Changes both directions, from now on. The queues stay as they were made. */
+  change(options: Omit<PipeOptions, 'queue'>): void {
+    Object.assign(this.ab.options, options);
+    Object.assign(this.ba.options, options);
+  }
+
+  /** Cuts the cable: nothing gets in any more. */
+  partition(): void {
+    this.ab.connected = false;
+    this.ba.connected = false;
+  }
+
+  heal(): void {
+    this.ab.connected = true;
+    this.ba.connected = true;
+  }
+}

@@ -1,0 +1,36 @@
+// Which frames a wire loses: each with the same chance, in bursts (Gilbert and Elliott's two states), or the n-th ones.
+
+import type { Random } from '../core/random.js';
+
+/**
+ * A number is the chance of each frame. `{ toBad, toGood, inBad, inGood }`: chances per frame of changing between a good and a
+ * bad state, and of losing a frame in each. `{ frames }`: which frames, counted from 1.
+ */
+export type Loss =
+  | number
+  | { toBad: number; toGood: number; inBad?: number; inGood?: number }
+  | { frames: readonly number[] };
+
+/** True with the given chance. One draw of the source each time, whatever the chance, so that a changed one shifts nothing. */
+export function chance(random: Random, probability: number): boolean {
+  return (random.int32() >>> 0) / 0x100000000 < probability;
+}
+
+export class LossModel {
+  readonly #random: Random;
+  #bad = false;
+  #count = 0;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  /** Whether the next frame is lost. */
+  loses(loss: Loss): boolean {
+    this.#count++;
+    if (typeof loss === 'number') return chance(this.#random, loss);
+    if ('frames' in loss) return loss.frames.includes(this.#count);
+    if (chance(this.#random, this.#bad ? loss.toGood : loss.toBad)) this.#bad = !this.#bad;
+    return chance(this.#random, this.#bad ? (loss.inBad ?? 1) : (loss.inGood ?? 0));
+  }
+}

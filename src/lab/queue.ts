@@ -1,0 +1,31 @@
+// The queue that a direction of a cable asks for: tail drop, RED or CoDel.
+
+import type { Random } from '../core/random.js';
+import { CodelQueue } from './codel.js';
+import { RedQueue } from './red.js';
+import { type Queue, TailDropQueue } from './tail-drop.js';
+
+export interface QueueOptions {
+  /** `tail` drop when full, `red` (Floyd and Jacobson 1993) or `codel` (RFC 8289). Default `tail`. */
+  discipline?: 'tail' | 'red' | 'codel';
+  /** Frames it holds. Default 1000. */
+  frames?: number;
+  /** RED: average lengths at which dropping begins and becomes certain. Default a quarter and three quarters of `frames`. */
+  minimum?: number;
+  maximum?: number;
+  /** CoDel: how long frames may wait, and for how long that may be exceeded, microseconds. Default 5000 and 100000. */
+  targetUs?: number;
+  intervalUs?: number;
+}
+
+export function createQueue(options: QueueOptions, random: Random): Queue {
+  const frames = options.frames ?? 1000;
+  switch (options.discipline ?? 'tail') {
+    case 'red':
+      return new RedQueue(frames, options.minimum ?? frames / 4, options.maximum ?? (frames * 3) / 4, random);
+    case 'codel':
+      return new CodelQueue(frames, options.targetUs ?? 5000, options.intervalUs ?? 100_000);
+    default:
+      return new TailDropQueue(frames);
+  }
+}

@@ -1,0 +1,62 @@
+// How connections fare over time: a point for each connection of a stack, each time something has happened and enough time has
+// passed since the last.
+
+import type { Stack } from '../stack.js';
+import type { TcpSock } from '../tcp/sock.js';
+import type { Clock } from '../time/clock.js';
+
+export interface SeriesOptions {
+  /** Least time between two points, microseconds. Default 1000. */
+  everyUs?: number;
+}
+
+/** One moment of one connection. Windows and counts are segments, srtt microseconds, delivered segments since the beginning. */
+export interface SeriesPoint {
+  atUs: number;
+  cwnd: number;
+  ssthresh: number;
+  srttUs: number;
+  inFlight: number;
+  delivered: number;
+}
+
+export class Series {
+  /** Points by connection: `10.0.0.1:40000 > 10.0.0.2:80`. */
+  readonly connections = new Map<string, SeriesPoint[]>();
+  readonly #stack: Stack;
+  readonly #clock: Clock;
+  readonly #everyUs: number;
+  #next = 0;
+
+  /** Use `lab.record`. */
+  constructor(stack: Stack, clock: Clock, { everyUs = 1000 }: SeriesOptions) {
+    this.#stack = stack;
+    this.#clock = clock;
+    this.#everyUs = everyUs;
+  }
+
+  /** Called by the lab after each event. */
+  sample(): void {
+    const atUs = this.#clock.now();
+    if (atUs < this.#next) return;
+    this.#next = atUs + this.#everyUs;
+    for (const sk of this.#stack.tcp.established) this.#add(sk, atUs);
+  }
+
+  #add(sk: TcpSock, atUs: number): void {
+    const name = `${sk.saddr}:${sk.sport} > ${sk.daddr}:${sk.dport}`;
+    let points = this.connections.get(name);
+    if (points === undefined) {
+      points = [];
+      this.connections.set(name, points);
+    }
+    points.push({
+      atUs,
+      cwnd: sk.sndCwnd,
+      ssthresh: sk.sndSsthresh,
+      srttUs: sk.srttUs >> 3,
+      inFlight: sk.inFlight,
+      delivered: sk.delivered,
+    });
+  }
+}
