@@ -157,12 +157,12 @@ function sendNew(sk: TcpSock, length: number, fin: boolean, last: boolean, mss: 
   let flags = ACK;
   if (fin) flags |= FIN;
   // The last segment of a write is pushed, so that the receiver hands it on at once (tcp_mark_push).
-  if (length > 0 && last && !before((seq + length) | 0, sk.pushedSeq)) flags |= PSH;
+  const end = (seq + length + (fin ? 1 : 0)) | 0;
+  if (length > 0 && last && !before(end, sk.pushedSeq)) flags |= PSH;
   if (!transmit(sk, seq, length, flags)) {
     sk.tcp.defer(sk);
     return false;
   }
-  const end = (seq + length + (fin ? 1 : 0)) | 0;
   const first = sk.packetsOut === 0;
   sk.rtx.push(seq, end, (fin ? RTX_FIN : 0) | ((flags & PSH) !== 0 ? RTX_PSH : 0), sk.host.nowUs);
   const count = rowPackets(sk, sk.rtx.count - 1);
@@ -290,8 +290,9 @@ export function rowPackets(sk: TcpSock, i: number): number {
 
 /** tcp_send_fin: the FIN takes its place behind whatever is unsent. */
 export function sendFin(sk: TcpSock): void {
+  const pushed = sk.pushedSeq === sk.writeSeq;
   sk.finQueued = true;
   sk.writeSeq = (sk.writeSeq + 1) | 0;
-  sk.pushedSeq = sk.writeSeq;
+  if (pushed) sk.pushedSeq = sk.writeSeq;
   if (writeXmit(sk, NAGLE_OFF | NAGLE_PUSH)) checkProbeTimer(sk);
 }

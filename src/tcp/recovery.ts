@@ -42,7 +42,7 @@ export function fastRetransAlert(sk: TcpSock, duplicate: boolean, advanced: bool
  */
 function hasRecovered(sk: TcpSock): boolean {
   if (before(sk.sndUna, sk.highSeq)) return false;
-  return sk.sackOk || sk.sndUna !== sk.highSeq || sk.packetsOut === 0;
+  return sk.sackOk || sk.sndUna !== sk.highSeq;
 }
 
 function stillRecovering(sk: TcpSock, duplicate: boolean, advanced: boolean): void {
