@@ -41,6 +41,8 @@ export async function receiveStream(
       copied = peek || result <= 0 ? copied || result : copied + result;
       if (peek && result > 0) copied = result;
       if (result <= 0 || receivedEnough(sk, copied, target, peek)) break;
+      // The end may have come with these very bytes.
+      if (!peek && sk.rcvQueue.length === 0 && receiveOver(sk)) break;
     }
     if (sleep.over) {
       if (copied === 0) copied = sleep.timedOut ? -EAGAIN : -EINTR;
