@@ -203,11 +203,12 @@ export function probe0When(sk: TcpSock): number {
   return Math.max(1, Math.min(wait, limit - ((sk.host.nowMs - sk.probesStart) | 0)));
 }
 
-/** tcp_push: after a write. `more` says that the caller promised to write on (MSG_MORE). */
-export function push(sk: TcpSock, more: boolean): void {
+/** tcp_push: after a write. `more`: the caller promised to write on (MSG_MORE); `full`: it has to wait for room. */
+export function push(sk: TcpSock, more: boolean, full: boolean): void {
   if (sk.sndNxt === sk.writeSeq) return;
   if (!more) sk.pushedSeq = sk.writeSeq;
-  const nonagle = more ? NAGLE_CORK : sk.nonagle;
+  // Whoever waits for room holds nothing back (wait_for_space in tcp_sendmsg_locked).
+  const nonagle = full ? NAGLE_PUSH : more ? NAGLE_CORK : sk.nonagle;
   if (writeXmit(sk, nonagle)) checkProbeTimer(sk);
 }
 

@@ -21,6 +21,7 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
   if (sk.err !== 0 || (sk.shutdown & SEND_SHUTDOWN) !== 0) return sk.takeError() || -EPIPE;
   const goal = sizeGoal(sk);
   let taken = 0;
+  let starved = false;
   while (taken < length) {
     let room = tailRoom(sk, goal);
     if (room === 0) {
@@ -33,6 +34,7 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
     taken += done;
     if (done < part) {
       sk.host.memory.waitFor(sk);
+      starved = true;
       break;
     }
   }
@@ -43,9 +45,11 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
       sk.sndUp = sk.writeSeq;
       sk.urgMode = true;
     }
-    push(sk, (flags & MSG_MORE) !== 0 && !full);
+    push(sk, (flags & MSG_MORE) !== 0 && !full, full);
   }
-  return taken > 0 || length === 0 ? taken : wouldBlock(sk);
+  if (taken > 0 || length === 0) return taken;
+  // Without packet memory there is no room; `memoryAvailable` tells when there is.
+  return starved ? -EAGAIN : wouldBlock(sk);
 }
 
 /** -EAGAIN; with nothing queued at all, room is what there is, and the epoll user is told so (tcp_sendmsg_locked). */

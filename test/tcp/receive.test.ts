@@ -105,7 +105,7 @@ describe('out of order', () => {
     ];
     const { peer, program } = conversation().established({ sackOk: true });
     const stream = Uint8Array.from({ length: 301 }, (_, i) => 33 + (i % 90));
-    for (const [seq, length] of pieces.toReversed()) {
+    for (const [seq, length] of [...pieces].reverse()) {
       peer.sends({ seq, data: stream.subarray(seq - 1, seq - 1 + length) });
     }
     expect(program.recv()).toBe(new TextDecoder().decode(stream.subarray(0, 301)));

@@ -1,0 +1,228 @@
+// Where something is exhausted or shrinks: receive buffer, packet memory, path MTU; and many connections at once.
+
+import { describe, expect, it } from 'vitest';
+import { address } from '../ip/stack.js';
+import { type Conversation, conversation } from './conversation.js';
+import { expectSound } from './invariants.js';
+import type { Program } from './program.js';
+
+describe('the receive buffer', () => {
+  it('bounds what is held, and reading opens the window again', () => {
+    const t = conversation();
+    const { peer, program } = t.established();
+    Object.assign(program.sk, { rcvbuf: 20_000, userlocks: 2 });
+    for (let i = 0; i < 60; i++) peer.sends({ seq: peer.heardTo > 0 ? undefined : 1, data: 1460 });
+    expect(program.sk.rmemAlloc).toBeLessThanOrEqual(20_000 + 2 * 1460);
+    peer.heard();
+    const held = program.drain();
+    expect(held).toBeGreaterThan(5000);
+    expect(peer.heard().length).toBeGreaterThan(0);
+  });
+
+  it('grows with a program that reads as fast as data comes', () => {
+    const t = conversation();
+    const { peer, program } = t.established({ wscale: 7, ts: true, sackOk: true });
+    const before = program.sk.rcvbuf;
+    for (let round = 0; round < 30; round++) {
+      t.after(20);
+      peer.tsClock += 20;
+      const window = peer.inbox.at(-1)?.win ?? 500;
+      peer.heard();
+      const count = Math.min(40, Math.floor((window << 7) / 1448));
+      peer.sends(...Array.from({ length: count }, () => ({ data: 1448 })));
+      program.drain();
+    }
+    expect(program.sk.rcvbuf).toBeGreaterThan(before);
+  });
+
+  it('gives up out-of-order data before it refuses what is next', () => {
+    const t = conversation();
+    const { peer, program } = t.established({ sackOk: true });
+    peer.sends({ data: 'start' });
+    for (let i = 0; i < 20; i++) peer.sends({ seq: 3000 + i * 2000, data: 1000 });
+    Object.assign(program.sk, { rcvbuf: 10_000, userlocks: 2 });
+    peer.sends({ seq: 6, data: 100 });
+    expect(program.drain()).toBe(105);
+    expect(t.counter('TcpExt', 'OfoPruned')).toBeGreaterThan(0);
+    expect(program.sk.rmemAlloc).toBeLessThanOrEqual(10_000);
+  });
+
+  it('full of unread data, the next segment is dropped and the reader told', () => {
+    const t = conversation();
+    const { peer, program } = t.established();
+    peer.sends({ data: 10_000 });
+    Object.assign(program.sk, { rcvbuf: 5000, userlocks: 2 });
+    program.wakes();
+    peer.heard();
+    peer.sends({ data: 'x' });
+    expect([program.wakes(), t.counter('TcpExt', 'TCPRcvQDrop')]).toEqual([['DATA'], 1]);
+    peer.hears({ ack: 10_001, win: 0 });
+  });
+});
+
+describe('packet memory', () => {
+  /** Takes all memory there is, but `leave` chunks. */
+  function exhaust(t: Conversation, leave = 0): () => void {
+    const chunks: number[] = [];
+    for (let chunk = t.host.memory.alloc(60_000); chunk !== 0; chunk = t.host.memory.alloc(60_000))
+      chunks.push(chunk);
+    for (let chunk = t.host.memory.alloc(1); chunk !== 0; chunk = t.host.memory.alloc(1)) chunks.push(chunk);
+    for (let i = 0; i < leave; i++) t.host.memory.free(chunks.pop() as number);
+    return () => {
+      for (const chunk of chunks) t.host.memory.free(chunk);
+    };
+  }
+
+  it('gone: send says EAGAIN, and SPACE when there is some', () => {
+    const t = conversation({ memory: 4 << 20 });
+    const { program } = t.established();
+    const release = exhaust(t);
+    expect([program.send('x'), program.wakes()]).toEqual([-11, []]);
+    release();
+    t.settle();
+    expect([program.wakes(), program.send('x')]).toEqual([['SPACE'], 1]);
+  });
+
+  it('gone: received data is dropped, the window closes, and a probe reopens it', () => {
+    const t = conversation({ memory: 4 << 20 });
+    const { peer, program } = t.established({ sackOk: true });
+    const release = exhaust(t);
+    peer.sends({ data: 'lost' }).hears({ ack: 1, win: 0 });
+    peer.sends({ seq: 100, data: 'lost, too' });
+    expect([program.wakes(), program.recv(), t.counter('TcpExt', 'TCPRcvQDrop')]).toEqual([['DATA'], -11, 1]);
+    peer.heard();
+    release();
+    t.after(1000);
+    peer.sends({ seq: 0 });
+    expect(peer.hears({ flags: 'A', ack: 1 }).win).toBeGreaterThan(1000);
+    peer.sends({ seq: 1, data: 'came' });
+    expect(program.recv()).toBe('came');
+  });
+
+  it('scarce: a stream still arrives whole', () => {
+    const t = conversation({ memory: 4 << 20 });
+    const { peer, program } = t.established({ win: 65535 });
+    const release = exhaust(t, 3);
+    let sent = 0;
+    for (let turn = 0; turn < 300 && sent < 100_000; turn++) {
+      const done = program.send(Math.min(5000, 100_000 - sent));
+      if (done > 0) sent += done;
+      expectSound(program.sk);
+      peer.heard();
+      peer.sends({});
+      t.after(10);
+    }
+    expect([sent, peer.heardTo]).toEqual([100_000, 100_001]);
+    release();
+    program.close();
+    t.listener.close();
+    peer.sends({ flags: 'FA' });
+    t.after(70_000);
+    t.expectNothingLeft();
+  });
+});
+
+describe('ICMP on a connection', () => {
+  function complain(t: Conversation, program: Program, code: number, info: number, sequence = 0): void {
+    const { memory } = t.host;
+    const chunk = memory.alloc(64);
+    const at = memory.offsetOf(chunk);
+    memory.view.setUint16(at, program.sk.sport);
+    memory.view.setUint16(at + 2, program.sk.dport);
+    memory.view.setInt32(at + 4, (program.sk.sndUna + sequence) | 0);
+    const errno = code === 4 ? 90 : 113;
+    t.tcp.error(address('10.0.0.2'), address('10.0.0.1'), at, errno, code === 3, 3, code, info);
+    memory.free(chunk);
+    t.settle();
+  }
+
+  it('is only remembered, and forgotten when something works', () => {
+    const t = conversation();
+    const { peer, program } = t.established();
+    program.send('x');
+    peer.heard();
+    complain(t, program, 1, 0);
+    expect([program.sk.errSoft, program.sk.err, program.wakes(), program.state]).toEqual([
+      113,
+      0,
+      [],
+      'ESTABLISHED',
+    ]);
+    peer.sends({});
+    expect(program.sk.errSoft).toBe(0);
+  });
+
+  it('names the reason when the connection fails', () => {
+    const t = conversation({ sysctl: { tcpRetries2: 3 } });
+    const { program } = t.established();
+    program.send('x');
+    complain(t, program, 1, 0);
+    t.after(60_000);
+    expect(program.recv()).toBe(-113);
+  });
+
+  it('a smaller path MTU: what was too large is sent again, smaller', () => {
+    const t = conversation();
+    const { peer, program } = t.established();
+    program.send(4000);
+    peer.heard();
+    complain(t, program, 4, 1000);
+    expect(program.sk.mss).toBe(960);
+    expect(peer.heard().map((line) => line.split(' ')[1])).toContain('1:961');
+    expectSound(program.sk);
+    for (let i = 0; i < 10; i++) peer.sends({});
+    expect([peer.heardTo, program.sk.packetsOut]).toEqual([4001, 0]);
+  });
+
+  it('is believed only down to 552, and only about what is in flight', () => {
+    const t = conversation();
+    const { peer, program } = t.established();
+    program.send(2000);
+    peer.heard();
+    complain(t, program, 4, 1000, 5000);
+    expect([program.sk.mss, t.counter('TcpExt', 'OutOfWindowIcmps')]).toEqual([1460, 1]);
+    complain(t, program, 4, 68);
+    expect(program.sk.mss).toBe(512);
+  });
+
+  it('another connection to the same peer learns of it', () => {
+    const t = conversation();
+    const first = t.established();
+    const second = t.established({ ts: true });
+    first.program.send(2000);
+    first.peer.heard();
+    complain(t, first.program, 4, 1490);
+    second.program.send(3000);
+    second.peer.hears({ data: 1490 - 52 });
+    // And forgets it after ten minutes.
+    second.peer.sends({});
+    second.peer.heard();
+    second.peer.sends({});
+    t.after(600_000);
+    second.peer.heard();
+    second.program.send(3000);
+    second.peer.hears({ data: 1448 });
+  });
+});
+
+describe('many connections', () => {
+  it('are told apart, and leave nothing behind', () => {
+    const t = conversation({ memory: 32 << 20 });
+    const listener = t.listen(4096);
+    const pairs = Array.from({ length: 1000 }, (_, i) => {
+      const peer = t.peer(10_000 + i);
+      t.handshake(peer);
+      return { peer, program: listener.accept() };
+    });
+    for (const [i, { peer }] of pairs.entries()) peer.sends({ data: `number ${i}` });
+    for (const [i, { program }] of pairs.entries()) expect(program.recv()).toBe(`number ${i}`);
+    for (const { peer, program } of pairs) {
+      program.close();
+      peer.sends({ flags: 'FA' });
+    }
+    listener.close();
+    expect(t.tcp.counts).toEqual({ established: 0, requests: 0, timeWait: 1000, orphans: 0 });
+    t.after(61_000);
+    t.expectNothingLeft();
+  });
+});
