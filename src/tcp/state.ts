@@ -136,7 +136,6 @@ function synReceivedAcked(sk: TcpSock, segment: Segment): void {
   if (!sk.orphan) sk.stateChange();
   sk.sndWnd = segment.window << sk.sndWscale;
   sk.sndWl1 = segment.seq;
-  sk.maxWindow = Math.max(sk.maxWindow, sk.sndWnd);
   syncMss(sk);
   if ((sk.shutdown & SEND_SHUTDOWN) !== 0) tcpShutdown(sk, SEND_SHUTDOWN);
 }
