@@ -90,7 +90,7 @@ async function confirmed(found: readonly Difference[], options: OracleOptions): 
   );
   return found.filter((difference, index) => {
     const differs = again[index] !== difference.stack;
-    if (!steady)
+    if (!differs)
       console.log(`${difference.name}: the kernel itself answered differently a second time, left out`);
     return differs;
   });
