@@ -4,7 +4,7 @@
 import { SOCK_SNDBUF_LOCK } from '../core/sock.js';
 import { TCP_CA_Open, TCP_CA_Recovery } from '../uapi/tcp.js';
 import { SYN, TCP_INIT_CWND, TIME_PROBE0, TIME_RETRANS } from './constants.js';
-import { probe0When, rowPackets, syncMss } from './output.js';
+import { probe0When, syncMss } from './output.js';
 import { writeSpace } from './poll.js';
 import { fastRetransAlert, reduceWindow, retransmitLost } from './recovery.js';
 import { updateRtt } from './rtt.js';
@@ -18,6 +18,7 @@ import {
   RTX_SENT_US,
   RTX_SEQ,
 } from './rtx-queue.js';
+import { rowPackets } from './rtx-rows.js';
 import { removeRenoSacks, tagSacked } from './scoreboard.js';
 import type { Segment } from './segment.js';
 import { after, before } from './seq.js';

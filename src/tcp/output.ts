@@ -24,19 +24,16 @@ import {
 } from './constants.js';
 import { writeSpace } from './poll.js';
 import {
-  RTX_END,
   RTX_EVER_RETRANS,
   RTX_FIN,
   RTX_FLAGS,
-  RTX_LOST,
   RTX_PSH,
   RTX_RETRANS,
-  RTX_SACKED,
   RTX_SENT_US,
   RTX_SEQ,
   RTX_SYN,
 } from './rtx-queue.js';
-import { limitRenoSacks } from './scoreboard.js';
+import { recount, rowLength, rowPackets, splitRow } from './rtx-rows.js';
 import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { armRetransmit } from './tcp-timer.js';
@@ -58,25 +55,6 @@ export function syncMss(sk: TcpSock): void {
   if (sk.packetsOut > 0) recount(sk);
 }
 
-/** Segments changed their size, so what is in flight counts as another number of them. */
-function recount(sk: TcpSock): void {
-  const rtx = sk.rtx;
-  sk.packetsOut = 0;
-  sk.lostOut = 0;
-  sk.retransOut = 0;
-  let sacked = 0;
-  for (let i = 0; i < rtx.count; i++) {
-    const flags = rtx.rows[rtx.at(i) + RTX_FLAGS];
-    const packets = rowPackets(sk, i);
-    sk.packetsOut += packets;
-    if ((flags & RTX_SACKED) !== 0) sacked += packets;
-    if ((flags & RTX_LOST) !== 0) sk.lostOut += packets;
-    if ((flags & RTX_RETRANS) !== 0) sk.retransOut += packets;
-  }
-  if (sk.sackOk) sk.sackedOut = sacked;
-  else limitRenoSacks(sk);
-}
-
 /** tcp_current_mss: less the SACK blocks that will ride along just now. */
 export function currentMss(sk: TcpSock): number {
   // Another connection on the same path may have learnt that it carries less, or forgotten it.
@@ -94,10 +72,6 @@ function nagleHolds(sk: TcpSock, nonagle: number): boolean {
   if ((nonagle & NAGLE_PUSH) !== 0 || sk.urgMode) return false;
   if ((nonagle & NAGLE_CORK) !== 0) return true;
   return nonagle === 0 && sk.packetsOut > 0 && after(sk.sndSml, sk.sndUna) && !after(sk.sndSml, sk.sndNxt);
-}
-
-function segments(length: number, mss: number): number {
-  return length <= mss ? 1 : Math.ceil(length / mss);
 }
 
 /**
@@ -262,31 +236,6 @@ function retransmitLimit(sk: TcpSock, seq: number, length: number): number {
     window = mss;
   }
   return gatherable(sk, seq, Math.min(length, mss, window));
-}
-
-/** Splits row `i` at sequence `seq`, keeping every counter true. */
-export function splitRow(sk: TcpSock, i: number, seq: number): void {
-  const flags = sk.rtx.rows[sk.rtx.at(i) + RTX_FLAGS];
-  const was = rowPackets(sk, i);
-  sk.rtx.split(i, seq);
-  const more = rowPackets(sk, i) + rowPackets(sk, i + 1) - was;
-  sk.packetsOut += more;
-  if ((flags & RTX_SACKED) !== 0) sk.sackedOut += more;
-  if ((flags & RTX_LOST) !== 0) sk.lostOut += more;
-  if ((flags & RTX_RETRANS) !== 0) sk.retransOut += more;
-}
-
-/** Bytes of row `i`, a FIN not counted. */
-export function rowLength(sk: TcpSock, i: number): number {
-  const { rows } = sk.rtx;
-  const at = sk.rtx.at(i);
-  const fin = (rows[at + RTX_FLAGS] & RTX_FIN) !== 0 ? 1 : 0;
-  return (rows[at + RTX_END] - rows[at + RTX_SEQ] - fin) | 0;
-}
-
-/** Packets that row `i` counts as. */
-export function rowPackets(sk: TcpSock, i: number): number {
-  return segments(rowLength(sk, i), sk.mss);
 }
 
 /** tcp_send_fin: the FIN takes its place behind whatever is unsent. */

@@ -4,8 +4,9 @@
 import { TcpExt } from '../core/mib.js';
 import { TCP_CA_Disorder, TCP_CA_Loss, TCP_CA_Open, TCP_CA_Recovery } from '../uapi/tcp.js';
 import { TIME_RETRANS } from './constants.js';
-import { retransmitRow, rowPackets } from './output.js';
+import { retransmitRow } from './output.js';
 import { RTX_FLAGS, RTX_LOST, RTX_RETRANS, RTX_SACKED } from './rtx-queue.js';
+import { rowPackets } from './rtx-rows.js';
 import { addRenoSack, markFirstSegmentLost, markLost, markLostBySack } from './scoreboard.js';
 import { before } from './seq.js';
 import type { TcpSock } from './sock.js';

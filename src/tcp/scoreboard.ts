@@ -2,8 +2,8 @@
 // counters are driven by duplicate ACKs, as Reno has it (tcp_add_reno_sack).
 
 import { TcpExt } from '../core/mib.js';
-import { rowLength, rowPackets, splitRow } from './output.js';
 import { RTX_END, RTX_FLAGS, RTX_LOST, RTX_RETRANS, RTX_SACKED, RTX_SEQ } from './rtx-queue.js';
+import { limitRenoSacks, rowLength, rowPackets, splitRow } from './rtx-rows.js';
 import type { Segment } from './segment.js';
 import { after, before, notAfter } from './seq.js';
 import type { TcpSock } from './sock.js';
@@ -117,10 +117,4 @@ export function removeRenoSacks(sk: TcpSock, packets: number): void {
   const explained = packets - 1;
   sk.sackedOut = explained >= sk.sackedOut ? 0 : sk.sackedOut - explained;
   limitRenoSacks(sk);
-}
-
-/** tcp_limit_reno_sacked: what is lost, at least one packet, cannot have arrived. */
-export function limitRenoSacks(sk: TcpSock): void {
-  const most = Math.max(0, sk.packetsOut - Math.max(sk.lostOut, 1));
-  if (sk.sackedOut > most) sk.sackedOut = most;
 }

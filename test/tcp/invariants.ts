@@ -1,8 +1,8 @@
 // What must hold of a sock after every segment, whatever the peer said.
 
 import { expect } from 'vitest';
-import { rowLength, rowPackets } from '../../src/tcp/output.js';
 import { RTX_END, RTX_FLAGS, RTX_LOST, RTX_RETRANS, RTX_SACKED, RTX_SEQ } from '../../src/tcp/rtx-queue.js';
+import { rowLength, rowPackets } from '../../src/tcp/rtx-rows.js';
 import type { TcpSock } from '../../src/tcp/sock.js';
 import type { Tcp } from '../../src/tcp/tcp.js';
 import { TCP_CLOSE, TCP_LISTEN } from '../../src/uapi/tcp.js';
