@@ -7,7 +7,7 @@ import { TCP_LISTEN, TCP_TIME_WAIT } from '../uapi/tcp.js';
 import type { Host } from './host.js';
 import { below } from './random.js';
 
-/** A sock or a TIME_WAIT remnant. Its flags are read when somebody else wants the port, not when it bound (12.3). */
+/** A sock or a TIME_WAIT remnant. Its flags are read when somebody else wants the port, not when it bound. */
 export interface PortHolder {
   /** Address it is bound to; any for the wildcard. */
   readonly laddr: IpAddress;
@@ -189,8 +189,8 @@ function mayShare(holder: PortHolder): boolean {
 }
 
 /**
- * inet_csk_bind_conflict. An ephemeral port (`named` false) is never shared, whatever the flags say (12.5);
- * a named one is where both allow it (12.2).
+ * inet_csk_bind_conflict. An ephemeral port (`named` false) is never shared, whatever the flags say;
+ * a named one is where both allow it.
  */
 function conflict(bucket: PortBucket, holder: PortHolder, named: boolean): boolean {
   for (const other of bucket.holders) {

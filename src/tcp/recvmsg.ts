@@ -40,7 +40,7 @@ export function tcpRecv(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
   return emptyResult(sk);
 }
 
-/** Nothing to copy: end of stream, the error, or "would block" (14.1). */
+/** Nothing to copy: end of stream, the error, or "would block". */
 function emptyResult(sk: TcpSock): number {
   if (sk.done) return 0;
   if (sk.err !== 0) return sk.takeError();

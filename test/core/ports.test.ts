@@ -1,4 +1,4 @@
-// Who may share a port with whom (linux-readiness 12), asked of the table alone.
+// Who may share a port with whom, asked of the table alone.
 import { describe, expect, it } from 'vitest';
 import { Host } from '../../src/core/host.js';
 import { type PortHolder, PortTable } from '../../src/core/ports.js';

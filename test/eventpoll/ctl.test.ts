@@ -1,4 +1,4 @@
-// epoll_ctl's errors and their order, and how long a registration lives (linux-readiness 8, 9).
+// epoll_ctl's errors and their order, and how long a registration lives.
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLET, EPOLLIN, EPOLLOUT, epollEvents } from 'tapstack';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Machine, result } from '../kernel/machine.js';

@@ -1,4 +1,4 @@
-// What epoll_wait reports, and in which order: level, edge and one-shot items, rotation, truncation (linux-readiness 4, 5).
+// What epoll_wait reports, and in which order: level, edge and one-shot items, rotation, truncation.
 import { EPOLLET, EPOLLIN, EPOLLONESHOT, EPOLLOUT, EPOLLRDHUP, epollEvents } from 'tapstack';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Machine } from '../kernel/machine.js';

@@ -1,4 +1,4 @@
-// Eventpolls that watch eventpolls: their readiness, their wake-ups, and how far it may go (linux-readiness 7).
+// Eventpolls that watch eventpolls: their readiness, their wake-ups, and how far it may go.
 import { EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDNORM } from 'tapstack';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Machine, settle } from '../kernel/machine.js';

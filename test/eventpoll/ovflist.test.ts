@@ -1,5 +1,5 @@
 // What becomes ready while a harvest runs: it goes to the overflow list, and from there between what the harvest left and
-// what it put back (linux-readiness 4.5). Only a file whose poll has effects can show it, so the test brings one.
+// what it put back. Only a file whose poll has effects can show it, so the test brings one.
 import { EPOLLET, EPOLLIN, epollEvents } from 'tapstack';
 import { describe, expect, it } from 'vitest';
 import { File, type FileOperations } from '../../src/core/file.js';

@@ -1,5 +1,5 @@
 // Who is woken: several callers of epoll_wait, several eventpolls on one file, EPOLLEXCLUSIVE, time-outs and signals
-// (linux-readiness 4.6, 5.16, 5.19, 20.5).
+//.
 import { EPOLLET, EPOLLEXCLUSIVE, EPOLLIN, EPOLLOUT } from 'tapstack';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Machine, settle } from '../kernel/machine.js';

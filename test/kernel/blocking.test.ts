@@ -1,4 +1,4 @@
-// Calls that sleep: what wakes them, in which order, and how much they want (linux-readiness 1.6, 10.11, 11.4, 14.5, 15, 17.2).
+// Calls that sleep: what wakes them, in which order, and how much they want.
 import {
   AF_INET,
   MSG_DONTWAIT,

@@ -1,4 +1,4 @@
-// Descriptors: lowest free first, dups, flags, limits, and passing open files between processes (linux-readiness 1).
+// Descriptors: lowest free first, dups, flags, limits, and passing open files between processes.
 import {
   AF_INET,
   F_DUPFD,

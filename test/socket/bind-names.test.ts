@@ -1,4 +1,4 @@
-// bind, and what getsockname and getpeername say when (linux-readiness 12).
+// bind, and what getsockname and getpeername say when.
 import {
   AF_INET,
   AF_INET6,

@@ -1,4 +1,4 @@
-// connect without sleeping: its provisional answers, its failures, and starting over (linux-readiness 11).
+// connect without sleeping: its provisional answers, its failures, and starting over.
 import { AF_INET6, AF_UNSPEC, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP, SO_ERROR, SOL_SOCKET } from 'tapstack';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { address, Machine, result } from '../kernel/machine.js';

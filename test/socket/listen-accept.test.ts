@@ -1,4 +1,4 @@
-// listen and accept: queues, limits, inheritance, and the end of a listener (linux-readiness 10).
+// listen and accept: queues, limits, inheritance, and the end of a listener.
 import {
   EPOLLET,
   EPOLLIN,

@@ -1,4 +1,4 @@
-// Socket options: what is stored, what is read back, what is refused, and which raise events (linux-readiness 18, 3.13, 3.14).
+// Socket options: what is stored, what is read back, what is refused, and which raise events.
 import {
   EPOLLET,
   EPOLLIN,

@@ -1,4 +1,4 @@
-// shutdown in every state, what close sends, and what reading and writing say afterwards (linux-readiness 13 to 17).
+// shutdown in every state, what close sends, and what reading and writing say afterwards.
 import {
   EPOLLET,
   EPOLLIN,
