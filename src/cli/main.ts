@@ -10,6 +10,7 @@ import { addServerOptions } from './options.js';
 import { describeBug, describeRefusal, refusalFor } from './refusal.js';
 import { registerScript } from './script.js';
 import { serve } from './serve.js';
+import { registerWan } from './wan.js';
 
 const { version, description } = createRequire(import.meta.url)('../../package.json') as {
   version: string;
@@ -37,6 +38,7 @@ function program(): Command {
     .passThroughOptions()
     .action((command: string[]) => runLab(command));
   registerScript(root);
+  registerWan(root);
   root.command(LAB_SHELL, { hidden: true }).action(runLabShell);
   return root;
 }

@@ -1,0 +1,56 @@
+// Time for `tapstack wan`: the lab's virtual clock, led along by the machine's. Every alarm of the fault model sees the very
+// moment it was set for, however late the machine wakes us, so that rates and delays do not drift by what each wake-up costs.
+
+import { type Clock, RealClock, VirtualClock } from '../time/clock.js';
+
+/** Node's timers count whole milliseconds; what is due within one is waited for by turning the event loop. */
+const TIMER_US = 1000;
+
+export class WanClock {
+  /** What the fault model lives by. Set its alarms between two calls of `catchUp`. */
+  readonly clock = new VirtualClock();
+  readonly #real: Clock;
+  readonly #onMoved: () => void;
+  readonly #wake = (): void => {
+    this.#timer = undefined;
+    this.#immediate = undefined;
+    this.catchUp();
+  };
+  #timer: NodeJS.Timeout | undefined;
+  #immediate: NodeJS.Immediate | undefined;
+  #timerFor = 0;
+
+  /** @param onMoved Runs after all that was due has happened. */
+  constructor(real: Clock = new RealClock(), onMoved: () => void = () => {}) {
+    this.#real = real;
+    this.#onMoved = onMoved;
+  }
+
+  /** Lets everything happen that is due by now, in its order, and sees to the next time. */
+  catchUp(): void {
+    this.clock.advance(Math.max(0, this.#real.now() - this.clock.now()));
+    this.#onMoved();
+    this.#sleep();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#immediate);
+  }
+
+  #sleep(): void {
+    const next = this.clock.nextAlarm;
+    if (this.#immediate !== undefined || next === Number.POSITIVE_INFINITY) return;
+    if (this.#timer !== undefined && this.#timerFor === next) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const wait = next - this.#real.now();
+    if (wait < TIMER_US) {
+      this.#immediate = setImmediate(this.#wake);
+    } else {
+      // Rounded down, a timer comes early rather than late.
+      this.#timer = setTimeout(this.#wake, Math.floor(wait / TIMER_US));
+      this.#timerFor = next;
+    }
+  }
+}
