@@ -189,8 +189,9 @@ function cleanRtxQueue(sk: TcpSock, segment: Segment): void {
   }
 }
 
-function timestampRtt(sk: TcpSock, segment: Segment): number {
-  if (!segment.hasTs || segment.tsEcr === 0) return -1;
+/** tcp_rtt_tsopt_us: the round trip by the timestamp echoed, in microseconds; -1: it tells none. */
+export function timestampRtt(sk: TcpSock, segment: Segment): number {
+  if (!sk.tstampOk || !segment.hasTs || segment.tsEcr === 0) return -1;
   const ms = (sk.host.nowMs + sk.tsOffset - segment.tsEcr) | 0;
   return ms < 0 || ms > 0x1fffff ? -1 : Math.max(ms, 1) * 1000;
 }

@@ -6,6 +6,7 @@ import { SEND_SHUTDOWN, SOCK_BINDPORT_LOCK } from '../core/sock.js';
 import { ends, traceAcceptQueueAdd, traceKfreeSkb, traceSynRecvSock } from '../core/trace.js';
 import type { RxPacket } from '../ip/rx-packet.js';
 import { TCP_ESTABLISHED, TCP_SYN_RECV } from '../uapi/tcp.js';
+import { timestampRtt } from './ack.js';
 import { tcpShutdown } from './close.js';
 import { ACK, FIN, RST, SYN, TCP_TIMEOUT_INIT } from './constants.js';
 import { tupleHash } from './demux.js';
@@ -185,9 +186,10 @@ function createChild(request: RequestSock, segment: Segment): TcpSock {
   tcp.ports.inherit(sk, parent);
   tcp.established.insert(sk, tupleHash(tcp.tableKey, sk.saddr, sk.sport, sk.daddr, sk.dport));
   sk.hashed = true;
-  // A cookie remembers no time, and a repeated SYN-ACK cannot tell which one was answered (RFC 6298 section 3).
-  if (request.synackUs !== 0 && request.retransmitted === 0)
-    updateRtt(sk, (host.nowUs - request.synackUs) | 0);
+  // tcp_synack_rtt_meas: a cookie remembers no time, and a repeated SYN-ACK cannot tell which one was answered (RFC 6298
+  // section 3); then only the timestamp that came back tells.
+  const timed = request.synackUs !== 0 && request.retransmitted === 0;
+  updateRtt(sk, timed ? (host.nowUs - request.synackUs) | 0 : timestampRtt(sk, segment));
   initTransfer(sk);
   initializeRcvMss(sk);
   sk.state = TCP_ESTABLISHED;

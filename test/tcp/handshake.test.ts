@@ -124,6 +124,16 @@ describe('sizes that are agreed on', () => {
     const { sk } = listener.accept();
     expect([sk.srttUs, sk.rto]).toEqual([0, 3000]);
   });
+
+  it('unless the timestamp echoed tells which', () => {
+    const t = conversation();
+    const listener = t.listen();
+    const peer = t.peer();
+    peer.sends(t.syn(peer, { ts: true }));
+    t.after(1030);
+    peer.sends({});
+    expect(listener.accept().sk.srttUs >> 3).toBe(30_000);
+  });
 });
 
 describe('the third segment', () => {
