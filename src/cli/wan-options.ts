@@ -233,6 +233,7 @@ function duration(text: string): number {
 
 function cidr(text: string): Cidr {
   const parsed = parseCidr(text);
-  if (typeof parsed === 'string') throw new InvalidArgumentError(`${parsed.charAt(0).toUpperCase()}${parsed.slice(1)}.`);
+  if (typeof parsed === 'string')
+    throw new InvalidArgumentError(`${parsed.charAt(0).toUpperCase()}${parsed.slice(1)}.`);
   return parsed;
 }

@@ -96,7 +96,7 @@ export function countersLine(way: string, counters: PipeCounters, untaken: numbe
     `${corrupted} corrupted`,
     `${queueDropped} dropped by the queue`,
     `${untaken} not taken by the device`,
-    ...(flying > 0 ? [`${flying} still on their way`] : []),
+    ...(flying > 0 ? [`${flying} on the way`] : []),
   ];
   return `${way}: ${parts.join(', ')}\n`;
 }
