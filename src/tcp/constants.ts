@@ -48,7 +48,6 @@ export const ACK_TIMER = 2;
 export const ACK_PUSHED = 4;
 export const ACK_PUSHED2 = 8;
 export const ACK_NOW = 16;
-export const ACK_NOMEM = 32;
 
 /** What the retransmit timer is armed for (ICSK_TIME_*). */
 export const TIME_NONE = 0;

@@ -17,7 +17,6 @@ import { ACK_BAD, checkSpace, tcpAck } from './ack.js';
 import { setState, timeWait } from './close.js';
 import {
   ACK,
-  ACK_NOMEM,
   ACK_NOW,
   ACK_SCHED,
   FIN,
@@ -108,11 +107,13 @@ function outOfWindow(sk: TcpSock): void {
 function queueInOrder(sk: TcpSock, segment: Segment, skip: number): void {
   const count = segment.length - skip;
   if (count > 0) {
-    const full = sk.rmemAlloc > sk.rcvbuf && sk.rcvQueue.length > 0;
+    // Rounding the window up to its scale promised a little more than the buffer; that is kept.
+    const full = sk.rmemAlloc > sk.rcvbuf + (sk.rcvbuf >> 6) && sk.rcvQueue.length > 0;
     if ((full && !pruneForRoom(sk)) || !sk.rcvQueue.appendFrom(segment.data + skip, count)) {
       sk.host.mib.count(TcpExt.TCPRcvQDrop);
-      // No memory: the window closes, so that the peer probes instead of taking it for a loss.
-      sk.ackPending |= ACK_SCHED | ACK_NOW | ACK_NOMEM;
+      // The window stays as it was. Linux closes it here (ICSK_ACK_NOMEM), but then the peer's acknowledgements, numbered
+      // after what was dropped, lie outside of it, and a program that must write before it reads waits for ever.
+      sk.ackPending |= ACK_SCHED | ACK_NOW;
       sk.dataReady();
       return;
     }

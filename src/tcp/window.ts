@@ -4,7 +4,7 @@
 import type { Host } from '../core/host.js';
 import { TcpExt } from '../core/mib.js';
 import { SOCK_RCVBUF_LOCK } from '../core/sock.js';
-import { ACK_NOMEM, MAX_TCP_WSCALE, TCP_INIT_CWND } from './constants.js';
+import { MAX_TCP_WSCALE, TCP_INIT_CWND } from './constants.js';
 import type { Segment } from './segment.js';
 import { before } from './seq.js';
 import type { TcpSock } from './sock.js';
@@ -77,11 +77,6 @@ export function offerWindow(sk: TcpSock): number {
 export function selectWindow(sk: TcpSock): number {
   const { mib } = sk.host;
   const old = sk.rcvWnd;
-  if ((sk.ackPending & ACK_NOMEM) !== 0) {
-    sk.rcvWnd = 0;
-    sk.rcvWup = sk.rcvNxt;
-    return 0;
-  }
   const current = receiveWindow(sk);
   let window = offerWindow(sk);
   if (window < current) {
