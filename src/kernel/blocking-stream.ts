@@ -35,6 +35,8 @@ export async function receiveStream(
     sleep.prepare(socket.wq);
     // With bytes in hand an error, or the end, is for the next call to find.
     if (copied > 0 && sk.rcvQueue.length === 0 && receiveOver(sk)) break;
+    // An urgent byte came to stand right where the call has got to: it ends here.
+    if (copied > 0 && !peek && atMark(sk, sk.copiedSeq)) break;
     const rest = peek || copied === 0 ? buffer : buffer.subarray(copied);
     const result = socket.ops.recv(socket, rest, peek ? count : count - copied, flags, null);
     if (result !== -EAGAIN) {
@@ -67,7 +69,11 @@ function receivedEnough(sk: TcpSock, copied: number, target: number, peek: boole
   if (copied <= 0) return copied !== -EAGAIN;
   if (copied >= target) return true;
   const position = peek ? (sk.copiedSeq + copied) | 0 : sk.copiedSeq;
-  return sk.urgData !== 0 && sk.urgSeq === position;
+  return atMark(sk, position);
+}
+
+function atMark(sk: TcpSock, seq: number): boolean {
+  return sk.urgData !== 0 && sk.urgSeq === seq;
 }
 
 function receiveOver(sk: TcpSock): boolean {
