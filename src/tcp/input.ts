@@ -107,8 +107,9 @@ function outOfWindow(sk: TcpSock): void {
 function queueInOrder(sk: TcpSock, segment: Segment, skip: number): void {
   const count = segment.length - skip;
   if (count > 0) {
-    // Rounding the window up to its scale promised a little more than the buffer; that is kept.
-    const full = sk.rmemAlloc > sk.rcvbuf + (sk.rcvbuf >> 6) && sk.rcvQueue.length > 0;
+    // Half as much again as windows reckon with: each ACK rounds the window up to its scale, and what that promised is kept
+    // (real packets weigh less than twice their bytes, so that the kernel has this room, too).
+    const full = sk.rmemAlloc > sk.rcvbuf + (sk.rcvbuf >> 1) && sk.rcvQueue.length > 0;
     if ((full && !pruneForRoom(sk)) || !sk.rcvQueue.appendFrom(segment.data + skip, count)) {
       sk.host.mib.count(TcpExt.TCPRcvQDrop);
       // The window stays as it was. Linux closes it here (ICSK_ACK_NOMEM), but then the peer's acknowledgements, numbered
