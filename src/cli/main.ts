@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { ECHO_PORT, echo } from './echo.js';
 import { HTTP_PORT, http } from './http.js';
 import { LAB_SHELL, runLab, runLabShell } from './lab.js';
+import { registerLabPlot } from './lab-plot.js';
 import { addServerOptions } from './options.js';
 import { describeBug, describeRefusal, refusalFor } from './refusal.js';
 import { registerScript } from './script.js';
@@ -31,12 +32,16 @@ function program(): Command {
   addServerOptions(root.command('http'), HTTP_PORT)
     .description('serve a page about the connection itself, and /bytes/N, over HTTP/1.1')
     .action((_options, command: Command) => serve(http, command));
-  root
+  const lab = root
     .command('lab')
     .description('run a command in a private network; without one, a shell there beside an echo server')
     .argument('[command...]', 'what to run, with its arguments')
+    .usage('[command...]')
     .passThroughOptions()
+    // Every other word is a program to run; one named `help` too.
+    .helpCommand(false)
     .action((command: string[]) => runLab(command));
+  registerLabPlot(lab);
   registerScript(root);
   registerWan(root);
   root.command(LAB_SHELL, { hidden: true }).action(runLabShell);

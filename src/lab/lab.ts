@@ -94,7 +94,7 @@ export class Lab {
 
   /** Records cwnd, ssthresh, srtt, segments in flight and delivered of every connection of `stack`, while the lab runs. */
   record(stack: Stack, options: SeriesOptions = {}): Series {
-    const series = new Series(stack, this.clock, options);
+    const series = new Series(stack, this.clock, START_US, options);
     this.#series.push(series);
     return series;
   }

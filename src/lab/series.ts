@@ -12,8 +12,10 @@ export interface SeriesOptions {
 
 /** One moment of one connection. Windows and counts are segments, srtt microseconds, delivered segments since the beginning. */
 export interface SeriesPoint {
+  /** Microseconds since the lab began. */
   atUs: number;
   cwnd: number;
+  /** `TCP_INFINITE_SSTHRESH` (2^31 - 1) while there is none. */
   ssthresh: number;
   srttUs: number;
   inFlight: number;
@@ -25,22 +27,29 @@ export class Series {
   readonly connections = new Map<string, SeriesPoint[]>();
   readonly #stack: Stack;
   readonly #clock: Clock;
+  readonly #beginUs: number;
   readonly #everyUs: number;
   #next = 0;
 
   /** Use `lab.record`. */
-  constructor(stack: Stack, clock: Clock, { everyUs = 1000 }: SeriesOptions) {
+  constructor(stack: Stack, clock: Clock, beginUs: number, { everyUs = 1000 }: SeriesOptions) {
     this.#stack = stack;
     this.#clock = clock;
+    this.#beginUs = beginUs;
     this.#everyUs = everyUs;
   }
 
   /** Called by the lab after each event. */
   sample(): void {
-    const atUs = this.#clock.now();
+    const atUs = this.#clock.now() - this.#beginUs;
     if (atUs < this.#next) return;
     this.#next = atUs + this.#everyUs;
     for (const sk of this.#stack.tcp.established) this.#add(sk, atUs);
+  }
+
+  /** What `JSON.stringify` writes and `tapstack lab plot` draws: the points by connection. */
+  toJSON(): { connections: Record<string, SeriesPoint[]> } {
+    return { connections: Object.fromEntries(this.connections) };
   }
 
   #add(sk: TcpSock, atUs: number): void {
