@@ -71,7 +71,10 @@ module.exports = {
         'The stack is plain TypeScript. Only the NIC (link), the real clock (time), the source of randomness ' +
         '(core/random*), tracing (core/trace), the composition (stack.ts), net, lab and cli know Node.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/((time|link|net|lab|cli)/|core/(random[^/]*|trace\\.ts)$|stack\\.ts$)' },
+      from: {
+        path: '^src/',
+        pathNot: '^src/((time|link|net|lab|cli)/|core/(random[^/]*|trace\\.ts)$|stack\\.ts$)',
+      },
       to: { dependencyTypes: ['core'] },
     },
     {

@@ -27,9 +27,12 @@ interface Given extends Omit<ServerOptions, 'address' | 'hostAddress'> {
 
 const DEFAULT_ADDRESS = '10.0.0.2/24';
 
-/** The widest a TAP takes (its frames may be VLAN-tagged), and the least IPv4 allows (RFC 791). */
+/**
+ * The widest a TAP takes (its frames may be VLAN-tagged), and the least that holds a TCP segment of the smallest size we send
+ * (tcp_min_snd_mss, 48) with its headers: IPv4 allows less, but then segments would have to be fragmented.
+ */
 const MTU_MAX = 65521;
-const MTU_MIN = 68;
+const MTU_MIN = 88;
 
 export function addServerOptions(command: Command, defaultPort: number): Command {
   return command

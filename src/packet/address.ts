@@ -50,7 +50,11 @@ export class IpAddress {
 
   equals(other: IpAddress): boolean {
     return (
-      this.a === other.a && this.b === other.b && this.c === other.c && this.d === other.d && this.family === other.family
+      this.a === other.a &&
+      this.b === other.b &&
+      this.c === other.c &&
+      this.d === other.d &&
+      this.family === other.family
     );
   }
 

