@@ -132,7 +132,7 @@ function sendNew(sk: TcpSock, length: number, fin: boolean, last: boolean, mss: 
   if (fin) flags |= FIN;
   // The last segment of a write is pushed, so that the receiver hands it on at once (tcp_mark_push).
   const end = (seq + length + (fin ? 1 : 0)) | 0;
-  if (length > 0 && last && !before(end, sk.pushedSeq)) flags |= PSH;
+  if (length > 0 && last && end === sk.pushedSeq) flags |= PSH;
   if (!transmit(sk, seq, length, flags)) {
     sk.tcp.defer(sk);
     return false;
@@ -189,7 +189,6 @@ export function push(sk: TcpSock, more: boolean, full: boolean): void {
 /** TCP_NODELAY was set, or TCP_CORK taken off: what waited goes out now. */
 export function pushUncorked(sk: TcpSock): void {
   if (sk.sndNxt === sk.writeSeq) return;
-  sk.pushedSeq = sk.writeSeq;
   if (writeXmit(sk, (sk.nonagle & ~NAGLE_CORK) | NAGLE_OFF | NAGLE_PUSH)) checkProbeTimer(sk);
 }
 
