@@ -64,7 +64,11 @@ export const client: Move = (world) => {
   world.handle(name, file);
   if (dice.chance(0.15)) register(world, name);
   if (dice.chance(0.1)) world.emit(`bind ${name} ${dice.pick(['lo:0', 'any:0', 'lo:6000'])}`);
-  if (dice.chance(0.05)) world.emit(`shutdown ${name} ${dice.pick(['rd', 'wr', 'rdwr'])}`);
+  if (dice.chance(0.05)) {
+    world.emit(`shutdown ${name} ${dice.pick(['rd', 'wr', 'rdwr'])}`);
+    // It is refused, but the bits stay.
+    file.shutRead = true;
+  }
   if (target === undefined || dice.chance(0.1)) {
     world.emit(`connect ${name} ${dice.pick(['lo:1', 'lo:1', `@${name}`, 'any:1'])}`);
     return;
@@ -206,12 +210,22 @@ export const fill: Move = (world) => {
   if (handle?.file.peer === undefined || handle.file.filled || handle.file.peer.filled) return;
   // Draining it again is many calls, between which a thread may or may not run.
   if (world.threads.length > 0 || handle.file.peer.shutRead) return;
+  // Which end is ready first when it is drained depends on how far a window had grown.
+  if (watchedTogether(world, handle.file, handle.file.peer)) return;
   world.emit(`fill ${handle.name}`);
   handle.file.filled = true;
   handle.file.unsized = true;
   world.filledAt = world.lines.length;
   sent(handle, 100_000);
 };
+
+function watchedTogether(world: World, one: OpenFile, other: OpenFile): boolean {
+  return world.handles.some(({ file: { kind, registered } }) => {
+    if (kind !== 'epoll') return false;
+    const files = world.handles.filter(({ name }) => registered.has(name)).map(({ file }) => file);
+    return files.includes(one) && files.includes(other);
+  });
+}
 
 export const drain: Move = (world) => {
   const full = world.open('stream').filter((handle) => handle.file.peer?.filled);

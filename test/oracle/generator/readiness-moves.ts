@@ -32,6 +32,7 @@ export const epoll: Move = (world) => {
 };
 
 function register(world: World, set: Handle, target: Handle, wanted: string): void {
+  if (target.file.filled || target.file.peer?.filled) return;
   if (target.file.kind === 'epoll') {
     if (world.threads.length > 0) return;
     world.nested = true;
