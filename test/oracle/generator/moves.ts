@@ -116,7 +116,7 @@ export const connectAgain: Move = (world) => {
   for (const target of listeners) addresses.push(`@${target.name}`);
   const address = dice.pick(addresses);
   // tcp_disconnect moves write_seq by the largest window there was, and SIOCOUTQ shows it.
-  if (handle.file.peer !== undefined) handle.file.unsized = true;
+  if (handle.file.peer !== undefined || address === 'unspec') handle.file.unsized = true;
   world.emit(`connect ${handle.name} ${address}${dice.chance(0.03) ? ` ${dice.below(17)}` : ''}`);
 };
 
