@@ -31,6 +31,8 @@ export class Sysctl {
   wmemDefault = 212992;
   netdevMaxBacklog = 1000;
 
+  /** Pages of 4 KiB; zeros: TCP sets what the packet memory allows (tcp_init_mem). */
+  tcpMem: number[] = [0, 0, 0];
   tcpRmem: number[] = [4096, 131072, 6291456];
   tcpWmem: number[] = [4096, 16384, 4194304];
   tcpAdvWinScale = 1;
@@ -151,6 +153,7 @@ define('net.core.wmem_max', 'wmemMax', 4608);
 define('net.core.rmem_default', 'rmemDefault', 2304);
 define('net.core.wmem_default', 'wmemDefault', 4608);
 define('net.core.netdev_max_backlog', 'netdevMaxBacklog');
+define('net.ipv4.tcp_mem', 'tcpMem');
 define('net.ipv4.tcp_rmem', 'tcpRmem', 2304);
 define('net.ipv4.tcp_wmem', 'tcpWmem', 4096);
 define('net.ipv4.tcp_adv_win_scale', 'tcpAdvWinScale', -31, 31);

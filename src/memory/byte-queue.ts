@@ -1,7 +1,8 @@
 // A queue of bytes over linked chunks of packet memory: a socket's send queue, receive queue or out-of-order run.
 // Appending copies once into packet memory; transmitting refers to the chunks; nothing is allocated per segment.
 
-import { CHUNK_SMALL, type PacketMemory } from './packet-memory.js';
+import type { MemoryAccount } from './memory-account.js';
+import { CHUNK_SMALL, CHUNK_TINY, type PacketMemory } from './packet-memory.js';
 
 /** Below this a typed-array copy costs more than a loop, because the view it needs must be allocated. */
 const LOOP_COPY = 48;
@@ -10,14 +11,41 @@ export class ByteQueue {
   readonly memory: PacketMemory;
   /** Bytes queued. */
   length = 0;
+  /** Bytes of the chunks they stand in. */
+  held = 0;
   head = 0;
   #tail = 0;
   // Where the last `seek` ended: output walks forward, so the next look-up starts here.
   #cursor = 0;
   #cursorAt = 0;
 
-  constructor(memory: PacketMemory) {
+  readonly #account: MemoryAccount | null;
+  /** One of many queues that hold little: never much more memory than bytes. */
+  readonly #compact: boolean;
+
+  /** `account`: whom its chunks are charged to; queues spliced together must have the same. */
+  constructor(memory: PacketMemory, account: MemoryAccount | null = null, compact = false) {
     this.memory = memory;
+    this.#account = account;
+    this.#compact = compact;
+  }
+
+  #alloc(wanted: number): number {
+    const memory = this.memory;
+    let chunk = this.#compact && wanted <= 2 * CHUNK_TINY ? memory.allocTiny() : memory.alloc(wanted);
+    if (chunk === 0 && wanted > CHUNK_SMALL) chunk = memory.alloc(CHUNK_SMALL);
+    if (chunk === 0) return 0;
+    const size = memory.sizeOf(chunk);
+    this.held = (this.held + size) | 0;
+    if (this.#account !== null) this.#account.charge(size);
+    return chunk;
+  }
+
+  #free(chunk: number): void {
+    const size = this.memory.sizeOf(chunk);
+    this.held = (this.held - size) | 0;
+    this.memory.free(chunk);
+    if (this.#account !== null) this.#account.uncharge(size);
   }
 
   #room(more: number): number {
@@ -28,9 +56,8 @@ export class ByteQueue {
       if (room > 0) return room;
     }
     // Small sockets stay small: a first chunk fits what is there, later ones grow with the queue.
-    const wanted = more > this.length ? more : this.length;
-    let chunk = memory.alloc(wanted < CHUNK_SMALL ? CHUNK_SMALL : wanted);
-    if (chunk === 0 && wanted > CHUNK_SMALL) chunk = memory.alloc(CHUNK_SMALL);
+    const grown = this.#compact ? this.length >> 2 : this.length;
+    const chunk = this.#alloc(more > grown ? more : grown);
     if (chunk === 0) return 0;
     if (tail === 0) this.head = chunk;
     else memory.next[tail] = chunk;
@@ -127,7 +154,7 @@ export class ByteQueue {
       }
       left -= size;
       this.head = memory.next[chunk];
-      memory.free(chunk);
+      this.#free(chunk);
     }
     if (this.length === 0) this.clear();
     else if (this.#cursor !== 0) {
@@ -156,19 +183,37 @@ export class ByteQueue {
     this.#cursor = 0;
     while (rest !== 0) {
       const next = memory.next[rest];
-      memory.free(rest);
+      this.#free(rest);
       rest = next;
     }
     this.length = count;
   }
 
-  /** Moves all of `other` to the end of this queue, without copying. */
+  /**
+   * Moves all of `other` to the end of this queue. What is small and fits behind the last byte is copied there, so that a
+   * queue put together from crumbs holds little more than its bytes (tcp_collapse); the rest is linked.
+   */
   splice(other: ByteQueue): void {
     if (other.length === 0) return;
+    if (other.length <= CHUNK_SMALL && this.#tail !== 0) {
+      const { memory } = this;
+      const tail = this.#tail;
+      if (memory.offsetOf(tail) + memory.sizeOf(tail) - memory.end[tail] >= other.length) {
+        for (let chunk = other.head; chunk !== 0; chunk = memory.next[chunk]) {
+          memory.bytes.copyWithin(memory.end[tail], memory.start[chunk], memory.end[chunk]);
+          memory.end[tail] += memory.end[chunk] - memory.start[chunk];
+        }
+        this.length = (this.length + other.length) | 0;
+        other.clear();
+        return;
+      }
+    }
     if (this.#tail === 0) this.head = other.head;
     else this.memory.next[this.#tail] = other.head;
     this.#tail = other.#tail;
     this.length = (this.length + other.length) | 0;
+    this.held = (this.held + other.held) | 0;
+    other.held = 0;
     other.head = 0;
     other.#tail = 0;
     other.#cursor = 0;
@@ -179,7 +224,7 @@ export class ByteQueue {
     let chunk = this.head;
     while (chunk !== 0) {
       const next = this.memory.next[chunk];
-      this.memory.free(chunk);
+      this.#free(chunk);
       chunk = next;
     }
     this.head = 0;
@@ -257,6 +302,6 @@ export class ByteQueue {
     if (this.#tail === empty) this.#tail = chunk;
     this.#cursor = 0;
     this.length = (this.length - 1) | 0;
-    memory.free(empty);
+    this.#free(empty);
   }
 }

@@ -1,22 +1,28 @@
 // The one buffer that everything a NIC may touch lives in: receive arenas, transmit rings, socket queues. Because it is
 // one ArrayBuffer, payload moves by `copyWithin` and is transmitted by reference, without a view per segment.
-// Regions for links are carved from the front; the rest is cut into blocks, each one large, four middle or 17 small chunks.
+// Regions for links are carved from the front; the rest is cut into blocks, each one large, four middle, 17 small or 68 tiny
+// chunks.
 
 const PAGE = 4096;
+/** Chunks begin at multiples of this; handles count them. */
+const UNIT = 1024;
 /** A block holds the largest frame a TAP can deliver (65535 + Ethernet + virtio headers) in one piece. */
-const BLOCK_PAGES = 17;
-const BLOCK = PAGE * BLOCK_PAGES;
-const MIDDLE_PAGES = 4;
+const BLOCK_UNITS = 68;
+const BLOCK = UNIT * BLOCK_UNITS;
 
 /** Chunk sizes in bytes. */
+export const CHUNK_TINY = UNIT;
 export const CHUNK_SMALL = PAGE;
-export const CHUNK_MIDDLE = PAGE * MIDDLE_PAGES;
+export const CHUNK_MIDDLE = PAGE * 4;
 export const CHUNK_LARGE = BLOCK;
 
+/** What a block is cut into; also the index of SIZES. */
 const FREE = 0;
 const SPLIT_SMALL = 1;
 const SPLIT_MIDDLE = 2;
 const WHOLE = 3;
+const SPLIT_TINY = 4;
+const SIZES = Int32Array.of(0, CHUNK_SMALL, CHUNK_MIDDLE, CHUNK_LARGE, CHUNK_TINY);
 
 /** Word offsets of a link's control block, shared with the NIC. */
 export const CTRL_TX_HEAD = 0;
@@ -42,7 +48,7 @@ export class PacketMemory {
   readonly start: Int32Array;
   readonly end: Int32Array;
 
-  /** Bytes in chunks that are handed out; what tcp_mem accounts. */
+  /** Bytes in chunks that are handed out. */
   used = 0;
   readonly capacity: number;
 
@@ -56,7 +62,7 @@ export class PacketMemory {
   readonly #freeInBlock: Int32Array;
   readonly #partialNext: Int32Array;
   readonly #partialPrev: Int32Array;
-  readonly #partialHead = new Int32Array(4).fill(-1);
+  readonly #partialHead = new Int32Array(5).fill(-1);
   #sealed = false;
 
   readonly #rings: number[] = [];
@@ -81,7 +87,7 @@ export class PacketMemory {
     this.words = new Int32Array(this.buffer);
     this.capacity = this.buffer.byteLength;
     const blocks = Math.floor(this.capacity / BLOCK);
-    const handles = blocks * BLOCK_PAGES + 1;
+    const handles = blocks * BLOCK_UNITS + 1;
     this.next = new Int32Array(handles);
     this.start = new Int32Array(handles);
     this.end = new Int32Array(handles);
@@ -131,11 +137,19 @@ export class PacketMemory {
   /** A chunk of at least `wanted` bytes if that is at most CHUNK_LARGE, else a large one; 0 when memory is exhausted. */
   alloc(wanted: number): number {
     if (!this.#sealed) this.#seal();
-    let chunk: number;
-    if (wanted <= CHUNK_SMALL) chunk = this.#allocSplit(SPLIT_SMALL);
-    else if (wanted <= CHUNK_MIDDLE) chunk = this.#allocSplit(SPLIT_MIDDLE);
-    else chunk = this.#allocWhole();
-    if (chunk === 0 && this.#limboOld !== 0 && this.reap()) return this.alloc(wanted);
+    const kind = wanted <= CHUNK_SMALL ? SPLIT_SMALL : wanted <= CHUNK_MIDDLE ? SPLIT_MIDDLE : WHOLE;
+    return this.#take(kind);
+  }
+
+  /** A chunk of CHUNK_TINY bytes, for the many that hold little; 0 when memory is exhausted. */
+  allocTiny(): number {
+    if (!this.#sealed) this.#seal();
+    return this.#take(SPLIT_TINY);
+  }
+
+  #take(kind: number): number {
+    const chunk = kind === WHOLE ? this.#allocWhole() : this.#allocSplit(kind);
+    if (chunk === 0 && this.#limboOld !== 0 && this.reap()) return this.#take(kind);
     if (chunk !== 0) {
       const at = this.offsetOf(chunk);
       this.next[chunk] = 0;
@@ -148,13 +162,12 @@ export class PacketMemory {
 
   /** Byte offset of a chunk's first byte. */
   offsetOf(chunk: number): number {
-    return (this.#base + (chunk - 1) * PAGE) | 0;
+    return (this.#base + (chunk - 1) * UNIT) | 0;
   }
 
   /** Size of a chunk in bytes. */
   sizeOf(chunk: number): number {
-    const state = this.#state[((chunk - 1) / BLOCK_PAGES) | 0];
-    return state === SPLIT_SMALL ? CHUNK_SMALL : state === SPLIT_MIDDLE ? CHUNK_MIDDLE : CHUNK_LARGE;
+    return SIZES[this.#state[((chunk - 1) / BLOCK_UNITS) | 0]];
   }
 
   /** Gives a chunk back. While a NIC may still be reading it, it waits in limbo for the ring to pass (a grace period). */
@@ -231,7 +244,7 @@ export class PacketMemory {
     const block = this.#popBlock();
     if (block < 0) return 0;
     this.#state[block] = WHOLE;
-    return block * BLOCK_PAGES + 1;
+    return block * BLOCK_UNITS + 1;
   }
 
   #popBlock(): number {
@@ -246,10 +259,10 @@ export class PacketMemory {
       if (block < 0) return 0;
       this.#state[block] = kind;
       this.#live[block] = 0;
-      const pages = kind === SPLIT_SMALL ? 1 : MIDDLE_PAGES;
+      const units = SIZES[kind] / UNIT;
       let chain = 0;
-      for (let page = BLOCK_PAGES - (kind === SPLIT_SMALL ? 1 : 1 + MIDDLE_PAGES); page >= 0; page -= pages) {
-        const chunk = block * BLOCK_PAGES + page + 1;
+      for (let unit = (((BLOCK_UNITS / units) | 0) - 1) * units; unit >= 0; unit -= units) {
+        const chunk = block * BLOCK_UNITS + unit + 1;
         this.next[chunk] = chain;
         chain = chunk;
       }
@@ -265,7 +278,7 @@ export class PacketMemory {
 
   #release(chunk: number): void {
     this.used = (this.used - this.sizeOf(chunk)) | 0;
-    const block = ((chunk - 1) / BLOCK_PAGES) | 0;
+    const block = ((chunk - 1) / BLOCK_UNITS) | 0;
     const kind = this.#state[block];
     if (kind === WHOLE) {
       this.#state[block] = FREE;

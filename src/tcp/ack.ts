@@ -210,7 +210,9 @@ function dropAcked(sk: TcpSock, una: number): void {
 /** tcp_check_space: after ACKs freed room, a larger buffer may be due and a sleeper told. */
 export function checkSpace(sk: TcpSock): void {
   if (!sk.noSpace) return;
-  if ((sk.userlocks & SOCK_SNDBUF_LOCK) === 0 && sk.inFlight < sk.sndCwnd) expandSendBuffer(sk);
+  if ((sk.userlocks & SOCK_SNDBUF_LOCK) === 0 && !sk.tcp.memory.tight && sk.inFlight < sk.sndCwnd) {
+    expandSendBuffer(sk);
+  }
   writeSpace(sk);
 }
 

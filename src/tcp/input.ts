@@ -29,6 +29,7 @@ import {
 import { dueAck, enterQuickAck, eventDataReceived } from './delayed-ack.js';
 import { pushPendingFrames } from './output.js';
 import { streamIsReadable } from './poll.js';
+import { tryRmemSchedule } from './prune.js';
 import { Reassembly } from './reassembly.js';
 import type { Segment } from './segment.js';
 import { after, before } from './seq.js';
@@ -109,8 +110,8 @@ function queueInOrder(sk: TcpSock, segment: Segment, skip: number): void {
   if (count > 0) {
     // Half as much again as windows reckon with: each ACK rounds the window up to its scale, and what that promised is kept
     // (real packets weigh less than twice their bytes, so that the kernel has this room, too).
-    const full = sk.rmemAlloc > sk.rcvbuf + (sk.rcvbuf >> 1) && sk.rcvQueue.length > 0;
-    if ((full && !pruneForRoom(sk)) || !sk.rcvQueue.appendFrom(segment.data + skip, count)) {
+    const fits = tryRmemSchedule(sk, segment, sk.rcvbuf + (sk.rcvbuf >> 1)) || sk.rcvQueue.length === 0;
+    if (!fits || !sk.rcvQueue.appendFrom(segment.data + skip, count)) {
       sk.host.mib.count(TcpExt.TCPRcvQDrop);
       // The window stays as it was. Linux closes it here (ICSK_ACK_NOMEM), but then the peer's acknowledgements, numbered
       // after what was dropped, lie outside of it, and a program that must write before it reads waits for ever.
@@ -131,16 +132,6 @@ function queueInOrder(sk: TcpSock, segment: Segment, skip: number): void {
   tellReader(sk);
 }
 
-/** tcp_prune_queue: make room by giving up what came out of order, furthest first. */
-function pruneForRoom(sk: TcpSock): boolean {
-  sk.host.mib.count(TcpExt.PruneCalled);
-  const ooo = sk.reassembly;
-  while (ooo !== null && sk.rmemAlloc > sk.rcvbuf && ooo.pruneLast()) sk.host.mib.count(TcpExt.OfoPruned);
-  if (sk.rmemAlloc <= sk.rcvbuf) return true;
-  sk.host.mib.count(TcpExt.RcvPruned);
-  return false;
-}
-
 /** tcp_ofo_queue: the hole is filled; what stood behind it moves to the receive queue. */
 function takeReassembled(sk: TcpSock): void {
   const ooo = sk.reassembly as Reassembly;
@@ -158,6 +149,7 @@ function takeReassembled(sk: TcpSock): void {
     sk.rcvNxt = run.end;
     if (run.fin) receiveFin(sk);
   }
+  ooo.forgetSacks(sk.rcvNxt);
   if (ooo.runs.length === 0) {
     sk.reassembly = null;
     // RFC 5681 section 4.2: the segment that fills a gap is acknowledged at once.
@@ -174,13 +166,14 @@ function tellReader(sk: TcpSock): void {
 function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
   const { mib, memory } = sk.host;
   sk.ackPending |= ACK_SCHED;
-  if (sk.rmemAlloc > sk.rcvbuf && !pruneForRoom(sk)) {
+  if (!tryRmemSchedule(sk, segment, sk.rcvbuf)) {
     mib.count(TcpExt.TCPOFODrop);
-    if (sk.reassembly?.runs.length === 0) sk.reassembly = null;
+    // The reader can make room, even of little (tcp_data_queue_ofo).
+    sk.dataReady();
     return;
   }
   mib.count(TcpExt.TCPOFOQueue);
-  sk.reassembly ??= new Reassembly(memory);
+  sk.reassembly ??= new Reassembly(memory, sk.tcp.memory);
   const ooo = sk.reassembly;
   const fin = (segment.flags & FIN) !== 0;
   if (!ooo.insert(segment.seq, segment.endSeq, fin, segment.data)) mib.count(TcpExt.TCPOFODrop);

@@ -20,6 +20,7 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
   }
   if (sk.err !== 0 || (sk.shutdown & SEND_SHUTDOWN) !== 0) return sk.takeError() || -EPIPE;
   const goal = sizeGoal(sk);
+  const { memory } = sk.tcp;
   let taken = 0;
   let starved = false;
   while (taken < length) {
@@ -29,6 +30,11 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
       room = goal;
     }
     const part = room < length - taken ? room : length - taken;
+    if (memory.tight && !memory.maySend(sk, part)) {
+      memory.waitFor(sk);
+      starved = true;
+      break;
+    }
     const done = sk.sndQueue.append(buffer, taken, part);
     sk.writeSeq = (sk.writeSeq + done) | 0;
     taken += done;

@@ -8,6 +8,7 @@ import type { Ip } from '../ip/ip.js';
 import { RxPacket } from '../ip/rx-packet.js';
 import { TupleTable } from './demux.js';
 import { ListenerTable } from './listener-table.js';
+import { TcpMemory } from './memory.js';
 import type { RequestSock } from './request-sock.js';
 import { Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
@@ -26,6 +27,8 @@ export class TcpShared {
   readonly requests = new TupleTable<RequestSock>();
   readonly timeWaits = new TupleTable<TimeWaitSock>();
   readonly listeners = new ListenerTable();
+  /** What the queues of all socks hold. */
+  readonly memory: TcpMemory;
   readonly ports: PortTable;
   readonly tableKey: HsipKey;
   readonly secretKey: HsipKey;
@@ -46,6 +49,7 @@ export class TcpShared {
   constructor(host: Host, ip: Ip) {
     this.host = host;
     this.ip = ip;
+    this.memory = new TcpMemory(host);
     this.ports = new PortTable(host);
     this.tableKey = new HsipKey(host.random);
     this.secretKey = new HsipKey(host.random);

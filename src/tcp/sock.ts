@@ -199,8 +199,8 @@ export class TcpSock extends Sock {
     super(host, family, SOCK_STREAM, IPPROTO_TCP, host.sysctl.tcpRmem[1], host.sysctl.tcpWmem[1]);
     this.tcp = tcp;
     this.cc = cc;
-    this.sndQueue = new ByteQueue(host.memory);
-    this.rcvQueue = new ByteQueue(host.memory);
+    this.sndQueue = new ByteQueue(host.memory, tcp.memory);
+    this.rcvQueue = new ByteQueue(host.memory, tcp.memory);
     this.reordering = host.sysctl.tcpReordering;
   }
 
@@ -217,10 +217,11 @@ export class TcpSock extends Sock {
 
   /**
    * What received bytes are charged (sk_rmem_alloc): twice their number, as the kernel's packets weigh on average
-   * (TCP_DEFAULT_SCALING_RATIO), so that SO_RCVBUF and tcp_rmem mean what they mean there.
+   * (TCP_DEFAULT_SCALING_RATIO), so that SO_RCVBUF and tcp_rmem mean what they mean there. Runs out of order weigh at
+   * least the memory that they hold.
    */
   get rmemAlloc(): number {
-    return (this.rcvQueue.length + (this.reassembly === null ? 0 : this.reassembly.bytes)) * 2;
+    return this.rcvQueue.length * 2 + (this.reassembly === null ? 0 : this.reassembly.charge);
   }
 
   /** Bytes written and not yet sent (tcp_notsent). */

@@ -28,6 +28,7 @@ import { icmpError } from './icmp-error.js';
 import { type TcpInfo, tcpInfo } from './info.js';
 import { ListenState } from './listen-state.js';
 import { dropRequest, requestExpired } from './listener.js';
+import { defaultTcpMem } from './memory.js';
 import { pushPendingFrames } from './output.js';
 import { receiveSegment, runBacklog } from './receive.js';
 import { tcpRecv } from './recvmsg.js';
@@ -41,6 +42,8 @@ import { sendAck } from './transmit.js';
 export class Tcp extends TcpShared implements IpProtocol {
   constructor(host: Host, ip: Ip) {
     super(host, ip);
+    const { sysctl, memory } = host;
+    if (sysctl.tcpMem[1] === 0) sysctl.tcpMem = defaultTcpMem(memory.capacity);
     this.timerExpired = timerExpired;
     this.requestExpired = requestExpired;
     this.timeWaitExpired = endTimeWait;
@@ -77,6 +80,7 @@ export class Tcp extends TcpShared implements IpProtocol {
       if (sk.state !== TCP_CLOSE) sendAck(sk);
     }
     list.length = 0;
+    this.memory.notify();
   }
 
   createSock(): TcpSock {

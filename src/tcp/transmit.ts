@@ -17,7 +17,6 @@ import { initialWindow, selectInitialWindow, selectWindow } from './window.js';
 /** Offset of the checksum in the TCP header. */
 export const CSUM_OFFSET = 16;
 const MAX_SACK_BLOCKS = 4;
-const recentRuns = new Int32Array(MAX_SACK_BLOCKS);
 
 /** Our timestamp clock: milliseconds, shifted per connection so that it tells nothing about uptime (RFC 7323 section 7.1). */
 export function tcpTimestamp(sk: TcpSock): number {
@@ -100,7 +99,7 @@ export function sackLength(sk: TcpSock): number {
 
 function sackBlocks(sk: TcpSock, used: number): number {
   if (!sk.sackOk) return 0;
-  const runs = sk.reassembly === null ? 0 : sk.reassembly.runs.length;
+  const runs = sk.reassembly === null ? 0 : sk.reassembly.sacks;
   const blocks = runs + (sk.dsackPending ? 1 : 0);
   const most = Math.min(MAX_SACK_BLOCKS, (40 - used - 4) >> 3);
   return blocks < most ? blocks : most;
@@ -118,11 +117,10 @@ function writeSack(sk: TcpSock, view: DataView, at: number, blocks: number): voi
     sk.dsackPending = false;
   }
   if (left === 0 || sk.reassembly === null) return;
-  const count = sk.reassembly.recent(left, recentRuns);
-  for (let i = 0; i < count; i++, to += 8) {
-    const run = sk.reassembly.runs[recentRuns[i]];
-    view.setInt32(to, run.start);
-    view.setInt32(to + 4, run.end);
+  const { sackStart, sackEnd } = sk.reassembly;
+  for (let i = 0; i < left; i++, to += 8) {
+    view.setInt32(to, sackStart[i]);
+    view.setInt32(to + 4, sackEnd[i]);
   }
 }
 

@@ -100,8 +100,11 @@ function resetAtFin(sk: TcpSock, segment: Segment): boolean {
 /** The peer's next byte, seen from what it knows we selected (RFC 5961 with SACK). */
 function resetAtSackEdge(sk: TcpSock, segment: Segment): boolean {
   if (!sk.sackOk || sk.reassembly === null) return false;
-  const { runs } = sk.reassembly;
-  return runs.length > 0 && segment.seq === runs[runs.length - 1].end;
+  const { sacks, sackEnd } = sk.reassembly;
+  if (sacks === 0) return false;
+  let most = sackEnd[0];
+  for (let i = 1; i < sacks; i++) if (after(sackEnd[i], most)) most = sackEnd[i];
+  return segment.seq === most;
 }
 
 /** tcp_send_dupack for a segment outside the window; without data or FIN at most one in 500 ms. */

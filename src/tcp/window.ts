@@ -58,6 +58,7 @@ export function offerWindow(sk: TcpSock): number {
   }
   if (free < full >> 1) {
     sk.ackQuick = 0;
+    if (sk.tcp.memory.pressure) underPressure(sk);
     // A window below one segment invites silly windows (RFC 1122 section 4.2.3.3), so it counts as closed.
     free -= free & ((1 << sk.rcvWscale) - 1);
     if (free < allowed >> 4 || free < mss) return 0;
@@ -71,6 +72,12 @@ export function offerWindow(sk: TcpSock): number {
   if (window <= free - mss || window > free) return free - (free % mss);
   if (mss === full && free > window + (full >> 1)) return free;
   return window;
+}
+
+/** tcp_adjust_rcv_ssthresh: memory is short, so the offer falls to a few segments. */
+export function underPressure(sk: TcpSock): void {
+  const few = 4 * sk.advmss;
+  if (sk.rcvSsthresh > few) sk.rcvSsthresh = few;
 }
 
 /** tcp_select_window: settles the window for the segment about to leave, and returns the header's field. */
@@ -97,6 +104,10 @@ export function selectWindow(sk: TcpSock): number {
 
 /** tcp_grow_window: the offer opens as in-order data proves that the peer sends well-filled segments. */
 export function growWindow(sk: TcpSock, length: number): void {
+  if (sk.tcp.memory.pressure) {
+    underPressure(sk);
+    return;
+  }
   const space = freeSpace(sk);
   const room = (sk.windowClamp < space ? sk.windowClamp : space) - sk.rcvSsthresh;
   if (room <= 0) return;
