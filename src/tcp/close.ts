@@ -21,8 +21,8 @@ import {
   TCP_TIME_WAIT,
 } from '../uapi/tcp.js';
 import { TCP_INFINITE_SSTHRESH, TCP_INIT_CWND, TCP_TIMEOUT_INIT, TCP_TIMEWAIT_LEN } from './constants.js';
+import { checkOom } from './memory.js';
 import { sendFin } from './output.js';
-import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
 import { armKeepalive, clearTimers } from './tcp-timer.js';
 import { TimeWaitSock } from './time-wait.js';
@@ -315,14 +315,10 @@ export function finishClose(sk: TcpSock, runBacklog: (sk: TcpSock) => void): voi
       }
     }
   }
-  if (sk.state !== TCP_CLOSE && tooManyOrphans(tcp)) {
+  if (sk.state !== TCP_CLOSE && checkOom(sk, 0)) {
     setState(sk, TCP_CLOSE);
     sendActiveReset(sk);
     host.mib.count(TcpExt.TCPAbortOnMemory);
   }
   if (sk.state === TCP_CLOSE) destroy(sk);
-}
-
-function tooManyOrphans(tcp: TcpShared): boolean {
-  return tcp.orphans > tcp.host.sysctl.tcpMaxOrphans;
 }

@@ -123,3 +123,9 @@ export function defaultTcpMem(bytes: number): number[] {
   const low = Math.floor(pressure / 4) * 3;
   return [low, pressure, low * 2];
 }
+
+/** tcp_check_oom: there are too many orphans, or too much memory is held, for another one like `sk`; `shift` doubles its weight. */
+export function checkOom(sk: TcpSock, shift: number): boolean {
+  const { tcp } = sk;
+  return tcp.orphans * 2 ** shift > tcp.host.sysctl.tcpMaxOrphans || tcp.memory.isOut(sk);
+}

@@ -17,6 +17,7 @@ import {
   TIME_RETRANS,
 } from './constants.js';
 import { delackExpired } from './delayed-ack.js';
+import { checkOom } from './memory.js';
 import { currentMss, probe0When, retransmitRow } from './output.js';
 import { enterLoss } from './recovery.js';
 import { RTX_PSH } from './rtx-queue.js';
@@ -121,11 +122,29 @@ function writeTimedOut(sk: TcpSock): boolean {
       writeError(sk);
       return true;
     }
+  } else if (sk.orphan) {
+    const alive = sk.rto < TCP_RTO_MAX;
+    until = orphanRetries(sk, alive);
+    if (outOfResources(sk, alive || !retransmitsTimedOut(sk, until, 0))) return true;
   } else {
-    until = sk.orphan ? orphanRetries(sk, sk.rto < TCP_RTO_MAX) : sysctl.tcpRetries2;
+    until = sysctl.tcpRetries2;
   }
   if (!retransmitsTimedOut(sk, until, sk.tuning.userTimeoutMs)) return false;
   writeError(sk);
+  return true;
+}
+
+/** tcp_out_of_resources: an orphan whose peer does not answer is the first to go when there are too many, or too little memory. */
+function outOfResources(sk: TcpSock, reset: boolean): boolean {
+  const idle = (sk.host.nowMs - sk.lsndtime) | 0;
+  let shift = 0;
+  // A window closed for long, or nothing sent for long; and a complaint by ICMP: each makes it count twice.
+  if (idle > 2 * TCP_RTO_MAX || !reset) shift++;
+  if (sk.errSoft !== 0) shift++;
+  if (!checkOom(sk, shift)) return false;
+  if (reset || idle <= TCP_TIMEWAIT_LEN || (sk.sndWnd === 0 && sk.packetsOut === 0)) sendActiveReset(sk);
+  tcpDone(sk);
+  sk.host.mib.count(TcpExt.TCPAbortOnMemory);
   return true;
 }
 
@@ -179,6 +198,7 @@ function probeTimer(sk: TcpSock): void {
       writeError(sk);
       return;
     }
+    if (outOfResources(sk, true)) return;
   }
   if (sk.probesOut >= most) writeError(sk);
   else sendProbe0(sk);

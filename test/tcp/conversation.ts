@@ -343,7 +343,7 @@ export class Conversation {
   /** Nothing is left of any connection: no memory, no timer, nobody in a table. */
   expectNothingLeft(): void {
     expect(this.tcp.counts).toEqual({ established: 0, requests: 0, timeWait: 0, orphans: 0 });
-    expect(this.host.memory.used).toBe(0);
+    expect([this.host.memory.used, this.tcp.memory.allocated]).toEqual([0, 0]);
     expect(this.host.wheel.size).toBe(0);
   }
 }
