@@ -56,6 +56,7 @@ const ARP = [
   'OutReplies',
   'QueueDrops',
   'ResolveFails',
+  'TableFulls',
 ] as const;
 const LINK = ['RxFrames', 'RxBytes', 'RxDropped', 'TxFrames', 'TxBytes', 'TxDropped', 'RxUnknown'] as const;
 const TCP = [

@@ -12,6 +12,7 @@ export class Sysctl {
   ipUnprivilegedPortStart = 1024;
   ipfragTime = 30;
   ipfragHighThresh = 4 << 20;
+  ipfragMaxDist = 64;
   icmpEchoIgnoreAll = 0;
   icmpRatelimit = 1000;
   icmpMsgsPerSec = 1000;
@@ -136,6 +137,7 @@ define('net.ipv4.ip_nonlocal_bind', 'ipNonlocalBind', 0, 1);
 define('net.ipv4.ip_unprivileged_port_start', 'ipUnprivilegedPortStart', 0, 65535);
 define('net.ipv4.ipfrag_time', 'ipfragTime');
 define('net.ipv4.ipfrag_high_thresh', 'ipfragHighThresh');
+define('net.ipv4.ipfrag_max_dist', 'ipfragMaxDist');
 define('net.ipv4.icmp_echo_ignore_all', 'icmpEchoIgnoreAll', 0, 1);
 define('net.ipv4.icmp_ratelimit', 'icmpRatelimit');
 define('net.ipv4.icmp_msgs_per_sec', 'icmpMsgsPerSec');

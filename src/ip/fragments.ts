@@ -30,12 +30,22 @@ const DATA = 128;
 const BITMAP = DATA + 65536;
 const BITMAP_WORDS = 65536 / 8 / 32;
 
+/** A sender with datagrams under way (inet_peer's rid). */
+interface Sender {
+  /** Fragments of his so far. */
+  rid: number;
+  datagrams: number;
+}
+
 /** One datagram under way (struct ipq). */
 class Datagram extends Timer {
   readonly owner: Reassembler;
   readonly key: string;
   readonly chunk: number;
   readonly src: number;
+  readonly sender: Sender;
+  /** `sender.rid` when the last fragment of this one came. */
+  rid = 0;
   readonly dst: number;
   readonly device: number;
   /** Bytes that have come, and the whole length; -1 until the last fragment tells. */
@@ -52,8 +62,9 @@ class Datagram extends Timer {
   loopback = false;
   broadcast = false;
 
-  constructor(owner: Reassembler, key: string, chunk: number, packet: RxPacket) {
+  constructor(owner: Reassembler, key: string, chunk: number, sender: Sender, packet: RxPacket) {
     super();
+    this.sender = sender;
     this.owner = owner;
     this.key = key;
     this.chunk = chunk;
@@ -61,6 +72,17 @@ class Datagram extends Timer {
     this.dst = packet.dst.a;
     this.device = packet.device;
     this.loopback = packet.loopback;
+  }
+
+  /** ip_frag_reinit: what came before belongs to another datagram. */
+  reset(): void {
+    this.have = 0;
+    this.length = -1;
+    this.end = 0;
+    this.headerLength = 0;
+    this.firstLength = 0;
+    this.tos = 0;
+    this.ecn = 0;
   }
 
   override expire(): void {
@@ -74,6 +96,8 @@ export class Reassembler {
   readonly #packet: RxPacket;
   /** Oldest first. */
   readonly #datagrams = new Map<string, Datagram>();
+  /** Those who have datagrams under way, by address. */
+  readonly #senders = new Map<number, Sender>();
   #delivered: Datagram | null = null;
 
   constructor(host: Host, packet: RxPacket) {
@@ -104,6 +128,7 @@ export class Reassembler {
       mib.count(IpMib.ReasmFails);
       return false;
     }
+    this.#passTime(datagram);
     if (more ? datagram.length >= 0 && end > datagram.length : this.#contradictsEnd(datagram, end)) {
       return this.#discard(datagram);
     }
@@ -138,24 +163,59 @@ export class Reassembler {
     this.#remove(datagram);
   }
 
+  /**
+   * ip_frag_too_far: identifications come round. If the sender has sent more than ipfrag_max_dist fragments of other datagrams
+   * since the last one of this, what is here is of an older datagram by the same number.
+   */
+  #passTime(datagram: Datagram): void {
+    const most = this.host.sysctl.ipfragMaxDist;
+    const rid = ++datagram.sender.rid;
+    if (most !== 0 && datagram.have > 0 && rid - datagram.rid > most) {
+      this.host.mib.count(IpMib.ReasmFails);
+      datagram.reset();
+      this.#clearBitmap(datagram.chunk);
+      this.host.wheel.arm(datagram, this.host.sysctl.ipfragTime * 1000);
+    }
+    datagram.rid = rid;
+  }
+
+  #clearBitmap(chunk: number): void {
+    const bitmap = (this.host.memory.offsetOf(chunk) + BITMAP) >> 2;
+    this.host.memory.words.fill(0, bitmap, bitmap + BITMAP_WORDS);
+  }
+
+  /** Who has to give way to a new datagram from `src`: the oldest, of his own if he has his share already. */
+  #victim(src: number): Datagram | undefined {
+    const own = this.#senders.get(src);
+    if (own !== undefined && own.datagrams * this.#senders.size >= this.#datagrams.size) {
+      for (const datagram of this.#datagrams.values()) if (datagram.src === src) return datagram;
+    }
+    return this.#datagrams.values().next().value;
+  }
+
   #find(packet: RxPacket): Datagram | null {
     const memory = this.host.memory;
     const id = memory.view.getUint16(packet.network + IP_ID);
     const key = `${packet.src.a} ${packet.dst.a} ${id} ${packet.protocol} ${packet.device}`;
     const known = this.#datagrams.get(key);
     if (known !== undefined) return known;
-    // Above the threshold the oldest gives way: who floods us with first halves loses his own.
+    // Above the threshold another gives way: who floods us with first halves loses his own.
     while ((this.#datagrams.size + 1) * CHUNK_LARGE > this.host.sysctl.ipfragHighThresh) {
-      const oldest = this.#datagrams.values().next().value;
-      if (oldest === undefined) return null;
+      const victim = this.#victim(packet.src.a);
+      if (victim === undefined) return null;
       this.host.mib.count(IpMib.ReasmFails);
-      this.#remove(oldest);
+      this.#remove(victim);
     }
     const chunk = memory.alloc(CHUNK_LARGE);
     if (chunk === 0) return null;
-    const bitmap = (memory.offsetOf(chunk) + BITMAP) >> 2;
-    for (let i = 0; i < BITMAP_WORDS; i++) memory.words[bitmap + i] = 0;
-    const datagram = new Datagram(this, key, chunk, packet);
+    this.#clearBitmap(chunk);
+    let sender = this.#senders.get(packet.src.a);
+    if (sender === undefined) {
+      sender = { rid: 0, datagrams: 0 };
+      this.#senders.set(packet.src.a, sender);
+    }
+    sender.datagrams++;
+    const datagram = new Datagram(this, key, chunk, sender, packet);
     this.#datagrams.set(key, datagram);
     this.host.wheel.arm(datagram, this.host.sysctl.ipfragTime * 1000);
     return datagram;
@@ -202,8 +262,7 @@ export class Reassembler {
     if (datagram.headerLength + datagram.length > IP_MAX_LENGTH || (congested && (datagram.ecn & 1) !== 0)) {
       return this.#discard(datagram);
     }
-    this.host.wheel.cancel(datagram);
-    this.#datagrams.delete(datagram.key);
+    this.#forget(datagram);
     this.#delivered = datagram;
     this.#describe(datagram, datagram.length);
     // The header is rewritten for the whole datagram, since errors about it quote it (ip_frag_reasm).
@@ -248,9 +307,14 @@ export class Reassembler {
     return false;
   }
 
-  #remove(datagram: Datagram): void {
+  #forget(datagram: Datagram): void {
     this.host.wheel.cancel(datagram);
     this.#datagrams.delete(datagram.key);
+    if (--datagram.sender.datagrams === 0) this.#senders.delete(datagram.src);
+  }
+
+  #remove(datagram: Datagram): void {
+    this.#forget(datagram);
     this.host.memory.free(datagram.chunk);
   }
 }

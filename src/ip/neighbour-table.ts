@@ -50,7 +50,10 @@ export class NeighbourTable {
   lookupOrCreate(address: number): Neighbour | null {
     const known = this.#entries.get(address);
     if (known !== undefined) return known;
-    if (this.#entries.size >= this.host.sysctl.neighGcThresh3 && !this.#collect()) return null;
+    if (this.#entries.size >= this.host.sysctl.neighGcThresh3 && !this.#collect()) {
+      this.host.mib.count(ArpMib.TableFulls);
+      return null;
+    }
     const neighbour = new Neighbour(this, address);
     this.#entries.set(address, neighbour);
     return neighbour;

@@ -12,6 +12,8 @@ export class ListenState {
   lastCookieMs: number | null = null;
   /** Half-open requests; their number is what tcp_max_syn_backlog and the backlog bound. */
   readonly requests = new Set<RequestSock>();
+  /** Those among them whose SYN-ACK was not repeated yet (qlen_young). */
+  young = 0;
   #head: TcpSock | null = null;
   #tail: TcpSock | null = null;
 
@@ -27,6 +29,27 @@ export class ListenState {
   /** inet_csk_reqsk_queue_is_full */
   get synFull(): boolean {
     return this.requests.size > this.backlog;
+  }
+
+  add(request: RequestSock): void {
+    this.requests.add(request);
+    if (request.timeouts === 0) this.young++;
+  }
+
+  delete(request: RequestSock): void {
+    if (this.requests.delete(request) && request.timeouts === 0) this.young--;
+  }
+
+  /**
+   * How often a SYN-ACK is repeated just now (reqsk_timer_handler): half of the room is for the young. Once the queue is more
+   * than half full of those who do not answer, each halving of the young's share costs the others a retry, down to two.
+   */
+  retries(most: number): number {
+    const length = this.requests.size;
+    if (length * 2 <= Math.max(8, this.backlog)) return most;
+    let left = most;
+    for (let young = this.young * 2; left > 2 && length >= young; young *= 2) left--;
+    return left;
   }
 
   push(child: TcpSock): void {

@@ -71,7 +71,7 @@ export function connectionRequest(sk: TcpSock, packet: RxPacket, segment: Segmen
     request,
     tupleHash(tcp.tableKey, request.saddr, request.sport, request.daddr, request.dport),
   );
-  listener.requests.add(request);
+  listener.add(request);
   if (traceSynQueueAdd.on) traceSynQueueAdd.emit(host, { ...ends(request), length: listener.requests.size });
   host.wheel.arm(request, TCP_TIMEOUT_INIT);
   transmitSynAck(request, host.nowMs);
@@ -111,7 +111,7 @@ export function dropRequest(request: RequestSock): void {
   const { tcp, host, listener } = request.listener;
   host.wheel.cancel(request);
   tcp.requests.remove(request);
-  listener?.requests.delete(request);
+  listener?.delete(request);
   if (traceSynQueueDrop.on) {
     traceSynQueueDrop.emit(host, { ...ends(request), length: listener?.requests.size ?? 0 });
   }
@@ -125,7 +125,8 @@ export function requestExpired(request: RequestSock): void {
     dropRequest(request);
     return;
   }
-  const retries = tuning.synRetries || host.sysctl.tcpSynackRetries;
+  const listener = sk.listener as ListenState;
+  const retries = listener.retries(tuning.synRetries || host.sysctl.tcpSynackRetries);
   const defer = tuning.deferAccept;
   // syn_ack_recalc: an acknowledged request that waits for data is not asked again until its last period.
   const expired = defer === 0 ? request.timeouts >= retries : expiredDeferred(request, retries, defer);
@@ -134,7 +135,7 @@ export function requestExpired(request: RequestSock): void {
     return;
   }
   const resend = defer === 0 || !request.acked || request.timeouts >= defer - 1;
-  request.timeouts++;
+  if (request.timeouts++ === 0) listener.young--;
   if (resend) {
     repeatSynAck(request);
   }

@@ -183,6 +183,34 @@ describe('an incomplete datagram', () => {
     expect(stack.ip.fragments.size).toBe(0);
   });
 
+  it('of one sender who floods gives way first, so that others come through', () => {
+    stack.host.sysctl.ipfragHighThresh = 10 * 69632;
+    say(stack, part(whole, 0, 1480, false, { id: 1, src: '10.0.0.9' }));
+    for (let id = 0; id < 100; id++) say(stack, part(whole, 0, 1480, false, { id }));
+    expect(stack.ip.fragments.size).toBe(10);
+    say(stack, part(whole, 1480, 3001, true, { id: 1, src: '10.0.0.9' }));
+    expect(payloads()).toEqual([whole]);
+  });
+
+  it('is begun anew when its sender has sent ipfrag_max_dist fragments of others in between', () => {
+    stack.host.sysctl.ipfragMaxDist = 8;
+    const old = pattern(2000, 3);
+    const fresh = pattern(2000, 4);
+    const others = (count: number) => {
+      for (let id = 100; id < 100 + count; id++) {
+        say(stack, part(whole, 0, 1480, false, { id }), part(whole, 1480, 3001, true, { id }));
+      }
+    };
+    say(stack, part(old, 0, 1480, false, { id: 7 }));
+    others(3);
+    say(stack, part(old, 1480, 2000, true, { id: 7 }));
+    expect(payloads().at(-1)).toEqual(old);
+    say(stack, part(old, 0, 1480, false, { id: 8 }), part(old, 0, 1480, false, { id: 7 }));
+    others(4);
+    say(stack, part(fresh, 1480, 2000, true, { id: 7 }), part(fresh, 0, 1480, false, { id: 7 }));
+    expect([payloads().at(-1), counter(stack, 'Ip', 'ReasmFails')]).toEqual([fresh, 1]);
+  });
+
   it('frees its memory when the stack closes', () => {
     say(stack, part(whole, 0, 1480, false));
     stack.ip.close();

@@ -7,6 +7,33 @@ function opens(t: Conversation): Peer {
   return t.peer().sends({ flags: 'S', seq: 0, mss: 1460 });
 }
 
+// covers: ageing of half-open requests | RFC 4987 section 3 | src/tcp/listen-state.ts
+describe('a SYN queue more than half full', () => {
+  it('gives up those who do not answer early, until half of the room is free for the young', () => {
+    const t = conversation();
+    t.listen(10);
+    const peers = Array.from({ length: 10 }, () => opens(t));
+    t.after(6900);
+    expect([t.tcp.counts.requests, peers.map((peer) => peer.times('SA').length)]).toEqual([
+      10,
+      new Array(10).fill(3),
+    ]);
+    t.after(200);
+    expect(t.tcp.counts.requests).toBe(5);
+  });
+
+  it('but nobody while enough of them are young', () => {
+    const t = conversation();
+    t.listen(10);
+    const old = opens(t);
+    t.after(6500);
+    for (let i = 0; i < 9; i++) opens(t);
+    t.after(600);
+    // Nine of ten are young: the old one is answered a third time.
+    expect([t.tcp.counts.requests, old.times('SA')]).toEqual([10, [0, 1000, 3000, 7000]]);
+  });
+});
+
 describe('the SYN queue', () => {
   it('answers again after 1, 3, 7, 15 and 31 seconds, and gives up after 63', () => {
     const t = conversation();

@@ -95,6 +95,23 @@ describe('a remnant', () => {
     expect(peer.hears({ flags: 'A' }).ts).toEqual([t.host.nowMs, 5000]);
   });
 
+  it('FIN_WAIT2 of an orphan counts as one of tcp_max_tw_buckets; without a place the connection is closed at once', () => {
+    const t = conversation({ sysctl: { tcpMaxTwBuckets: 1 } });
+    const [first, second] = [0, 1].map(() => {
+      const { peer, program } = t.established();
+      program.close();
+      peer.sends({});
+      peer.heard();
+      return peer;
+    });
+    expect([t.tcp.counts, t.counter('TcpExt', 'TCPTimeWaitOverflow')]).toEqual([
+      { established: 0, requests: 0, timeWait: 1, orphans: 0 },
+      1,
+    ]);
+    first.sends({ flags: 'FA' }).hears({ flags: 'A', ack: 2 });
+    second.sends({ flags: 'FA' }).hears({ flags: 'R' });
+  });
+
   it('there are no more than tcp_max_tw_buckets', () => {
     const t = conversation({ sysctl: { tcpMaxTwBuckets: 1 } });
     for (let i = 0; i < 2; i++) {
