@@ -69,6 +69,8 @@ export class Sysctl {
   tcpMaxReordering = 300;
   tcpMinRtoUs = 200000;
   tcpDelackMinMs = 40;
+  tcpCompSackDelayNs = 1_000_000;
+  tcpCompSackNr = 44;
   tcpCongestionControl = 'reno';
 
   epollMaxUserWatches = 5_000_000;
@@ -189,6 +191,8 @@ define('net.ipv4.tcp_autocorking', 'tcpAutocorking', 0, 1);
 define('net.ipv4.tcp_slow_start_after_idle', 'tcpSlowStartAfterIdle', 0, 1);
 define('net.ipv4.tcp_reordering', 'tcpReordering', 1, 1000);
 define('net.ipv4.tcp_max_reordering', 'tcpMaxReordering', 1, 1000);
+define('net.ipv4.tcp_comp_sack_delay_ns', 'tcpCompSackDelayNs');
+define('net.ipv4.tcp_comp_sack_nr', 'tcpCompSackNr', 0, 255);
 define('net.ipv4.tcp_rto_min_us', 'tcpMinRtoUs', 1);
 define('net.ipv4.tcp_congestion_control', 'tcpCongestionControl');
 define('fs.epoll.max_user_watches', 'epollMaxUserWatches');

@@ -21,6 +21,7 @@ export const TCP_TIMEWAIT_LEN = 60_000;
 export const TCP_ATO_MIN = 40;
 export const TCP_DELACK_MAX = 200;
 export const TCP_RESOURCE_PROBE_INTERVAL = 500;
+export const TCP_FASTRETRANS_THRESH = 3;
 export const TCP_MAX_QUICKACKS = 16;
 /** Sessions with alternating data are interactive ("pingpong") from this count on. */
 export const TCP_PINGPONG_THRESH = 1;

@@ -3,6 +3,7 @@
 
 import { TcpExt } from '../core/mib.js';
 import { RCV_SHUTDOWN } from '../core/sock.js';
+import { AckCompression, compressionDelay } from './ack-compression.js';
 import {
   ACK_NOW,
   ACK_PUSHED,
@@ -11,13 +12,14 @@ import {
   ACK_TIMER,
   TCP_ATO_MIN,
   TCP_DELACK_MAX,
+  TCP_FASTRETRANS_THRESH,
   TCP_MAX_QUICKACKS,
   TCP_MSS_DEFAULT,
   TCP_PINGPONG_THRESH,
 } from './constants.js';
 import type { Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
-import { armDelack } from './tcp-timer.js';
+import { armCompressedAck, armDelack } from './tcp-timer.js';
 import { deferAck, sendAck } from './transmit.js';
 import { growWindow, offerWindow, receiveWindow } from './window.js';
 
@@ -84,16 +86,55 @@ function measureRcvMss(sk: TcpSock, length: number, gsoSize: number): void {
 /** tcp_ack_snd_check: after a segment has been dealt with, is an ACK due now, later, or not at all? */
 export function dueAck(sk: TcpSock): void {
   if ((sk.ackPending & ACK_SCHED) === 0) return;
-  // A hole, old or new: every segment is answered at once, for the peer counts the duplicates (RFC 5681 section 4.2).
-  if (sk.reassembly !== null) {
-    sendAck(sk);
-    return;
-  }
   const unacked = (sk.rcvNxt - sk.rcvWup) | 0;
   const enough =
     unacked > sk.rcvMss && (((sk.rcvNxt - sk.copiedSeq) | 0) < sk.rcvlowat || offerWindow(sk) >= sk.rcvWnd);
-  if (enough || inQuickAckMode(sk) || (sk.ackPending & ACK_NOW) !== 0) deferAck(sk);
-  else delayAck(sk);
+  const now = enough || inQuickAckMode(sk) || (sk.ackPending & ACK_NOW) !== 0;
+  if (sk.reassembly === null) {
+    if (now) deferAck(sk);
+    else delayAck(sk);
+  } else if (now || !mayCompress(sk)) {
+    // A hole, old or new: segments are answered one by one, for the peer counts the duplicates (RFC 5681 section 4.2).
+    sendAck(sk);
+  }
+}
+
+/**
+ * Once three duplicates have gone out the peer knows enough to repair the hole, and the next ones may wait for each other: with
+ * SACK one says as much as many (__tcp_ack_snd_check). True: this one waits.
+ */
+function mayCompress(sk: TcpSock): boolean {
+  const most = sk.host.sysctl.tcpCompSackNr;
+  if (!sk.sackOk || most === 0 || sk.route === null || sk.route.local) return false;
+  sk.compression ??= new AckCompression(sk.rcvNxt);
+  const { compression } = sk;
+  if (compression.acks >= most) return false;
+  if (compression.rcvNxt !== sk.rcvNxt) {
+    compression.rcvNxt = sk.rcvNxt;
+    compression.dupAcks = 0;
+  }
+  if (compression.dupAcks < TCP_FASTRETRANS_THRESH) {
+    compression.dupAcks++;
+    return false;
+  }
+  compression.acks++;
+  if (sk.ackDeferred || compression.timer?.pending) return true;
+  const wait = compressionDelay(sk);
+  if (wait === 0) deferAck(sk);
+  else armCompressedAck(sk, compression, wait);
+  return true;
+}
+
+/** The wait is over (tcp_compressed_ack_kick, or the end of a batch): one of those that waited is sent, if any does. */
+export function sendWaitingAck(sk: TcpSock): void {
+  const { compression } = sk;
+  if (compression !== null && compression.acks > 0) compression.acks--;
+  sendAck(sk);
+}
+
+/** tcp_sack_compress_send_ack: the next block would push out one that the peer may not have heard of yet. */
+export function flushCompressed(sk: TcpSock): void {
+  if (sk.compression !== null && sk.compression.acks > 0) sendWaitingAck(sk);
 }
 
 /** tcp_send_delayed_ack */

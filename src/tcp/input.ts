@@ -26,11 +26,11 @@ import {
   TCP_PINGPONG_THRESH,
   URG,
 } from './constants.js';
-import { dueAck, enterQuickAck, eventDataReceived } from './delayed-ack.js';
+import { dueAck, enterQuickAck, eventDataReceived, flushCompressed } from './delayed-ack.js';
 import { pushPendingFrames } from './output.js';
 import { streamIsReadable } from './poll.js';
 import { tryRmemSchedule } from './prune.js';
-import { Reassembly } from './reassembly.js';
+import { Reassembly, SACK_BLOCKS_EXPECTED } from './reassembly.js';
 import type { Segment } from './segment.js';
 import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
@@ -175,6 +175,7 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
   mib.count(TcpExt.TCPOFOQueue);
   sk.reassembly ??= new Reassembly(memory, sk.tcp.memory);
   const ooo = sk.reassembly;
+  if (ooo.sackIndex(segment.seq, segment.endSeq) >= SACK_BLOCKS_EXPECTED) flushCompressed(sk);
   const fin = (segment.flags & FIN) !== 0;
   if (!ooo.insert(segment.seq, segment.endSeq, fin, segment.data)) mib.count(TcpExt.TCPOFODrop);
   if (ooo.knownEnd !== ooo.knownStart) {

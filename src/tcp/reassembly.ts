@@ -6,6 +6,8 @@ import type { MemoryAccount } from '../memory/memory-account.js';
 import { CHUNK_TINY, type PacketMemory } from '../memory/packet-memory.js';
 import { after, before, notAfter } from './seq.js';
 
+/** TCP_SACK_BLOCKS_EXPECTED: as many blocks are sure to fit beside timestamps and a duplicate. */
+export const SACK_BLOCKS_EXPECTED = 2;
 /** TCP_NUM_SACKS */
 const NUM_SACKS = 4;
 
@@ -146,11 +148,17 @@ export class Reassembly {
     run.charge = charge;
   }
 
+  /** Which block [start, end) would extend; `sacks`: none. */
+  sackIndex(start: number, end: number): number {
+    let at = 0;
+    while (at < this.sacks && (after(start, this.sackEnd[at]) || after(this.sackStart[at], end))) at++;
+    return at;
+  }
+
   /** tcp_sack_new_ofo_skb: the block that [start, end) belongs to becomes the first. */
   #noteSack(start: number, end: number): void {
     const { sackStart, sackEnd } = this;
-    let at = 0;
-    while (at < this.sacks && (after(start, sackEnd[at]) || after(sackStart[at], end))) at++;
+    let at = this.sackIndex(start, end);
     let from = start;
     let to = end;
     if (at < this.sacks) {

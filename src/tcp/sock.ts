@@ -8,6 +8,7 @@ import { ByteQueue } from '../memory/byte-queue.js';
 import type { Timer } from '../time/timer-wheel.js';
 import { AF_INET, IPPROTO_TCP, SOCK_STREAM } from '../uapi/socket.js';
 import { TCP_CA_Open } from '../uapi/tcp.js';
+import type { AckCompression } from './ack-compression.js';
 import type { Backlog } from './backlog.js';
 import type { CongestionControl } from './congestion/congestion.js';
 import { TCP_INFINITE_SSTHRESH, TCP_INIT_CWND, TCP_MSS_DEFAULT, TCP_TIMEOUT_INIT } from './constants.js';
@@ -121,6 +122,8 @@ export class TcpSock extends Sock {
   ackAto = 0;
   /** An ACK leaves with this batch. */
   ackDeferred = false;
+  /** Made when duplicate acknowledgements may wait for each other. */
+  compression: AckCompression | null = null;
   /** It stands in the list of those that the end of the batch looks at. */
   deferred = false;
   lrcvtime = 0;

@@ -1,13 +1,15 @@
-// The three timers of a connection: retransmission (or zero-window probe), delayed ACK, and keepalive. They are made when
+// The timers of a connection: retransmission (or zero-window probe), delayed and compressed ACKs, keepalive. They are made when
 // first armed, so an idle connection carries none.
 
 import { Timer } from '../time/timer-wheel.js';
+import type { AckCompression } from './ack-compression.js';
 import { TCP_RTO_MAX, TIME_NONE } from './constants.js';
 import type { TcpSock } from './sock.js';
 
 export const TIMER_RETRANSMIT = 0;
 export const TIMER_DELACK = 1;
 export const TIMER_KEEPALIVE = 2;
+export const TIMER_COMPRESSED_ACK = 3;
 
 class TcpTimer extends Timer {
   readonly #sk: TcpSock;
@@ -46,6 +48,12 @@ export function clearDelack(sk: TcpSock): void {
   if (sk.delackTimer !== null) sk.host.wheel.cancel(sk.delackTimer);
 }
 
+/** The compressed_ack_timer. */
+export function armCompressedAck(sk: TcpSock, compression: AckCompression, ms: number): void {
+  compression.timer ??= new TcpTimer(sk, TIMER_COMPRESSED_ACK);
+  sk.host.wheel.arm(compression.timer, ms);
+}
+
 /** inet_csk_reset_keepalive_timer */
 export function armKeepalive(sk: TcpSock, ms: number): void {
   sk.keepaliveTimer ??= new TcpTimer(sk, TIMER_KEEPALIVE);
@@ -66,4 +74,5 @@ export function clearTimers(sk: TcpSock): void {
   clearRetransmit(sk);
   clearDelack(sk);
   clearKeepalive(sk);
+  if (sk.compression !== null && sk.compression.timer !== null) sk.host.wheel.cancel(sk.compression.timer);
 }

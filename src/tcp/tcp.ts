@@ -24,6 +24,7 @@ import {
 import type { CongestionControl } from './congestion/congestion.js';
 import { reno } from './congestion/reno.js';
 import { tcpConnect } from './connect.js';
+import { sendWaitingAck } from './delayed-ack.js';
 import { icmpError } from './icmp-error.js';
 import { type TcpInfo, tcpInfo } from './info.js';
 import { ListenState } from './listen-state.js';
@@ -37,7 +38,6 @@ import { before } from './seq.js';
 import { TcpShared } from './shared.js';
 import { TcpSock } from './sock.js';
 import { timerExpired } from './timers.js';
-import { sendAck } from './transmit.js';
 
 export class Tcp extends TcpShared implements IpProtocol {
   constructor(host: Host, ip: Ip) {
@@ -77,7 +77,7 @@ export class Tcp extends TcpShared implements IpProtocol {
       pushPendingFrames(sk);
       if (!sk.ackDeferred) continue;
       sk.ackDeferred = false;
-      if (sk.state !== TCP_CLOSE) sendAck(sk);
+      if (sk.state !== TCP_CLOSE) sendWaitingAck(sk);
     }
     list.length = 0;
     this.memory.notify();

@@ -16,14 +16,21 @@ import {
   TIME_PROBE0,
   TIME_RETRANS,
 } from './constants.js';
-import { delackExpired } from './delayed-ack.js';
+import { delackExpired, sendWaitingAck } from './delayed-ack.js';
 import { checkOom } from './memory.js';
 import { currentMss, probe0When, retransmitRow } from './output.js';
 import { enterLoss } from './recovery.js';
 import { RTX_PSH } from './rtx-queue.js';
 import { after, before, between } from './seq.js';
 import type { TcpSock } from './sock.js';
-import { armKeepalive, armRetransmit, keepaliveIdleMs, TIMER_DELACK, TIMER_RETRANSMIT } from './tcp-timer.js';
+import {
+  armKeepalive,
+  armRetransmit,
+  keepaliveIdleMs,
+  TIMER_COMPRESSED_ACK,
+  TIMER_DELACK,
+  TIMER_RETRANSMIT,
+} from './tcp-timer.js';
 import { sendActiveReset, sendProbe, transmit } from './transmit.js';
 
 /** One of a sock's timers is due. */
@@ -31,6 +38,10 @@ export function timerExpired(sk: TcpSock, kind: number): void {
   if (sk.state === TCP_CLOSE || sk.state === TCP_LISTEN) return;
   if (kind === TIMER_DELACK) {
     delackExpired(sk);
+    return;
+  }
+  if (kind === TIMER_COMPRESSED_ACK) {
+    sendWaitingAck(sk);
     return;
   }
   if (kind === TIMER_RETRANSMIT) {

@@ -6,6 +6,7 @@ import { ends, traceTransmit } from '../core/trace.js';
 import type { Route } from '../ip/routes.js';
 import type { IpAddress } from '../packet/address.js';
 import { IPPROTO_TCP } from '../uapi/socket.js';
+import { settleCompressed } from './ack-compression.js';
 import { ACK, ACK_SCHED, PSH, RST, SYN, TCP_ATO_MIN, TCPOLEN_TSTAMP_ALIGNED, URG } from './constants.js';
 import { writeSackHeader, writeSynOptions, writeTimestamp } from './segment.js';
 import { after, before } from './seq.js';
@@ -186,6 +187,7 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
 
 /** tcp_event_ack_sent: whatever was owed is paid. */
 function ackSent(sk: TcpSock): void {
+  if (sk.compression !== null) settleCompressed(sk, sk.compression);
   if (sk.ackQuick > 0 && (sk.ackPending & ACK_SCHED) !== 0) {
     // Leaving quick-ack mode deflates the delay (tcp_dec_quickack_mode).
     if (--sk.ackQuick === 0) sk.ackAto = TCP_ATO_MIN;
