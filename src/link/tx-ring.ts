@@ -62,6 +62,16 @@ export class TxRing {
     return (this.#words[this.ctrl + CTRL_TX_HEAD] - this.#words[this.ctrl + CTRL_TX_TAIL]) | 0;
   }
 
+  /** Frames committed so far (wrapping int32): a mark for `passed`. */
+  get mark(): number {
+    return this.#words[this.ctrl + CTRL_TX_HEAD];
+  }
+
+  /** The NIC has taken everything that was committed when `mark` was. */
+  passed(mark: number): boolean {
+    return ((this.#words[this.ctrl + CTRL_TX_TAIL] - mark) | 0) >= 0;
+  }
+
   /** Starts a frame: the byte offset of its Ethernet header in packet memory, or -1 when the ring is full. */
   claim(): number {
     const head = this.#words[this.ctrl + CTRL_TX_HEAD];

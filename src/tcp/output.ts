@@ -6,6 +6,7 @@ import { LINK_F_TSO4 } from '../link/link.js';
 import { TX_PIECES } from '../link/tx-ring.js';
 import { CHUNK_SMALL } from '../memory/packet-memory.js';
 import { TCP_CA_Recovery, TCP_CLOSE, TCP_SYN_SENT } from '../uapi/tcp.js';
+import { shouldAutocork } from './autocork.js';
 import {
   ACK,
   FIN,
@@ -177,10 +178,17 @@ export function probe0When(sk: TcpSock): number {
   return Math.max(1, Math.min(wait, limit - ((sk.host.nowMs - sk.probesStart) | 0)));
 }
 
-/** tcp_push: after a write. `more`: the caller promised to write on (MSG_MORE); `full`: it has to wait for room. */
-export function push(sk: TcpSock, more: boolean, full: boolean): void {
+/**
+ * tcp_push: after a write. `more`: the caller promised to write on (MSG_MORE); `full`: it has to wait for room; `goal`: how
+ * large a segment may get.
+ */
+export function push(sk: TcpSock, more: boolean, full: boolean, goal: number): void {
   if (sk.sndNxt === sk.writeSeq) return;
   if (!more) sk.pushedSeq = sk.writeSeq;
+  if (shouldAutocork(sk, goal)) {
+    sk.tcp.defer(sk);
+    return;
+  }
   // Whoever waits for room holds nothing back (wait_for_space in tcp_sendmsg_locked).
   const nonagle = full ? NAGLE_PUSH : more ? NAGLE_CORK : sk.nonagle;
   if (writeXmit(sk, nonagle)) checkProbeTimer(sk);

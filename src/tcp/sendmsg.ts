@@ -51,7 +51,7 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
       sk.sndUp = sk.writeSeq;
       sk.urgMode = true;
     }
-    push(sk, (flags & MSG_MORE) !== 0 && !full, full);
+    push(sk, (flags & MSG_MORE) !== 0 && !full, full, goal);
   }
   if (taken > 0 || length === 0) return taken;
   // Without packet memory there is no room; `memoryAvailable` tells when there is.

@@ -120,6 +120,8 @@ export class TcpSock extends Sock {
   ackQuick = 0;
   ackPingpong = 0;
   ackAto = 0;
+  /** Where the transmit ring stood when data was last put into it. */
+  txMark = 0;
   /** An ACK leaves with this batch. */
   ackDeferred = false;
   /** Made when duplicate acknowledgements may wait for each other. */

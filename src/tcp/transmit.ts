@@ -182,6 +182,7 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
   if ((flags & ACK) !== 0) ackSent(sk);
   sk.segsOut++;
   sendSegment(tcp, route, sk.saddr, sk.daddr, at, headerLength, length, sk.tos, sk.ttl, gsoSize);
+  if (length > 0) sk.txMark = route.device.tx.mark;
   return true;
 }
 
