@@ -5,8 +5,15 @@ import { Host } from './core/host.js';
 import { type Random, SeededRandom, SystemRandom } from './core/random.js';
 import { Icmp } from './icmp/icmp.js';
 import { Ip } from './ip/ip.js';
+import { RouteMetrics } from './ip/route-metrics.js';
 import { Doctor, type DoctorWarning } from './kernel/doctor.js';
-import { type InterfaceOptions, parseAddress, parseCidr, parseMac } from './kernel/interface-options.js';
+import {
+  type InterfaceOptions,
+  parseAddress,
+  parseCidr,
+  parseMac,
+  type RouteOptions,
+} from './kernel/interface-options.js';
 import { Kernel } from './kernel/kernel.js';
 import { Process, type ProcessOptions } from './kernel/process.js';
 import { type SocketRow, socketRows } from './kernel/socket-rows.js';
@@ -22,8 +29,8 @@ import { Udp } from './udp/udp.js';
 export interface StackOptions extends Partial<InterfaceOptions> {
   /** Further interfaces. */
   interfaces?: readonly InterfaceOptions[];
-  /** Routes by network (`10.1.0.0/16`, `0.0.0.0/0`) and the gateway that leads there. */
-  routes?: readonly { to: string; via: string }[];
+  /** Routes by network (`10.1.0.0/16`, `0.0.0.0/0`), the gateway that leads there, and metrics as `ip route` has them. */
+  routes?: readonly ({ to: string } & RouteOptions)[];
   /** Whose time the stack lives by; the machine's own unless given. */
   clock?: Clock;
   /** Where randomness comes from; the operating system unless given. */
@@ -75,7 +82,7 @@ export class Stack {
     );
     this.process = this.createProcess({ nofile: options.nofile });
     for (const each of this.#interfaces(options)) this.#addInterface(each);
-    for (const { to, via } of options.routes ?? []) this.addRoute(to, via);
+    for (const { to, ...route } of options.routes ?? []) this.addRoute(to, route);
   }
 
   /** A stack on a link, which may still be opening. If the options are refused the link is closed again. */
@@ -106,16 +113,43 @@ export class Stack {
     return new Process(this.kernel, options);
   }
 
-  /** Adds a route: `to` a network (`0.0.0.0/0` is the default route), `via` a gateway on one of the subnets. */
-  addRoute(to: string, via: string): void {
+  /**
+   * Adds a route: `to` a network (`0.0.0.0/0` is the default route), by a gateway on one of the subnets, with metrics as
+   * `ip route add` takes them. It goes ahead of others to the same network.
+   */
+  addRoute(to: string, route: string | RouteOptions): void {
+    this.#editRoute('prepend', to, typeof route === 'string' ? { via: route } : route);
+  }
+
+  /** Puts a route in the place of the one to the same network, as `ip route change`. Connections follow from their next segment on. */
+  changeRoute(to: string, route: RouteOptions): void {
+    this.#editRoute('change', to, route);
+  }
+
+  /** Takes the route to the network away. */
+  deleteRoute(to: string): void {
     const { address, prefix } = parseCidr(to, 'the destination of a route');
-    const error = this.ip.addRoute(address, prefix, parseAddress(via, 'the gateway of a route'));
+    if (this.ip.routes.delete(address, prefix) < 0) throw new RangeError(`there is no route to ${to}`);
+  }
+
+  #editRoute(how: 'prepend' | 'change', to: string, route: RouteOptions): void {
+    const { address, prefix } = parseCidr(to, 'the destination of a route');
+    const { via, dev, ...metrics } = route;
+    const gateway = via === undefined ? null : parseAddress(via, 'the gateway of a route');
+    const device =
+      dev === undefined ? null : (this.ip.routes.devices.find(({ name }) => name === dev) ?? null);
+    if (device === null && dev !== undefined) throw new RangeError(`there is no interface ${dev}`);
+    if (gateway === null && device === null)
+      throw new TypeError(`the route to ${to} needs a gateway (\`via\`) or an interface (\`dev\`)`);
+    const { routes } = this.ip;
+    const error = routes.edit(how, address, prefix, gateway, device, new RouteMetrics(metrics));
     if (error === -ENETUNREACH) {
       throw new RangeError(
         `no interface reaches the gateway ${via}: it must be on the subnet of an interface`,
       );
     }
-    if (error < 0) throw new RangeError(`cannot route ${to} via ${via}: ${strerror(error)}`);
+    if (error === -ENOENT) throw new RangeError(`there is no route to ${to} to be changed`);
+    if (error < 0) throw new RangeError(`cannot route ${to} via ${via ?? dev}: ${strerror(error)}`);
   }
 
   /** Reads a tunable by Linux's name, or sets it. Throws for a name there is not, and for a value out of bounds. */

@@ -12,6 +12,7 @@ import {
   POLLWRBAND,
   POLLWRNORM,
 } from '../uapi/poll.js';
+import { IP_PMTUDISC_DONT, IP_PMTUDISC_WANT } from '../uapi/socket.js';
 import { TCP_CLOSE } from '../uapi/tcp.js';
 import type { Host } from './host.js';
 import { ends, traceErrorReport, traceReadable, traceWakeup, traceWriteSpace } from './trace.js';
@@ -74,6 +75,8 @@ export abstract class Sock {
   mark = 0;
   tos = 0;
   ttl = 0;
+  /** IP_MTU_DISCOVER: one of IP_PMTUDISC_*. */
+  mtuDiscover: number;
   rcvbuf: number;
   sndbuf: number;
 
@@ -87,6 +90,7 @@ export abstract class Sock {
     this.protocol = protocol;
     this.rcvbuf = rcvbuf;
     this.sndbuf = sndbuf;
+    this.mtuDiscover = host.sysctl.ipNoPmtuDisc !== 0 ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT;
   }
 
   /** sock_error: takes the pending error; 0 or -errno. */

@@ -15,6 +15,7 @@ import {
   ICMP_DEST_UNREACH,
   ICMP_ECHO,
   ICMP_ECHOREPLY,
+  ICMP_EXC_FRAGTIME,
   ICMP_FRAG_NEEDED,
   ICMP_HLEN,
   ICMP_NEXT_HOP_MTU,
@@ -26,8 +27,8 @@ import {
   ICMP_TYPE,
   icmpIsError,
 } from '../packet/icmp.js';
-import { IP_DST, IP_HLEN, IP_OFFSET_MASK, IP_SRC, ipv4HeaderLength } from '../packet/ipv4.js';
-import { IPPROTO_ICMP } from '../uapi/socket.js';
+import { IP_DST, IP_HLEN, IP_OFFSET_MASK, IP_PROTOCOL, IP_SRC, ipv4HeaderLength } from '../packet/ipv4.js';
+import { IPPROTO_ICMP, IPPROTO_TCP } from '../uapi/socket.js';
 import { icmpErrno, icmpFatal } from './errors.js';
 import { IcmpRateLimit } from './rate-limit.js';
 
@@ -167,7 +168,7 @@ export class Icmp implements IpProtocol, IcmpSender {
     data: number,
     length: number,
   ): boolean {
-    const { mib, memory, sysctl } = this.host;
+    const { mib, memory } = this.host;
     // The arena that the packet lies in is filled again before the NIC may have sent this: the data gets a chunk.
     const chunk = memory.alloc(ICMP_HLEN + length);
     if (chunk === 0) {
@@ -188,7 +189,7 @@ export class Icmp implements IpProtocol, IcmpSender {
       ICMP_HLEN + length,
       ICMP_HLEN,
       tos,
-      sysctl.ipDefaultTtl,
+      route.hopLimit,
       false,
       ICMP_CHECKSUM,
     );
@@ -215,9 +216,17 @@ export class Icmp implements IpProtocol, IcmpSender {
       return;
     }
     const errno = icmpErrno(type, code);
-    if (errno === 0) return;
-    const isTooBig = type === ICMP_DEST_UNREACH && code === ICMP_FRAG_NEEDED;
-    const info = isTooBig ? view.getUint16(packet.transport + ICMP_NEXT_HOP_MTU) : 0;
+    // That a reassembly timed out somewhere means nothing to whoever sent the fragments.
+    if (errno === 0 || (type === ICMP_TIME_EXCEEDED && code === ICMP_EXC_FRAGTIME)) return;
+    let info = 0;
+    if (type === ICMP_DEST_UNREACH && code === ICMP_FRAG_NEEDED) {
+      // ip_no_pmtu_disc: 1 believes that something is too large, not how large it may be; 2 nothing; 3 only protocols that
+      // check what is quoted, as TCP does.
+      const { ipNoPmtuDisc } = this.host.sysctl;
+      const checked = view.getUint8(inner + IP_PROTOCOL) === IPPROTO_TCP;
+      if (ipNoPmtuDisc === 2 || (ipNoPmtuDisc === 3 && !checked)) return;
+      if (ipNoPmtuDisc !== 1) info = view.getUint16(packet.transport + ICMP_NEXT_HOP_MTU);
+    }
     this.ip.error(inner, errno, icmpFatal(type, code), type, code, info);
   }
 }

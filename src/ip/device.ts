@@ -26,6 +26,8 @@ export class NetDevice {
   readonly macHigh: number;
   readonly macLow: number;
   up = true;
+  /** Frames that may wait in its queue (a pfifo's limit); what comes above is dropped, and its sender told (NET_XMIT_DROP). */
+  queueLimit = Number.POSITIVE_INFINITY;
   /** Null where nobody needs resolving (lo). */
   neighbours: NeighbourTable | null = null;
   /** Ethernet header of the transmit slot that `Ip.begin` claimed. */

@@ -33,6 +33,7 @@ import { Ipv4Input } from './ipv4-input.js';
 import { Ipv4Output } from './ipv4-output.js';
 import { NeighbourTable, type UnreachableListener } from './neighbour-table.js';
 import type { IcmpSender, IpProtocol } from './protocol.js';
+import type { RouteMetrics } from './route-metrics.js';
 import { type Route, RoutingTable } from './routes.js';
 import { RxPacket } from './rx-packet.js';
 
@@ -112,8 +113,8 @@ export class Ip implements LinkReceiver, UnreachableListener {
   }
 
   /** Adds a route: 0, -EINVAL, or -ENETUNREACH where no interface reaches the gateway. 0.0.0.0/0 is the default route. */
-  addRoute(network: IpAddress, prefix: number, gateway: IpAddress): number {
-    return this.routes.add(network, prefix, gateway);
+  addRoute(network: IpAddress, prefix: number, gateway: IpAddress, metrics?: RouteMetrics): number {
+    return this.routes.add(network, prefix, gateway, metrics);
   }
 
   /** Adds a static neighbour; `mac` has 6 bytes. 0 or -EINVAL. */
@@ -158,7 +159,7 @@ export class Ip implements LinkReceiver, UnreachableListener {
   /**
    * Writes the IPv4 and Ethernet headers of the claimed slot and commits it; `ttl` 0 is the default. The transport's checksum
    * field holds the folded pseudo-header sum (`csumOffset` < 0: no checksum wanted). Frames for a neighbour not known yet wait.
-   * 0; -EMSGSIZE when it is too large for the path, -ENETDOWN, -ENOBUFS.
+   * 0; NET_XMIT_DROP (1) when the device's own queue is full; -EMSGSIZE when it is too large for the path, -ENETDOWN, -ENOBUFS.
    */
   send(
     route: Route,

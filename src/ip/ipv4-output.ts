@@ -14,6 +14,9 @@ import type { NetDevice } from './device.js';
 import type { Neighbour } from './neighbour.js';
 import type { Route } from './routes.js';
 
+/** The device's own queue is full (linux/netdevice.h). */
+export const NET_XMIT_DROP = 1;
+
 /** Where the transport header stands in a frame. */
 const TRANSPORT = ETH_HLEN + IP_HLEN;
 
@@ -62,7 +65,7 @@ export class Ipv4Output {
     const device = route.device;
     const { view } = this.host.memory;
     const { frame } = device;
-    const hops = ttl === 0 ? this.host.sysctl.ipDefaultTtl : ttl;
+    const hops = ttl === 0 ? route.hopLimit : ttl;
     writeIpv4(view, frame + ETH_HLEN, total, tos, id, df ? IP_DF : 0, hops, protocol, src.a, dst.a);
     let flags = TX_IPV4_CSUM;
     if (gsoSize !== 0) flags |= ecn ? TX_GSO_TCP4 | TX_ECN : TX_GSO_TCP4;
@@ -198,6 +201,10 @@ export class Ipv4Output {
         return 0;
       }
       writeMac(view, frame + ETH_DST, neighbour.macHigh, neighbour.macLow);
+    }
+    if (device.tx.pending >= device.queueLimit) {
+      mib.count(LinkMib.TxDropped);
+      return NET_XMIT_DROP;
     }
     mib.count(LinkMib.TxFrames);
     mib.add(LinkMib.TxBytes, headerLength + payloadLength);

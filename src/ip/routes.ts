@@ -3,13 +3,11 @@
 
 import type { Host } from '../core/host.js';
 import { type IpAddress, LOOPBACK_V4 } from '../packet/address.js';
-import { IP_MIN_PMTU } from '../packet/ipv4.js';
-import { EINVAL, ENETUNREACH } from '../uapi/errno.js';
+import { EEXIST, EINVAL, ENETUNREACH, ENOENT, ESRCH } from '../uapi/errno.js';
 import { type NetDevice, prefixMask } from './device.js';
 import type { Neighbour } from './neighbour.js';
+import { DEFAULT_METRICS, type RouteMetrics } from './route-metrics.js';
 
-/** A learnt path MTU is forgotten after ten minutes (ip_rt_mtu_expires). */
-const PMTU_EXPIRES_MS = 600_000;
 /** Interned routes; the oldest is let go first. Whoever holds it goes on using it. */
 const INTERNED = 4096;
 
@@ -27,8 +25,8 @@ export class Route {
   readonly local: boolean;
   /** The destination is a broadcast or multicast address. */
   readonly broadcast: boolean;
-  /** RTAX_QUICKACK: acknowledge at once on this route. */
-  quickack = false;
+  /** What the line of the table says beyond the way. */
+  readonly metrics: RouteMetrics;
   /** The routes have changed since: look it up again (dst_check). */
   obsolete = false;
   /** Looked up on first use; a dead one is replaced. */
@@ -38,8 +36,11 @@ export class Route {
   /** State of the per-destination ICMP limit (inet_peer: rate_tokens, rate_last), in milliseconds. */
   icmpTokens: number;
   icmpLast: number;
+  /** What a router said passes here, and until when that is believed; 0: nothing. */
   #pmtu = 0;
   #pmtuSince = 0;
+  /** It said less than any path should: such packets are no longer made, but may be fragmented (rt_mtu_locked). */
+  #pmtuLocked = false;
 
   constructor(
     host: Host,
@@ -49,8 +50,10 @@ export class Route {
     gateway: IpAddress | null,
     local: boolean,
     broadcast: boolean,
+    metrics: RouteMetrics = DEFAULT_METRICS,
   ) {
     this.host = host;
+    this.metrics = metrics;
     this.device = device;
     this.destination = destination;
     this.source = source;
@@ -63,24 +66,55 @@ export class Route {
     this.icmpLast = (host.nowMs - 60_000) | 0;
   }
 
-  /** Largest IP packet that passes on this path. */
+  /** Largest IP packet that passes on this path (ipv4_mtu): what was learnt, else what the route says, else the device's. */
   get mtu(): number {
-    if (this.#pmtu === 0) return this.device.mtu;
-    if (((this.host.nowMs - this.#pmtuSince) | 0) >= PMTU_EXPIRES_MS) {
+    if (this.#pmtu !== 0) {
+      if (((this.host.nowMs - this.#pmtuSince) | 0) < this.host.sysctl.ipRtMtuExpires * 1000)
+        return this.#pmtu;
       this.#pmtu = 0;
-      return this.device.mtu;
+      this.#pmtuLocked = false;
     }
-    return this.#pmtu;
+    const { mtu } = this.metrics;
+    return mtu !== 0 && mtu < this.device.mtu ? mtu : this.device.mtu;
   }
 
-  /** A router asked for smaller packets (RFC 1191, __ip_rt_update_pmtu). False if that was no news. Never below 552. */
+  /** ip_mtu_locked: the MTU is not to be discovered, so that packets go without DF unless their sender insists. */
+  get mtuLocked(): boolean {
+    return this.metrics.mtuLocked || (this.#pmtuLocked && this.#pmtu !== 0);
+  }
+
+  /** Hops that packets may take here (ip4_dst_hoplimit). */
+  get hopLimit(): number {
+    return this.metrics.hoplimit !== 0 ? this.metrics.hoplimit : this.host.sysctl.ipDefaultTtl;
+  }
+
+  /**
+   * A router asked for smaller packets (RFC 1191, __ip_rt_update_pmtu); 0: it did not say how small. False if that was no news.
+   * Less than `net.ipv4.route.min_pmtu` is not believed: that much is sent, without DF.
+   */
   updateMtu(mtu: number): boolean {
+    if (this.metrics.mtuLocked) return false;
     const old = this.mtu;
-    if (mtu >= old) return false;
-    const least = old < IP_MIN_PMTU ? old : IP_MIN_PMTU;
-    this.#pmtu = mtu < least ? least : mtu;
+    if (old < mtu) return false;
+    const least = this.host.sysctl.ipRtMinPmtu;
+    const tooSmall = mtu < least;
+    this.#pmtu = tooSmall ? Math.min(old, least) : mtu;
+    this.#pmtuLocked = tooSmall;
     this.#pmtuSince = this.host.nowMs;
     return this.#pmtu < old;
+  }
+
+  /** A router has told a path MTU that still holds. */
+  get learnt(): boolean {
+    return this.mtu !== 0 && this.#pmtu !== 0;
+  }
+
+  /** `old` led the same way by the same line of the table: what was learnt of it holds here. */
+  inheritMtu(old: Route): void {
+    if (old.device !== this.device || old.nextHop !== this.nextHop || old.metrics !== this.metrics) return;
+    this.#pmtu = old.#pmtu;
+    this.#pmtuSince = old.#pmtuSince;
+    this.#pmtuLocked = old.#pmtuLocked;
   }
 
   /** A transport has proof that the next hop works (dst_confirm): postpones ARP's own probing. */
@@ -95,6 +129,7 @@ interface Entry {
   readonly mask: number;
   readonly device: NetDevice;
   readonly gateway: IpAddress | null;
+  readonly metrics: RouteMetrics;
 }
 
 export class RoutingTable {
@@ -103,6 +138,7 @@ export class RoutingTable {
   /** Longest prefix first. */
   readonly #entries: Entry[] = [];
   readonly #interned = new Map<number, Route>();
+  #localMetrics = DEFAULT_METRICS;
 
   constructor(host: Host) {
     this.host = host;
@@ -111,19 +147,93 @@ export class RoutingTable {
   /** An interface comes with the route to its own subnet. */
   addDevice(device: NetDevice): void {
     this.devices.push(device);
-    if (!device.loopback) this.#insert({ network: device.network, mask: device.mask, device, gateway: null });
+    if (!device.loopback)
+      this.#insert({
+        network: device.network,
+        mask: device.mask,
+        device,
+        gateway: null,
+        metrics: DEFAULT_METRICS,
+      });
     this.#flush();
   }
 
-  /** Adds a route through a gateway that is a neighbour: 0, -EINVAL, or -ENETUNREACH if no interface reaches the gateway. */
-  add(network: IpAddress, prefix: number, gateway: IpAddress): number {
-    if (!Number.isInteger(prefix) || prefix < 0 || prefix > 32) return -EINVAL;
-    if ((network.a & ~prefixMask(prefix)) !== 0 || this.isLocal(gateway.a)) return -EINVAL;
-    const way = this.#lookup(gateway.a);
-    if (way === null || way.gateway !== null || this.broadcastDevice(gateway.a) !== null) return -ENETUNREACH;
-    this.#insert({ network: network.a, mask: prefixMask(prefix), device: way.device, gateway });
+  /**
+   * Adds a route through a gateway that is a neighbour, ahead of others as long as it: 0, -EINVAL, or -ENETUNREACH if no
+   * interface reaches the gateway.
+   */
+  add(
+    network: IpAddress,
+    prefix: number,
+    gateway: IpAddress,
+    metrics: RouteMetrics = DEFAULT_METRICS,
+  ): number {
+    const entry = this.#entry(network, prefix, gateway, null, metrics);
+    if (typeof entry === 'number') return entry;
+    this.#insert(entry);
     this.#flush();
     return 0;
+  }
+
+  /**
+   * What `ip route add`, `change`, `replace` and `prepend` do: a gateway, or a device for what is reached directly.
+   * 0; -EEXIST (add), -ENOENT (change), -EINVAL, -ENETUNREACH.
+   */
+  edit(
+    how: 'add' | 'change' | 'replace' | 'prepend',
+    network: IpAddress,
+    prefix: number,
+    gateway: IpAddress | null,
+    device: NetDevice | null,
+    metrics: RouteMetrics,
+  ): number {
+    const entry = this.#entry(network, prefix, gateway, device, metrics);
+    if (typeof entry === 'number') return entry;
+    const at = this.#find(network.a, prefix);
+    if (how === 'add' && at >= 0) return -EEXIST;
+    if (how === 'change' && at < 0) return -ENOENT;
+    if (at < 0 || how === 'prepend') this.#insert(entry);
+    else this.#entries[at] = entry;
+    this.#flush();
+    return 0;
+  }
+
+  /** `ip route del`: takes the first route to the network away. 0 or -ESRCH. */
+  delete(network: IpAddress, prefix: number): number {
+    const at = this.#find(network.a, prefix);
+    if (at < 0) return -ESRCH;
+    this.#entries.splice(at, 1);
+    this.#flush();
+    return 0;
+  }
+
+  #find(network: number, prefix: number): number {
+    const mask = prefixMask(prefix);
+    return this.#entries.findIndex((each) => each.network === network && each.mask === mask);
+  }
+
+  #entry(
+    network: IpAddress,
+    prefix: number,
+    gateway: IpAddress | null,
+    device: NetDevice | null,
+    metrics: RouteMetrics,
+  ): Entry | number {
+    if (!Number.isInteger(prefix) || prefix < 0 || prefix > 32) return -EINVAL;
+    if ((network.a & ~prefixMask(prefix)) !== 0) return -EINVAL;
+    const line = { network: network.a, mask: prefixMask(prefix), metrics };
+    if (gateway === null) return device === null ? -EINVAL : { ...line, device, gateway };
+    if (this.isLocal(gateway.a)) return -EINVAL;
+    const way = this.#lookup(gateway.a);
+    if (way === null || way.gateway !== null || this.broadcastDevice(gateway.a) !== null) return -ENETUNREACH;
+    if (device !== null && way.device !== device) return -ENETUNREACH;
+    return { ...line, device: way.device, gateway };
+  }
+
+  /** Metrics of the ways to our own addresses (`ip route change … table local`). */
+  set localMetrics(metrics: RouteMetrics) {
+    this.#localMetrics = metrics;
+    this.#flush();
   }
 
   /** An interface is gone: nothing leads through it any more. */
@@ -175,6 +285,7 @@ export class RoutingTable {
         null,
         true,
         false,
+        this.#localMetrics,
       );
     }
     if (destination.isLimitedBroadcast || destination.isMulticast) {
@@ -185,7 +296,8 @@ export class RoutingTable {
     }
     const entry = this.#lookup(destination.a);
     if (entry === null) return null;
-    return new Route(this.host, entry.device, destination, entry.device.address, entry.gateway, false, false);
+    const { device, gateway, metrics } = entry;
+    return new Route(this.host, device, destination, device.address, gateway, false, false, metrics);
   }
 
   #lookup(address: number): Entry | null {
@@ -201,8 +313,13 @@ export class RoutingTable {
     this.#entries.splice(at < 0 ? this.#entries.length : at, 0, entry);
   }
 
+  /** The ways are looked up anew; what was learnt of one that stays the same is kept (fib_nh_exception). */
   #flush(): void {
-    for (const route of this.#interned.values()) route.obsolete = true;
+    const old = [...this.#interned.values()];
     this.#interned.clear();
+    for (const route of old) {
+      route.obsolete = true;
+      if (route.learnt) this.output(route.destination)?.inheritMtu(route);
+    }
   }
 }

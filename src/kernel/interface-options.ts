@@ -1,5 +1,6 @@
 // Reading what a user writes about addresses, with errors that say what was wrong and what it should look like.
 
+import type { RouteMetricOptions } from '../ip/route-metrics.js';
 import type { Link } from '../link/link.js';
 import { IpAddress } from '../packet/address.js';
 
@@ -12,6 +13,14 @@ export interface InterfaceOptions {
   gateway?: string;
   /** Static neighbours: Ethernet addresses (`02:00:00:00:00:01`) by IP address. */
   neighbours?: Readonly<Record<string, string>>;
+}
+
+/** Where a route leads and what it tells of the way there. */
+export interface RouteOptions extends RouteMetricOptions {
+  /** Gateway on the subnet of an interface; left out: what is reached directly through `dev`. */
+  via?: string;
+  /** Interface by name; needed only without `via`. */
+  dev?: string;
 }
 
 /** `192.0.2.2`; `what` names it in the error. */

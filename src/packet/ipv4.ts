@@ -19,8 +19,6 @@ export const IP_MF = 0x2000;
 export const IP_OFFSET_MASK = 0x1fff;
 
 export const IP_MAX_LENGTH = 65535;
-/** Every host must take datagrams of this size (RFC 791), and no path MTU below Linux's min_pmtu is believed. */
-export const IP_MIN_PMTU = 552;
 
 /** Options (RFC 791 section 3.1). */
 export const IPOPT_END = 0;

@@ -4,20 +4,16 @@ import { SHUTDOWN_MASK, type Sock } from '../core/sock.js';
 import type { Ip } from '../ip/ip.js';
 import { IpAddress } from '../packet/address.js';
 import { EAFNOSUPPORT, EAGAIN, EINVAL, ENOTCONN, EOPNOTSUPP } from '../uapi/errno.js';
-import { AF_INET, AF_UNSPEC, IP_MTU_DISCOVER, IPPROTO_IP, MSG_ERRQUEUE, MSG_TRUNC } from '../uapi/socket.js';
+import { AF_INET, AF_UNSPEC, MSG_ERRQUEUE, MSG_TRUNC } from '../uapi/socket.js';
 import { TCP_CLOSE } from '../uapi/tcp.js';
 import type { Udp } from '../udp/udp.js';
 import type { Sender, UdpSock } from '../udp/udp-sock.js';
 import { inetBind } from './inet-bind.js';
 import { inetGetname } from './inet-getname.js';
 import { getIpOption, setIpOption } from './ip-options.js';
-import { INT_SIZE, intOf } from './option-values.js';
 import type { MessageInfo, OptionResult, OptionValue, ProtoOps } from './proto-ops.js';
 import { isPort, SA_FAMILY_SIZE, SOCKADDR_IN_SIZE, type SockAddr, writeSockAddr } from './sock-addr.js';
 import type { Socket } from './socket.js';
-
-/** IP_PMTUDISC_OMIT, the last of IP_MTU_DISCOVER's values. */
-const LAST_PMTUDISC = 5;
 
 export class InetDgramOps implements ProtoOps {
   readonly #udp: Udp;
@@ -96,22 +92,12 @@ export class InetDgramOps implements ProtoOps {
   }
 
   setsockopt(socket: Socket, level: number, name: number, value: OptionValue, length: number): number {
-    if (level !== IPPROTO_IP || name !== IP_MTU_DISCOVER) {
-      return setIpOption(socket.sk, level, name, value, length);
-    }
-    const mode = intOf(value);
-    if (length < INT_SIZE || mode < 0 || mode > LAST_PMTUDISC) return -EINVAL;
-    (socket.sk as UdpSock).mtuDiscover = mode;
-    return 0;
+    return setIpOption(socket.sk, level, name, value, length);
   }
 
   getsockopt(socket: Socket, level: number, name: number, out: OptionResult): number {
     const sk = socket.sk as UdpSock;
-    if (level !== IPPROTO_IP || name !== IP_MTU_DISCOVER) {
-      return getIpOption(sk, level, name, out, sk.route === null ? 0 : sk.route.mtu);
-    }
-    out.value = sk.mtuDiscover;
-    return 0;
+    return getIpOption(sk, level, name, out, sk.route === null ? 0 : sk.route.mtu);
   }
 
   setKeepalive(): void {}

@@ -1,8 +1,18 @@
-// Options of level IPPROTO_IP (do_ip_setsockopt): type of service and time to live of what a socket sends.
+// Options of level IPPROTO_IP (do_ip_setsockopt): type of service, time to live and path MTU discovery of
+// what a socket sends.
 
 import type { Sock } from '../core/sock.js';
 import { EINVAL, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP } from '../uapi/errno.js';
-import { IP_MTU, IP_TOS, IP_TTL, IPPROTO_IP, SOCK_STREAM } from '../uapi/socket.js';
+import {
+  IP_MTU,
+  IP_MTU_DISCOVER,
+  IP_PMTUDISC_DONT,
+  IP_PMTUDISC_OMIT,
+  IP_TOS,
+  IP_TTL,
+  IPPROTO_IP,
+  SOCK_STREAM,
+} from '../uapi/socket.js';
 import { intOf } from './option-values.js';
 import type { OptionResult, OptionValue } from './proto-ops.js';
 
@@ -28,6 +38,10 @@ export function setIpOption(
       if (length < 1 || (int !== -1 && (int < 1 || int > 255))) return -EINVAL;
       sk.ttl = int === -1 ? 0 : int;
       return 0;
+    case IP_MTU_DISCOVER:
+      if (int < IP_PMTUDISC_DONT || int > IP_PMTUDISC_OMIT) return -EINVAL;
+      sk.mtuDiscover = int;
+      return 0;
     default:
       return -ENOPROTOOPT;
   }
@@ -42,6 +56,9 @@ export function getIpOption(sk: Sock, level: number, name: number, out: OptionRe
       return 0;
     case IP_TTL:
       out.value = sk.ttl === 0 ? sk.host.sysctl.ipDefaultTtl : sk.ttl;
+      return 0;
+    case IP_MTU_DISCOVER:
+      out.value = sk.mtuDiscover;
       return 0;
     case IP_MTU:
       if (mtu === 0) return -ENOTCONN;

@@ -23,6 +23,7 @@ import {
 import { TCP_INFINITE_SSTHRESH, TCP_INIT_CWND, TCP_TIMEOUT_INIT, TCP_TIMEWAIT_LEN } from './constants.js';
 import { checkOom } from './memory.js';
 import { sendFin } from './output.js';
+import { updateMetrics } from './save-metrics.js';
 import type { TcpSock } from './sock.js';
 import { armKeepalive, clearTimers } from './tcp-timer.js';
 import { TimeWaitSock } from './time-wait.js';
@@ -112,6 +113,7 @@ export function timeWait(sk: TcpSock, substate: number, timeoutMs: number): void
   } else {
     host.mib.count(TcpExt.TCPTimeWaitOverflow);
   }
+  updateMetrics(sk);
   tcpDone(sk);
 }
 
@@ -234,6 +236,7 @@ function forget(sk: TcpSock): void {
   sk.rto = TCP_TIMEOUT_INIT;
   sk.sndSsthresh = TCP_INFINITE_SSTHRESH;
   sk.sndCwnd = TCP_INIT_CWND;
+  sk.sndCwndClamp = TCP_INFINITE_SSTHRESH;
   sk.sndCwndCnt = 0;
   sk.retransmits = 0;
   sk.retransStamp = 0;

@@ -2,8 +2,6 @@
 
 export const TCP_INIT_CWND = 10;
 export const TCP_MIN_MSS = 88;
-/** tcp_min_snd_mss: however small the peer's MSS, options and eight bytes fit. */
-export const TCP_MIN_SND_MSS = 48;
 export const TCP_MSS_DEFAULT = 536;
 export const TCP_BASE_HEADER = 20;
 export const TCPOLEN_TSTAMP_ALIGNED = 12;

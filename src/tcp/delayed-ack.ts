@@ -25,7 +25,7 @@ import { growWindow, offerWindow, receiveWindow } from './window.js';
 
 /** tcp_in_quickack_mode */
 function inQuickAckMode(sk: TcpSock): boolean {
-  return sk.route?.quickack === true || (sk.ackQuick > 0 && sk.ackPingpong < TCP_PINGPONG_THRESH);
+  return sk.route?.metrics.quickack === true || (sk.ackQuick > 0 && sk.ackPingpong < TCP_PINGPONG_THRESH);
 }
 
 /** tcp_incr_quickack */

@@ -1,21 +1,29 @@
 // ICMP errors about our segments (tcp_v4_err): believed only if the quoted sequence number is one in flight (RFC 5927).
 // Fatal while connecting, merely remembered afterwards (RFC 1122 section 4.2.3.9); "fragmentation needed" shrinks the MSS.
 
-import { TcpExt } from '../core/mib.js';
+import { Icmp as IcmpMib, TcpExt } from '../core/mib.js';
 import type { IpAddress } from '../packet/address.js';
 import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, ICMP_HOST_UNREACH, ICMP_NET_UNREACH } from '../packet/icmp.js';
 import { EMSGSIZE } from '../uapi/errno.js';
-import { TCP_CA_Loss, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
+import { IP_PMTUDISC_DONT, IP_PMTUDISC_INTERFACE } from '../uapi/socket.js';
+import { TCP_CA_Loss, TCP_CLOSE, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
 import { doneWithError } from './close.js';
+import { TCP_RTO_MAX, TCP_TIMEOUT_INIT, TIME_RETRANS } from './constants.js';
 import { tupleHash } from './demux.js';
 import { dropRequest } from './listener.js';
 import { syncMss } from './output.js';
 import { retransmitLost } from './recovery.js';
+import type { RequestSock } from './request-sock.js';
+import { checkRoute, dontFragment } from './route-hints.js';
+import { setRto } from './rtt.js';
+import { RTX_SENT_US } from './rtx-queue.js';
 import { limitRenoSacks, rowLength } from './rtx-rows.js';
 import { markLost } from './scoreboard.js';
 import { between } from './seq.js';
 import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
+import { armRetransmit } from './tcp-timer.js';
+import { retransmitTimer } from './timers.js';
 
 export function icmpError(
   tcp: TcpShared,
@@ -35,15 +43,14 @@ export function icmpError(
   const sk = tcp.established.lookup(hash, src, sport, dst, dport);
   if (sk === null) {
     const request = tcp.requests.lookup(hash, src, sport, dst, dport);
-    if (request === null) return;
-    if (seq !== request.iss) tcp.host.mib.count(TcpExt.OutOfWindowIcmps);
-    else if (endsRequest(type, code)) {
-      tcp.host.mib.count(TcpExt.ListenDrops);
-      dropRequest(request);
-    }
+    if (request !== null) requestError(tcp, request, seq, type, code);
+    // A remnant in TIME_WAIT has nobody to tell; otherwise it is about nothing of ours.
+    else if (tcp.timeWaits.lookup(hash, src, sport, dst, dport) === null)
+      tcp.host.mib.count(IcmpMib.InErrors);
     return;
   }
   if (sk.owned && !isTooBig(type, code)) tcp.host.mib.count(TcpExt.LockDroppedIcmps);
+  if (sk.state === TCP_CLOSE) return;
   if (!between(seq, sk.sndUna, sk.sndNxt)) {
     tcp.host.mib.count(TcpExt.OutOfWindowIcmps);
     return;
@@ -52,29 +59,55 @@ export function icmpError(
     pathMtuReduced(sk, mtu);
     return;
   }
+  if (type === ICMP_DEST_UNREACH && (code === ICMP_NET_UNREACH || code === ICMP_HOST_UNREACH)) {
+    revertRto(sk, seq);
+    if (sk.state === TCP_CLOSE) return;
+  }
   if ((sk.state === TCP_SYN_SENT || sk.state === TCP_SYN_RECV) && !sk.owned) doneWithError(sk, errno);
   else sk.errSoft = errno;
+}
+
+/** tcp_req_err: what ends a handshake at a listener, silently. */
+function requestError(tcp: TcpShared, request: RequestSock, seq: number, type: number, code: number): void {
+  if (seq !== request.iss) {
+    tcp.host.mib.count(TcpExt.OutOfWindowIcmps);
+  } else if (type !== ICMP_DEST_UNREACH || code === ICMP_NET_UNREACH || code === ICMP_HOST_UNREACH) {
+    tcp.host.mib.count(TcpExt.ListenDrops);
+    dropRequest(request);
+  }
+}
+
+/**
+ * tcp_ld_RTO_revert (RFC 6069): a router that cannot reach the peer has answered for a retransmission, so that it was no
+ * congestion that silenced the peer: the last doubling of the timeout is taken back.
+ */
+function revertRto(sk: TcpSock, seq: number): void {
+  if (sk.owned || seq !== sk.sndUna || sk.retransmits === 0 || sk.backoff === 0 || sk.rtx.count === 0) return;
+  sk.backoff--;
+  if (sk.srttUs !== 0) setRto(sk);
+  else sk.rto = TCP_TIMEOUT_INIT;
+  sk.rto = Math.min(sk.rto * 2 ** sk.backoff, TCP_RTO_MAX);
+  const sent = sk.rtx.rows[sk.rtx.at(0) + RTX_SENT_US];
+  const left = sk.rto - Math.floor(((sk.host.nowUs - sent) | 0) / 1000);
+  if (left > 0) armRetransmit(sk, TIME_RETRANS, left);
+  else retransmitTimer(sk);
 }
 
 function isTooBig(type: number, code: number): boolean {
   return type === ICMP_DEST_UNREACH && code === ICMP_FRAG_NEEDED;
 }
 
-/** Which errors end a handshake at a listener, silently (tcp_req_err). */
-function endsRequest(type: number, code: number): boolean {
-  if (type !== ICMP_DEST_UNREACH) return true;
-  return code === ICMP_NET_UNREACH || code === ICMP_HOST_UNREACH;
-}
-
 /** tcp_v4_mtu_reduced and tcp_simple_retransmit: what was too large is sent again, cut smaller, without blaming congestion. */
 function pathMtuReduced(sk: TcpSock, mtu: number): void {
-  const { route } = sk;
+  const route = checkRoute(sk);
   if (route === null) return;
   route.updateMtu(mtu);
+  // Less than is believed: should the connection fail, that is why.
+  if (mtu < route.mtu && dontFragment(sk, route)) sk.errSoft = EMSGSIZE;
+  const { mtuDiscover } = sk;
+  if (mtuDiscover === IP_PMTUDISC_DONT || mtuDiscover >= IP_PMTUDISC_INTERFACE) return;
   // Another connection to the same peer may have been told before.
   if (route.mtu >= sk.pmtu) return;
-  // Should it fail altogether, that is why.
-  sk.errSoft = EMSGSIZE;
   syncMss(sk);
   for (let i = 0; i < sk.rtx.count; i++) if (rowLength(sk, i) > sk.mss) markLost(sk, i);
   if (sk.lostOut === 0) return;

@@ -41,7 +41,7 @@ export function connectionRequest(sk: TcpSock, packet: RxPacket, segment: Segmen
     return;
   }
   const request = newRequest(sk, packet, segment);
-  if (request === null || (!cookie && iss === 0 && reservedForKnown(sk))) {
+  if (request === null || (!cookie && iss === 0 && reservedForKnown(sk, request))) {
     mib.count(TcpExt.ListenDrops);
     return;
   }
@@ -93,17 +93,19 @@ export function openWindow(request: RequestSock): void {
   const sk = request.listener;
   request.advmss = advertisedMss(sk, request.route);
   const usable = request.advmss - (request.tstampOk ? TCPOLEN_TSTAMP_ALIGNED : 0);
-  selectInitialWindow(sk.host, sk, usable, request.wscaleOk);
+  selectInitialWindow(sk.host, sk, usable, request.wscaleOk, request.route.metrics);
   request.rcvWnd = initialWindow.window;
   request.windowClamp = initialWindow.clamp;
   request.rcvWscale = initialWindow.wscale;
 }
 
-/** Without cookies the last quarter of tcp_max_syn_backlog is for peers known to be alive, and nobody is known here. */
-function reservedForKnown(sk: TcpSock): boolean {
+/** Without cookies the last quarter of tcp_max_syn_backlog is for peers known to be alive (tcp_peer_is_proven). */
+function reservedForKnown(sk: TcpSock, request: RequestSock): boolean {
   const { tcpSyncookies, tcpMaxSynBacklog } = sk.host.sysctl;
   const size = sk.listener === null ? 0 : sk.listener.requests.size;
-  return tcpSyncookies === 0 && tcpMaxSynBacklog - size < tcpMaxSynBacklog >> 2;
+  if (tcpSyncookies !== 0 || tcpMaxSynBacklog - size >= tcpMaxSynBacklog >> 2) return false;
+  const known = sk.tcp.metrics.lookup(request.saddr, request.daddr, request.route.metrics);
+  return known === null || known.rttUs === 0;
 }
 
 /** inet_csk_reqsk_queue_drop */

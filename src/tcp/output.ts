@@ -15,7 +15,6 @@ import {
   NAGLE_OFF,
   NAGLE_PUSH,
   PSH,
-  TCP_MIN_SND_MSS,
   TCP_MSS_DEFAULT,
   TCP_RTO_MAX,
   TCPOLEN_TSTAMP_ALIGNED,
@@ -45,7 +44,7 @@ export function syncMss(sk: TcpSock): void {
   const mtu = sk.route === null ? 576 : sk.route.mtu;
   sk.pmtu = mtu;
   const options = sk.tstampOk ? TCPOLEN_TSTAMP_ALIGNED : 0;
-  let mss = Math.max(Math.min(mtu - 40, sk.mssClamp), TCP_MIN_SND_MSS) - options;
+  let mss = Math.max(Math.min(mtu - 40, sk.mssClamp), sk.host.sysctl.tcpMinSndMss) - options;
   // tcp_bound_to_half_wnd: never more than half of what the peer ever offered, or it would have to empty its buffer first.
   if (sk.maxWindow > 0) {
     const half = sk.maxWindow > TCP_MSS_DEFAULT ? sk.maxWindow >> 1 : sk.maxWindow;
@@ -135,7 +134,7 @@ function sendNew(sk: TcpSock, length: number, fin: boolean, last: boolean, mss: 
   const end = (seq + length + (fin ? 1 : 0)) | 0;
   if (length > 0 && last && end === sk.pushedSeq) flags |= PSH;
   if (!transmit(sk, seq, length, flags)) {
-    sk.tcp.defer(sk);
+    if (!sk.tcp.congested) sk.tcp.defer(sk);
     return false;
   }
   const first = sk.packetsOut === 0;
@@ -172,7 +171,11 @@ function probe0Base(sk: TcpSock): number {
 
 /** tcp_probe0_when, within what TCP_USER_TIMEOUT leaves: milliseconds until the next window probe. */
 export function probe0When(sk: TcpSock): number {
-  const wait = Math.min(probe0Base(sk) * 2 ** Math.min(sk.backoff, 10), TCP_RTO_MAX);
+  return probe0Bound(sk, Math.min(probe0Base(sk) * 2 ** Math.min(sk.backoff, 10), TCP_RTO_MAX));
+}
+
+/** tcp_clamp_probe0_to_user_timeout */
+export function probe0Bound(sk: TcpSock, wait: number): number {
   const limit = sk.tuning.userTimeoutMs;
   if (limit === 0 || sk.probesStart === 0) return wait;
   return Math.max(1, Math.min(wait, limit - ((sk.host.nowMs - sk.probesStart) | 0)));

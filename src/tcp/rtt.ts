@@ -1,13 +1,14 @@
 // Round-trip time and retransmission timeout (RFC 6298 with Linux's variance rules; tcp_rtt_estimator, tcp_set_rto).
 
 import { TCP_RTO_MAX } from './constants.js';
+import { rtoMinUs } from './route-hints.js';
 import { after } from './seq.js';
 import type { TcpSock } from './sock.js';
 
 /** Feeds one sample, in microseconds. srtt is kept shifted by 3, mdev by 2. */
 export function rttEstimator(sk: TcpSock, sampleUs: number): void {
   const sample = sampleUs < 1 ? 1 : sampleUs;
-  const floor = sk.host.sysctl.tcpMinRtoUs;
+  const floor = rtoMinUs(sk);
   if (sk.srttUs === 0) {
     sk.srttUs = sample << 3;
     sk.mdevUs = sample << 1;

@@ -13,6 +13,7 @@ import type { RequestSock } from './request-sock.js';
 import { Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
 import { SynCookies } from './syncookies.js';
+import { TcpMetricsTable } from './tcp-metrics.js';
 import type { TimeWaitSock } from './time-wait.js';
 
 export class TcpShared {
@@ -29,11 +30,15 @@ export class TcpShared {
   readonly listeners = new ListenerTable();
   /** What the queues of all socks hold. */
   readonly memory: TcpMemory;
+  /** What earlier connections found out about their peers. */
+  readonly metrics: TcpMetricsTable;
   readonly ports: PortTable;
   readonly tableKey: HsipKey;
   readonly secretKey: HsipKey;
   /** Socks whose application is gone but whose protocol is not done. */
   orphans = 0;
+  /** Why `transmit` sent nothing: the device's own queue takes no more (NET_XMIT_DROP), not the ring. */
+  congested = false;
   /** Challenge ACKs left in this second (RFC 5961 section 7). */
   challengeLeft = 0;
   challengeSecond = -1;
@@ -53,6 +58,7 @@ export class TcpShared {
     this.ports = new PortTable(host);
     this.tableKey = new HsipKey(host.random);
     this.secretKey = new HsipKey(host.random);
+    this.metrics = new TcpMetricsTable(host, this.tableKey);
   }
 
   /** Made when the first cookie is needed. */

@@ -155,6 +155,8 @@ export class TcpSock extends Sock {
   cc: CongestionControl;
   sndCwnd = TCP_INIT_CWND;
   sndCwndCnt = 0;
+  /** Bound of sndCwnd, if the route has one. */
+  sndCwndClamp = TCP_INFINITE_SSTHRESH;
   sndSsthresh = TCP_INFINITE_SSTHRESH;
   sndCwndStamp = 0;
   sndCwndUsed = 0;

@@ -29,7 +29,6 @@ import {
   TCP_MAX_QUICKACKS,
   TCP_MIN_MSS,
   TCP_MSS_DEFAULT,
-  TCP_TIMEOUT_FALLBACK,
   TCP_TIMEOUT_MIN,
   TCP_TIMEWAIT_LEN,
   TCPOLEN_TSTAMP_ALIGNED,
@@ -39,6 +38,7 @@ import {
 import { dueAck, enterQuickAck } from './delayed-ack.js';
 import { queueData } from './input.js';
 import { pushPendingFrames, syncMss } from './output.js';
+import { initialCwnd, initMetrics, updateMetrics } from './save-metrics.js';
 import type { Segment } from './segment.js';
 import { after, before, between } from './seq.js';
 import type { TcpSock } from './sock.js';
@@ -87,6 +87,7 @@ export function receiveStateProcess(sk: TcpSock, segment: Segment): number {
       break;
     case TCP_LAST_ACK:
       if (finAcked(sk)) {
+        updateMetrics(sk);
         tcpDone(sk);
         return HANDLED;
       }
@@ -272,11 +273,9 @@ export function initializeRcvMss(sk: TcpSock): void {
 export function initTransfer(sk: TcpSock): void {
   if (sk.tstampOk) sk.advmss -= TCPOLEN_TSTAMP_ALIGNED;
   syncMss(sk);
-  if (sk.srttUs === 0) {
-    // RFC 6298 section 5.7, RFC 5681 section 3.1: the handshake told nothing about the path, so be careful.
-    sk.rto = TCP_TIMEOUT_FALLBACK;
-    if (sk.totalRetrans > 1) sk.sndCwnd = 1;
-  }
+  initMetrics(sk);
+  // A SYN that was lost twice tells of congestion (RFC 5681 section 3.1).
+  sk.sndCwnd = sk.totalRetrans > 1 ? 1 : initialCwnd(sk);
   sk.sndCwndStamp = sk.host.nowMs;
   initBufferSpace(sk);
   if ((sk.userlocks & SOCK_SNDBUF_LOCK) === 0) expandSendBuffer(sk);

@@ -224,6 +224,7 @@ function inherit(sk: TcpSock, parent: TcpSock): void {
   sk.mark = parent.mark;
   sk.tos = parent.tos;
   sk.ttl = parent.ttl;
+  sk.mtuDiscover = parent.mtuDiscover;
   sk.nonagle = parent.nonagle;
   sk.ackPingpong = parent.ackPingpong;
   if (parent.tuning.deferAccept !== 0) {

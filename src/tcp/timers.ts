@@ -18,7 +18,7 @@ import {
 } from './constants.js';
 import { delackExpired, sendWaitingAck } from './delayed-ack.js';
 import { checkOom } from './memory.js';
-import { currentMss, probe0When, retransmitRow } from './output.js';
+import { currentMss, probe0Bound, probe0When, retransmitRow } from './output.js';
 import { enterLoss } from './recovery.js';
 import { RTX_PSH } from './rtx-queue.js';
 import { after, before, between } from './seq.js';
@@ -59,7 +59,7 @@ function handshaking(sk: TcpSock): boolean {
 }
 
 /** tcp_retransmit_timer */
-function retransmitTimer(sk: TcpSock): void {
+export function retransmitTimer(sk: TcpSock): void {
   if (sk.packetsOut === 0) return;
   const { host } = sk;
   if (sk.sndWnd === 0 && !sk.orphan && !handshaking(sk)) {
@@ -225,6 +225,11 @@ function sendProbe0(sk: TcpSock): void {
     return;
   }
   sk.probesOut++;
+  if (sk.tcp.congested) {
+    // It did not leave this host: try again soon, and do not take it for the peer's silence.
+    armRetransmit(sk, TIME_PROBE0, probe0Bound(sk, TCP_RESOURCE_PROBE_INTERVAL));
+    return;
+  }
   if (sk.backoff < sk.host.sysctl.tcpRetries2) sk.backoff++;
   armRetransmit(sk, TIME_PROBE0, probe0When(sk));
 }

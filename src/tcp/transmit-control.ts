@@ -5,6 +5,7 @@ import { Tcp as TcpMib } from '../core/mib.js';
 import type { RxPacket } from '../ip/rx-packet.js';
 import { ACK, RST, SYN } from './constants.js';
 import type { RequestSock } from './request-sock.js';
+import { dontFragment } from './route-hints.js';
 import { type Segment, writeSynOptions, writeTimestamp } from './segment.js';
 import type { TcpShared } from './shared.js';
 import type { TimeWaitSock } from './time-wait.js';
@@ -52,6 +53,7 @@ export function transmitSynAck(request: RequestSock, clockMs: number): void {
     listener.tos,
     listener.ttl,
     0,
+    dontFragment(listener, request.route),
   );
 }
 
@@ -69,7 +71,7 @@ function reply(
   const at = tcp.ip.begin(route);
   if (at < 0) return;
   writeHeader(tcp.host.memory.view, at, segment.dport, segment.sport, seq, ack, 20, flags, 0);
-  sendSegment(tcp, route, packet.dst.clone(), packet.src.clone(), at, 20, 0, 0, 0, 0);
+  sendSegment(tcp, route, packet.dst.clone(), packet.src.clone(), at, 20, 0, 0, 0, 0, true);
 }
 
 /** tcp_v4_send_reset: the RST that RFC 9293 section 3.10.7.1 prescribes for a segment that belongs to nobody. */
@@ -120,5 +122,5 @@ function controlAck(
   const headerLength = timestamps ? 32 : 20;
   if (timestamps) writeTimestamp(view, at + 20, tsVal, tsEcr);
   writeHeader(view, at, from.sport, from.dport, seq, ack, headerLength, flags, Math.min(window, 65535));
-  sendSegment(tcp, from.route, from.saddr, from.daddr, at, headerLength, 0, 0, 0, 0);
+  sendSegment(tcp, from.route, from.saddr, from.daddr, at, headerLength, 0, 0, 0, 0, true);
 }

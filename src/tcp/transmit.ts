@@ -3,11 +3,13 @@
 
 import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
 import { ends, traceTransmit } from '../core/trace.js';
+import { DEFAULT_METRICS } from '../ip/route-metrics.js';
 import type { Route } from '../ip/routes.js';
 import type { IpAddress } from '../packet/address.js';
 import { IPPROTO_TCP } from '../uapi/socket.js';
 import { settleCompressed } from './ack-compression.js';
 import { ACK, ACK_SCHED, PSH, RST, SYN, TCP_ATO_MIN, TCPOLEN_TSTAMP_ALIGNED, URG } from './constants.js';
+import { checkRoute, dontFragment } from './route-hints.js';
 import { writeSackHeader, writeSynOptions, writeTimestamp } from './segment.js';
 import { after, before } from './seq.js';
 import type { TcpShared } from './shared.js';
@@ -55,12 +57,13 @@ export function sendSegment(
   tos: number,
   ttl: number,
   gsoSize: number,
-): void {
+  df: boolean,
+): number {
   const sum = tcp.ip.pseudoSum(saddr, daddr, IPPROTO_TCP, (headerLength + payloadLength) | 0);
   tcp.host.memory.view.setUint16(at + CSUM_OFFSET, sum);
   if (traceTransmit.on) tellTransmitted(tcp, saddr, daddr, at, payloadLength);
   tcp.host.mib.add(TcpMib.OutSegs, gsoSize === 0 ? 1 : Math.ceil(payloadLength / gsoSize));
-  tcp.ip.send(
+  return tcp.ip.send(
     route,
     saddr,
     daddr,
@@ -69,7 +72,7 @@ export function sendSegment(
     payloadLength,
     tos,
     ttl,
-    true,
+    df,
     CSUM_OFFSET,
     gsoSize,
     false,
@@ -127,12 +130,14 @@ function writeSack(sk: TcpSock, view: DataView, at: number, blocks: number): voi
 
 /**
  * Sends one segment of a connection: `length` bytes of the send queue from sequence `seq` (0: none).
- * False: the transmit ring is full and nothing was sent.
+ * False: nothing was sent, because the transmit ring is full, or with `tcp.congested` the device's own queue.
  */
 export function transmit(sk: TcpSock, seq: number, length: number, flags: number): boolean {
   const tcp = sk.tcp;
-  const route = sk.route;
-  if (route === null) return false;
+  const route = checkRoute(sk);
+  // Where no way leads it is lost here, as it might be on any hop, and the timers try again.
+  if (route === null) return sk.route !== null;
+  tcp.congested = false;
   const at = tcp.ip.begin(route);
   if (at < 0) return false;
   const view = sk.host.memory.view;
@@ -181,7 +186,24 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
   }
   if ((flags & ACK) !== 0) ackSent(sk);
   sk.segsOut++;
-  sendSegment(tcp, route, sk.saddr, sk.daddr, at, headerLength, length, sk.tos, sk.ttl, gsoSize);
+  const result = sendSegment(
+    tcp,
+    route,
+    sk.saddr,
+    sk.daddr,
+    at,
+    headerLength,
+    length,
+    sk.tos,
+    sk.ttl,
+    gsoSize,
+    dontFragment(sk, route),
+  );
+  if (result > 0) {
+    // The device's own queue is full (net_xmit_eval): it was not sent.
+    tcp.congested = true;
+    return false;
+  }
   if (length > 0) sk.txMark = route.device.tx.mark;
   return true;
 }
@@ -200,7 +222,7 @@ function ackSent(sk: TcpSock): void {
 
 /** __tcp_send_ack: a bare ACK, now. If the ring is full, it stays owed and is tried again at the next flush. */
 export function sendAck(sk: TcpSock): void {
-  if (transmit(sk, sendSeq(sk), 0, ACK)) return;
+  if (transmit(sk, sendSeq(sk), 0, ACK) || sk.tcp.congested) return;
   sk.ackDeferred = true;
   sk.tcp.defer(sk);
 }
@@ -236,8 +258,9 @@ export function sendActiveReset(sk: TcpSock): void {
 
 /** The SYN of an active open, and its repetitions. */
 export function transmitSyn(sk: TcpSock, synAck: boolean): boolean {
-  const { tcp, route, host } = sk;
-  if (route === null) return false;
+  const { tcp, host } = sk;
+  const route = checkRoute(sk);
+  if (route === null) return sk.route !== null;
   const at = tcp.ip.begin(route);
   if (at < 0) return false;
   const view = host.memory.view;
@@ -256,7 +279,7 @@ export function transmitSyn(sk: TcpSock, synAck: boolean): boolean {
   const window = Math.min(sk.rcvWnd, 65535);
   writeHeader(view, at, sk.sport, sk.dport, sk.iss, synAck ? sk.rcvNxt : 0, 20 + length, flags, window);
   sk.segsOut++;
-  sendSegment(tcp, route, sk.saddr, sk.daddr, at, 20 + length, 0, sk.tos, sk.ttl, 0);
+  sendSegment(tcp, route, sk.saddr, sk.daddr, at, 20 + length, 0, sk.tos, sk.ttl, 0, dontFragment(sk, route));
   return true;
 }
 
@@ -293,7 +316,8 @@ export function prepareSyn(sk: TcpSock): void {
   sk.wscaleOk = host.sysctl.tcpWindowScaling !== 0;
   // Whether timestamps will take room is known only when the peer was talked to before.
   const options = sk.tsRecentStamp !== 0 ? TCPOLEN_TSTAMP_ALIGNED : 0;
-  selectInitialWindow(host, sk, sk.advmss - options, sk.wscaleOk);
+  const metrics = sk.route === null ? DEFAULT_METRICS : sk.route.metrics;
+  selectInitialWindow(host, sk, sk.advmss - options, sk.wscaleOk, metrics);
   sk.rcvWnd = initialWindow.window;
   sk.windowClamp = initialWindow.clamp;
   sk.rcvWscale = initialWindow.wscale;

@@ -4,6 +4,7 @@
 import type { Host } from '../core/host.js';
 import { TcpExt } from '../core/mib.js';
 import { SOCK_RCVBUF_LOCK } from '../core/sock.js';
+import type { RouteMetrics } from '../ip/route-metrics.js';
 import { MAX_TCP_WSCALE, TCP_INIT_CWND } from './constants.js';
 import type { Segment } from './segment.js';
 import { before } from './seq.js';
@@ -30,8 +31,15 @@ export function receiveWindow(sk: TcpSock): number {
 export const initialWindow = { window: 0, clamp: 0, wscale: 0 };
 
 /** tcp_select_initial_window: the window of a SYN or SYN-ACK and the scale announced with it, into `initialWindow`. */
-export function selectInitialWindow(host: Host, sk: TcpSock, mss: number, scaling: boolean): void {
-  let clamp = sk.tuning.windowClamp !== 0 ? sk.tuning.windowClamp : 65535 << MAX_TCP_WSCALE;
+export function selectInitialWindow(
+  host: Host,
+  sk: TcpSock,
+  mss: number,
+  scaling: boolean,
+  metrics: RouteMetrics,
+): void {
+  let clamp = sk.tuning.windowClamp !== 0 ? sk.tuning.windowClamp : metrics.window;
+  if (clamp === 0) clamp = 65535 << MAX_TCP_WSCALE;
   let space = Math.min(clamp, fullSpace(sk));
   if (space > mss) space -= space % mss;
   let wscale = 0;
@@ -41,7 +49,7 @@ export function selectInitialWindow(host: Host, sk: TcpSock, mss: number, scalin
     wscale = Math.max(0, Math.min(31 - Math.clz32(most) - 15, MAX_TCP_WSCALE));
   }
   clamp = Math.min(65535 * 2 ** wscale, clamp);
-  initialWindow.window = space;
+  initialWindow.window = metrics.initrwnd === 0 ? space : Math.min(space, metrics.initrwnd * mss);
   initialWindow.clamp = clamp;
   initialWindow.wscale = wscale;
 }

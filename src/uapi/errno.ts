@@ -2,6 +2,7 @@
 
 export const EPERM = 1;
 export const ENOENT = 2;
+export const ESRCH = 3;
 export const EINTR = 4;
 export const EBADF = 9;
 export const EAGAIN = 11;
@@ -52,6 +53,7 @@ export const ECANCELED = 125;
 
 const names: readonly (readonly [string, number, string])[] = [
   ['EPERM', EPERM, 'operation not permitted'],
+  ['ESRCH', ESRCH, 'no such route'],
   ['ENOENT', ENOENT, 'no such file or registration'],
   ['EINTR', EINTR, 'interrupted call'],
   ['EBADF', EBADF, 'not an open descriptor'],

@@ -66,6 +66,14 @@ export const IP_RECVERR = 11;
 export const IP_MTU = 14;
 export const IP_FREEBIND = 15;
 
+/** Values of IP_MTU_DISCOVER: fragment at will; DF where it fits; DF always; ignore the path MTU, with and without DF, or all of it. */
+export const IP_PMTUDISC_DONT = 0;
+export const IP_PMTUDISC_WANT = 1;
+export const IP_PMTUDISC_DO = 2;
+export const IP_PMTUDISC_PROBE = 3;
+export const IP_PMTUDISC_INTERFACE = 4;
+export const IP_PMTUDISC_OMIT = 5;
+
 export const MSG_OOB = 0x1;
 export const MSG_PEEK = 0x2;
 export const MSG_DONTROUTE = 0x4;

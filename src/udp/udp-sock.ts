@@ -18,12 +18,6 @@ import {
 } from '../uapi/poll.js';
 import { AF_INET, IPPROTO_UDP, SOCK_DGRAM } from '../uapi/socket.js';
 
-/** IP_MTU_DISCOVER (linux/in.h): fragment at will; don't-fragment where it fits; never fragment; and ignore the path MTU. */
-export const IP_PMTUDISC_DONT = 0;
-export const IP_PMTUDISC_WANT = 1;
-export const IP_PMTUDISC_DO = 2;
-export const IP_PMTUDISC_PROBE = 3;
-
 /** What a datagram costs beside its bytes: sk_buff, shared info and headroom, so that many small ones fill a buffer, too. */
 const OVERHEAD = 640;
 /** The record before each datagram: length, port, address (family and four words), type of service. */
@@ -38,8 +32,6 @@ export interface Sender {
 }
 
 export class UdpSock extends Sock {
-  /** How hard the path MTU is respected (IP_MTU_DISCOVER). */
-  mtuDiscover = IP_PMTUDISC_WANT;
   /** SO_NO_CHECK: send without a checksum. */
   noCheck = false;
   /** The connected peer's route. */

@@ -27,6 +27,9 @@ import {
   EPIPE,
 } from '../uapi/errno.js';
 import {
+  IP_PMTUDISC_DO,
+  IP_PMTUDISC_DONT,
+  IP_PMTUDISC_PROBE,
   IPPROTO_UDP,
   MSG_DONTWAIT,
   MSG_OOB,
@@ -36,7 +39,7 @@ import {
   SIOCOUTQ,
 } from '../uapi/socket.js';
 import { TCP_CLOSE, TCP_ESTABLISHED } from '../uapi/tcp.js';
-import { IP_PMTUDISC_DO, IP_PMTUDISC_DONT, IP_PMTUDISC_PROBE, type Sender, UdpSock } from './udp-sock.js';
+import { type Sender, UdpSock } from './udp-sock.js';
 import { ANY_DEVICE, UdpTable } from './udp-table.js';
 
 export class Udp implements IpProtocol {
@@ -117,8 +120,8 @@ export class Udp implements IpProtocol {
     if (sk === null) return;
     let isFinal = fatal;
     if (type === ICMP_DEST_UNREACH && code === ICMP_FRAG_NEEDED) {
-      if (sk.mtuDiscover === IP_PMTUDISC_DONT) return;
       this.ip.route(dst)?.updateMtu(info);
+      if (sk.mtuDiscover === IP_PMTUDISC_DONT) return;
       isFinal = true;
     }
     if (!isFinal || sk.state !== TCP_ESTABLISHED) return;
@@ -203,7 +206,7 @@ export class Udp implements IpProtocol {
     fits: boolean,
     isMulticast: boolean,
   ): number {
-    const { mib, memory, sysctl } = this.host;
+    const { mib, memory } = this.host;
     const total = length + UDP_HLEN;
     const chunk = memory.alloc(total);
     if (chunk === 0) {
@@ -221,7 +224,7 @@ export class Udp implements IpProtocol {
       sk.noCheck ? 0 : pseudoHeader(src.a, route.destination.a, IPPROTO_UDP, total),
     );
     memory.bytes.set(length === buffer.length ? buffer : buffer.subarray(0, length), at + UDP_HLEN);
-    const ttl = isMulticast ? 1 : sk.ttl === 0 ? sysctl.ipDefaultTtl : sk.ttl;
+    const ttl = isMulticast ? 1 : sk.ttl === 0 ? route.hopLimit : sk.ttl;
     const df = fits && sk.mtuDiscover !== IP_PMTUDISC_DONT;
     const result = this.ip.sendDatagram(
       route,

@@ -15,7 +15,7 @@ import {
   type StackOptions,
   VirtualClock,
 } from 'tapstack';
-import { IpAddress } from '../../src/packet/address.js';
+import { RouteMetrics } from '../../src/ip/route-metrics.js';
 
 const MASKS: readonly [string, number][] = [
   ['IN', 0x1],
@@ -62,8 +62,7 @@ export class Machine {
     this.sys = this.stack.sys;
     this.blocking = this.stack.blocking;
     // As the oracle runs Linux: acknowledge at once, so that the order of wake-ups needs no timer.
-    const lo = this.stack.ip.route(IpAddress.v4(0x7f000001));
-    if (lo !== null) lo.quickack = true;
+    this.stack.ip.routes.localMetrics = new RouteMetrics({ quickack: true });
   }
 
   /** Advances time, running timers and whoever they wake. */

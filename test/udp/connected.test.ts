@@ -2,8 +2,8 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import { POLLERR, POLLHUP, POLLRDHUP } from '../../src/uapi/poll.js';
-import { MSG_DONTWAIT, SIOCINQ, SIOCOUTQ } from '../../src/uapi/socket.js';
-import { IP_PMTUDISC_DONT, type UdpSock } from '../../src/udp/udp-sock.js';
+import { IP_PMTUDISC_DONT, MSG_DONTWAIT, SIOCINQ, SIOCOUTQ } from '../../src/uapi/socket.js';
+import type { UdpSock } from '../../src/udp/udp-sock.js';
 import { address, fromPeer, heard, introduce, pass, say } from '../ip/stack.js';
 import { bytes, icmp, ipv4, pattern, udp } from '../packet/build.js';
 import { datagram, READABLE, UdpHost, WRITABLE } from './host.js';

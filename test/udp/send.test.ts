@@ -2,8 +2,7 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parseFrame } from '../../src/packet/parse.js';
-import { MSG_OOB } from '../../src/uapi/socket.js';
-import { IP_PMTUDISC_DO, IP_PMTUDISC_DONT } from '../../src/udp/udp-sock.js';
+import { IP_PMTUDISC_DO, IP_PMTUDISC_DONT, MSG_OOB } from '../../src/uapi/socket.js';
 import { address, counter, heard } from '../ip/stack.js';
 import { bytes, ip4, pattern, u16, udp } from '../packet/build.js';
 import { UdpHost } from './host.js';

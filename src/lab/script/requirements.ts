@@ -18,7 +18,7 @@ export function checkRequirements(script: Script, tcpInfoNames: ReadonlySet<stri
 
 /** Runs all commands on settings that nobody uses. */
 function rehearseCommands(script: Script): boolean {
-  const shell = new Shell(script.path, { sysctl: new Sysctl(), counters: () => ({}) });
+  const shell = new Shell(script.path, { sysctl: new Sysctl(), stack: null, counters: () => ({}) });
   const rehearse = (text: string): void => {
     try {
       shell.run(text);

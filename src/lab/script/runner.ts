@@ -75,7 +75,8 @@ class ScriptRunner {
     this.#world = new World(config, tso);
     const { stack } = this.#world;
     this.#context = new CallContext(stack, config, () => this.#world.now);
-    this.#shell = new Shell(script.path, { sysctl: stack.host.sysctl, counters: () => flat(stack.snmp()) });
+    const { sysctl } = stack.host;
+    this.#shell = new Shell(script.path, { sysctl, stack, counters: () => flat(stack.snmp()) });
     this.#timetable = new Timetable(config);
     this.#exchange = new Exchange(this.#world, this.#context, this.#timetable);
     this.#code = new CodeRunner((name) =>

@@ -4,13 +4,17 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Sysctl } from '../../core/sysctl.js';
+import type { Stack } from '../../stack.js';
 import { ENOENT } from '../../uapi/errno.js';
 import { NotHere, Unmet } from './outcome.js';
+import { ipCommand } from './shell-ip.js';
 import { type SimpleCommand, splitShell } from './shell-words.js';
 
 /** What commands act on. */
 export interface ShellTarget {
   sysctl: Sysctl;
+  /** Null for a rehearsal. */
+  stack: Stack | null;
   /** Counters by nstat's names (`TcpExtOutOfWindowIcmps`). */
   counters(): Record<string, number>;
 }
@@ -148,15 +152,24 @@ export class Shell {
   }
 
   #ip(args: readonly string[]): Action {
-    // There are no metrics kept from one connection to the next.
-    if (args[0] === 'tcp_metrics' && args[1] === 'flush') return () => {};
-    throw new NotHere(`the command 'ip ${args.join(' ')}'`);
+    const action = ipCommand(args);
+    return () => {
+      if (this.#target.stack !== null) action(this.#target.stack);
+    };
   }
 
-  /** A queue that neither shapes nor drops is what a script's device has anyway. */
+  /** A queue that neither shapes nor drops is what a script's device has anyway; a limit of 0 drops everything. */
   #tc(args: readonly string[]): Action {
-    const plain = /^qdisc (add|replace|change|del|delete) dev tun0 root( pfifo| pfifo_fast| noqueue)?$/;
-    if (plain.test(args.join(' '))) return () => {};
+    const plain =
+      /^qdisc (?:add|replace|change|del|delete) dev tun0 root(?: (?:pfifo|pfifo_fast|noqueue)(?: limit (?<limit>\d+))?)?$/;
+    const match = plain.exec(args.join(' '));
+    if (match !== null) {
+      const limit = match.groups?.limit === undefined ? Number.POSITIVE_INFINITY : Number(match.groups.limit);
+      return () => {
+        const device = this.#target.stack?.ip.routes.devices.find(({ name }) => name === 'tun0');
+        if (device !== undefined) device.queueLimit = limit;
+      };
+    }
     throw new NotHere(`the queueing discipline of 'tc ${args.join(' ')}'`);
   }
 

@@ -36,6 +36,8 @@ export class World {
       link: this.link,
       address: `${config.localIp}/${PREFIX}`,
       gateway,
+      // As in packetdrill the peer has a line of its own in the table, which `ip route change` finds.
+      routes: inSubnet(config) ? [] : [{ to: `${config.remoteIp}/32`, via: gateway }],
       neighbours: { [gateway]: PEER_MAC, ...neighbour(config) },
     });
   }
@@ -86,7 +88,11 @@ function gatewayOf(local: string): string {
 }
 
 /** A remote address in our own subnet is a neighbour itself. */
-function neighbour({ localIp, remoteIp }: ScriptConfig): Record<string, string> {
+function neighbour(config: ScriptConfig): Record<string, string> {
+  return inSubnet(config) ? { [config.remoteIp]: PEER_MAC } : {};
+}
+
+function inSubnet({ localIp, remoteIp }: ScriptConfig): boolean {
   const network = (ip: string): number => (IpAddress.parse(ip)?.a ?? 0) >>> (32 - PREFIX);
-  return network(localIp) === network(remoteIp) ? { [remoteIp]: PEER_MAC } : {};
+  return network(localIp) === network(remoteIp);
 }

@@ -3,13 +3,11 @@
 import type { TcpSock } from '../sock.js';
 import type { CongestionControl } from './congestion.js';
 
-const CWND_CLAMP = 0x7fffffff;
-
 /** tcp_slow_start: returns what of `acked` is left once the threshold is reached. */
 export function slowStart(sk: TcpSock, acked: number): number {
   const cwnd = Math.min(sk.sndCwnd + acked, sk.sndSsthresh);
   const left = acked - (cwnd - sk.sndCwnd);
-  sk.sndCwnd = Math.min(cwnd, CWND_CLAMP);
+  sk.sndCwnd = Math.min(cwnd, sk.sndCwndClamp);
   return left;
 }
 
@@ -25,6 +23,7 @@ export function additiveIncrease(sk: TcpSock, w: number, acked: number): void {
     sk.sndCwndCnt -= delta * w;
     sk.sndCwnd += delta;
   }
+  if (sk.sndCwnd > sk.sndCwndClamp) sk.sndCwnd = sk.sndCwndClamp;
 }
 
 export const reno: CongestionControl = {

@@ -1,0 +1,35 @@
+// What the route means to a connection in passing: the way itself, looked up again when the routes have changed
+// (__sk_dst_check), and bounds that a route may set (dst_metric).
+
+import { Ip as IpMib } from '../core/mib.js';
+import type { Route } from '../ip/routes.js';
+import { IP_PMTUDISC_DO, IP_PMTUDISC_WANT } from '../uapi/socket.js';
+import type { TcpSock } from './sock.js';
+
+/** The way for the next segment; null where none leads any more (counted). */
+export function checkRoute(sk: TcpSock): Route | null {
+  const { route } = sk;
+  if (route === null || !route.obsolete) return route;
+  const found = sk.tcp.ip.route(sk.daddr);
+  if (found === null) {
+    // The old one stays as what is known of the path, for the day when one leads there again.
+    sk.host.mib.count(IpMib.OutNoRoutes);
+    return null;
+  }
+  sk.route = found;
+  return found;
+}
+
+/** ip_dont_fragment: routers are to refuse what is too large, and tell (RFC 1191), rather than cut it up. */
+export function dontFragment(sk: TcpSock, route: Route): boolean {
+  const { mtuDiscover } = sk;
+  return mtuDiscover === IP_PMTUDISC_DO || (mtuDiscover === IP_PMTUDISC_WANT && !route.mtuLocked);
+}
+
+/** tcp_rto_min, in microseconds: the route's, else net.ipv4.tcp_rto_min_us. */
+export function rtoMinUs(sk: TcpSock): number {
+  const { route } = sk;
+  return route !== null && route.metrics.rtoMin !== 0
+    ? route.metrics.rtoMin * 1000
+    : sk.host.sysctl.tcpMinRtoUs;
+}
