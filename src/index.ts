@@ -7,7 +7,7 @@ export type { EpollEvent } from './eventpoll/epitem.js';
 export type { Blocking } from './kernel/blocking.js';
 export type { DoctorCode, DoctorWarning } from './kernel/doctor.js';
 export { EFD_SEMAPHORE } from './kernel/eventfd.js';
-export type { InterfaceOptions } from './kernel/interface-options.js';
+export type { InterfaceOptions, RouteOptions } from './kernel/interface-options.js';
 export type { Process, ProcessOptions } from './kernel/process.js';
 export type { SleepOptions } from './kernel/sleep.js';
 export type { SocketRow } from './kernel/socket-rows.js';

@@ -2,7 +2,7 @@
 // them. The counterpart of kernel/names.c.
 
 import { AF_INET, AF_UNSPEC, type SockAddr, type Stack } from '../../../src/index.js';
-import { IpAddress } from '../../../src/packet/address.js';
+import { RouteMetrics } from '../../../src/ip/route-metrics.js';
 import { parseNumber, ScriptError } from '../language/parse.js';
 
 interface Handle {
@@ -23,7 +23,6 @@ const isEphemeral = (port: number): boolean => port >= 32768 && port <= 60999;
 
 export class Names {
   readonly #stack: Stack;
-  readonly #quickack: boolean;
   readonly #handles = new Map<string, Handle>();
   readonly #order: Handle[] = [];
   #clock = 0;
@@ -31,8 +30,7 @@ export class Names {
   /** @param quickack Acknowledge at once, wherever the script connects to. */
   constructor(stack: Stack, quickack: boolean) {
     this.#stack = stack;
-    this.#quickack = quickack;
-    for (const address of ['0.0.0.0', LOOPBACK]) this.#acknowledgeAtOnce(address);
+    stack.ip.routes.localMetrics = new RouteMetrics({ quickack });
   }
 
   /** The fd a handle stands for: a name's number, or N of `#N`; -1 for a name that never got one. */
@@ -88,15 +86,7 @@ export class Names {
     const port = match[2].startsWith('@')
       ? (this.#own(match[2].slice(1))?.port ?? NOBODY.port)
       : parseNumber(match[2]);
-    this.#acknowledgeAtOnce(address);
     return { family: AF_INET, address, port };
-  }
-
-  /** `ip route … quickack 1`: routes are interned by destination, so this one is the one connections will use. */
-  #acknowledgeAtOnce(text: string): void {
-    const address = IpAddress.parse(text);
-    const route = address === null ? null : this.#stack.ip.route(address);
-    if (route?.local) route.quickack = this.#quickack;
   }
 
   #find(name: string): Handle {
