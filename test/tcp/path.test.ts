@@ -16,13 +16,8 @@ import {
 } from '../../src/uapi/socket.js';
 import { address, fromPeer, OUR_ADDRESS, PEER_ADDRESS } from '../ip/stack.js';
 import { icmp, ipv4 } from '../packet/build.js';
-import {
-  type Conversation,
-  type ConversationOptions,
-  conversation,
-  fill,
-  type Program,
-} from './conversation.js';
+import { type Conversation, type ConversationOptions, conversation, fill } from './conversation.js';
+import type { Program } from './program.js';
 
 const ANYWHERE = { network: address('0.0.0.0'), prefix: 0 };
 const ENONET = 64;
@@ -170,7 +165,7 @@ describe('DF', () => {
   });
 
   it('ip_no_pmtu_disc: 1 believes only that something was too large, 2 nothing, and no new socket sets DF', () => {
-    const after = (ipNoPmtuDisc: number, mtu: number): [boolean, number] => {
+    const mssAt = (ipNoPmtuDisc: number, mtu: number): [boolean, number] => {
       const t = talk({ sysctl: { ipNoPmtuDisc } });
       const { program } = t.established();
       program.sk.mtuDiscover = IP_PMTUDISC_WANT;
@@ -178,10 +173,10 @@ describe('DF', () => {
       complain(t, frame, 3, 4, mtu);
       return [t.program().sk.mtuDiscover === IP_PMTUDISC_DONT, program.sk.mss];
     };
-    expect(after(0, 900)).toEqual([false, 860]);
-    expect(after(1, 900)).toEqual([true, 512]);
-    expect(after(2, 900)).toEqual([true, 1460]);
-    expect(after(3, 900)).toEqual([true, 860]);
+    expect(mssAt(0, 900)).toEqual([false, 860]);
+    expect(mssAt(1, 900)).toEqual([true, 512]);
+    expect(mssAt(2, 900)).toEqual([true, 1460]);
+    expect(mssAt(3, 900)).toEqual([true, 860]);
   });
 });
 
