@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Icmp } from '../../src/icmp/icmp.js';
 import { DEFAULT_METRICS, RouteMetrics } from '../../src/ip/route-metrics.js';
 import { IpAddress } from '../../src/packet/address.js';
+import { NAGLE_OFF } from '../../src/tcp/constants.js';
 import { TcpMetricsTable } from '../../src/tcp/tcp-metrics.js';
 import { errnoName } from '../../src/uapi/errno.js';
 import {
@@ -30,6 +31,7 @@ function talk(options: ConversationOptions = {}): Conversation {
 
 /** The frame of `length` bytes that the program writes next. */
 function frameOf(t: Conversation, program: Program, length: number): Uint8Array {
+  program.sk.nonagle = NAGLE_OFF;
   expect(t.tcp.send(program.sk, fill(length), length, 0)).toBe(length);
   return t.stack.link.take()[0].bytes;
 }
