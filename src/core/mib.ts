@@ -193,6 +193,7 @@ const TCP_EXT = [
   'TCPDSACKIgnoredDubious',
   'TCPMigrateReqSuccess',
   'TCPMigrateReqFailure',
+  'BeyondWindow',
 ] as const;
 
 const groups = { Ip: IP, Icmp: ICMP, Udp: UDP, Arp: ARP, Link: LINK, Tcp: TCP, TcpExt: TCP_EXT } as const;

@@ -62,8 +62,8 @@ export function eventDataReceived(sk: TcpSock, segment: Segment, length: number)
   if (segment.length >= 128) growWindow(sk, length);
 }
 
-/** tcp_measure_rcv_mss */
-function measureRcvMss(sk: TcpSock, length: number, gsoSize: number): void {
+/** tcp_measure_rcv_mss: `length` bytes came, in order or not, of segments of `gsoSize` if the device joined several. */
+export function measureRcvMss(sk: TcpSock, length: number, gsoSize: number): void {
   const size = gsoSize !== 0 ? gsoSize : length;
   const last = sk.lastRcvSize;
   sk.lastRcvSize = 0;

@@ -26,7 +26,7 @@ import {
   TCP_PINGPONG_THRESH,
   URG,
 } from './constants.js';
-import { dueAck, enterQuickAck, eventDataReceived, flushCompressed } from './delayed-ack.js';
+import { dueAck, enterQuickAck, eventDataReceived, flushCompressed, measureRcvMss } from './delayed-ack.js';
 import { pushPendingFrames } from './output.js';
 import { streamIsReadable } from './poll.js';
 import { tryRmemSchedule } from './prune.js';
@@ -165,13 +165,14 @@ function tellReader(sk: TcpSock): void {
 /** tcp_data_queue_ofo */
 function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
   const { mib, memory } = sk.host;
-  sk.ackPending |= ACK_SCHED;
   if (!tryRmemSchedule(sk, segment, sk.rcvbuf)) {
     mib.count(TcpExt.TCPOFODrop);
     // The reader can make room, even of little (tcp_data_queue_ofo).
     sk.dataReady();
     return;
   }
+  measureRcvMss(sk, segment.length, segment.gsoSize);
+  sk.ackPending |= ACK_SCHED;
   mib.count(TcpExt.TCPOFOQueue);
   sk.reassembly ??= new Reassembly(memory, sk.tcp.memory);
   const ooo = sk.reassembly;

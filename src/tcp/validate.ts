@@ -41,6 +41,8 @@ export function validateIncoming(sk: TcpSock, segment: Segment): boolean {
       return false;
     }
     if (!isSyn) {
+      // What lies before the window is old; what reaches beyond it was never asked for.
+      if (!before(segment.endSeq, sk.rcvWup)) sk.host.mib.count(TcpExt.BeyondWindow);
       answerOutOfWindow(sk, segment, TcpExt.TCPACKSkippedSeq);
       return false;
     }

@@ -213,3 +213,34 @@ describe('when the buffer is full', () => {
     expect([program.sk.rcvbuf, t.counter('TcpExt', 'OfoPruned')]).toEqual([8 * 2800, 0]);
   });
 });
+
+// covers: what an out-of-order segment teaches, data beyond the window | RFC 9293 section 3.10.7.4 | src/tcp/input.ts
+describe('an out-of-order segment', () => {
+  it('tells how long the segments of the peer are', () => {
+    const t = conversation();
+    const { peer, program } = t.established({ sackOk: true });
+    expect(program.sk.rcvMss).toBe(536);
+    peer.sends({ seq: 5001, data: 1000 });
+    expect(program.sk.rcvMss).toBe(1000);
+  });
+
+  it('that finds no room is not answered: nothing new could be said', () => {
+    const t = conversation();
+    const { peer, program } = t.established({ sackOk: true });
+    for (let i = 0; i < 8; i++) peer.sends({ seq: 2001 + i * 4000, data: 1400 });
+    Object.assign(program.sk, { rcvbuf: 16_000, userlocks: 2 });
+    peer.heard();
+    peer.sends({ seq: 40_001, data: 100 }).hearsNothing();
+  });
+
+  it('beyond the window is counted as such, an old one is not', () => {
+    const t = conversation();
+    const { peer, program } = t.established({ sackOk: true });
+    peer.sends({ data: 100 });
+    const edge = 1 + ((program.sk.rcvWup + program.sk.rcvWnd - program.sk.irs - 1) | 0);
+    peer.sends({ seq: edge - 10, data: 100 }).sends({ seq: edge + 1000, data: 1 });
+    expect(t.counter('TcpExt', 'BeyondWindow')).toBe(2);
+    peer.sends({ seq: 1, data: 50 }).sends({ seq: -500, data: 10 });
+    expect(t.counter('TcpExt', 'BeyondWindow')).toBe(2);
+  });
+});
