@@ -4,7 +4,9 @@
 import { SOCK_SNDBUF_LOCK } from '../core/sock.js';
 import { TCP_CA_Open, TCP_CA_Recovery } from '../uapi/tcp.js';
 import { SYN, TCP_INIT_CWND, TIME_PROBE0, TIME_RETRANS } from './constants.js';
-import { probe0When, syncMss } from './output.js';
+import { syncMss } from './mss.js';
+import { probeAcked } from './mtu-probe.js';
+import { probe0When } from './output.js';
 import { writeSpace } from './poll.js';
 import { fastRetransAlert, reduceWindow, retransmitLost } from './recovery.js';
 import { updateRtt } from './rtt.js';
@@ -119,7 +121,7 @@ function updateWindow(sk: TcpSock, segment: Segment): boolean {
   sk.sndWnd = window;
   if (window > sk.maxWindow) {
     sk.maxWindow = window;
-    syncMss(sk);
+    syncMss(sk, sk.pmtu);
   }
   return true;
 }
@@ -171,6 +173,7 @@ function cleanRtxQueue(sk: TcpSock, segment: Segment): void {
     rtx.shift();
   }
   dropAcked(sk, una);
+  if (sk.mtup !== null && acked > 0) probeAcked(sk, sk.mtup);
   // Karn's rule, and its way out by timestamps (RFC 7323 section 4.1).
   if (ambiguous) rttUs = timestampRtt(sk, segment);
   if (rttUs >= 0) updateRtt(sk, rttUs);

@@ -9,8 +9,8 @@ import { endTimeWait, setState } from './close.js';
 import { TCP_MSS_DEFAULT, TCP_TIMEOUT_INIT, TIME_RETRANS } from './constants.js';
 import { tupleHash } from './demux.js';
 import { initialSequence, portOffset, timestampOffset } from './isn.js';
-import { advertisedMss } from './mss.js';
-import { syncMss } from './output.js';
+import { advertisedMss, syncMss } from './mss.js';
+import { initMtuProbing } from './mtu-probe.js';
 import { RTX_SYN } from './rtx-queue.js';
 import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
@@ -120,6 +120,7 @@ function sendFirstSyn(sk: TcpSock): void {
   sk.mssClamp = sk.tuning.userMss !== 0 ? sk.tuning.userMss : TCP_MSS_DEFAULT;
   sk.advmss = advertisedMss(sk, route);
   prepareSyn(sk);
+  initMtuProbing(sk);
   syncMss(sk);
   initializeRcvMss(sk);
   sk.err = 0;

@@ -6,19 +6,17 @@ import type { IpAddress } from '../packet/address.js';
 import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, ICMP_HOST_UNREACH, ICMP_NET_UNREACH } from '../packet/icmp.js';
 import { EMSGSIZE } from '../uapi/errno.js';
 import { IP_PMTUDISC_DONT, IP_PMTUDISC_INTERFACE } from '../uapi/socket.js';
-import { TCP_CA_Loss, TCP_CLOSE, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
+import { TCP_CLOSE, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
 import { doneWithError } from './close.js';
 import { TCP_RTO_MAX, TCP_TIMEOUT_INIT, TIME_RETRANS } from './constants.js';
 import { tupleHash } from './demux.js';
 import { dropRequest } from './listener.js';
-import { syncMss } from './output.js';
-import { retransmitLost } from './recovery.js';
+import { syncMss } from './mss.js';
+import { retransmitLost, simpleRetransmit } from './recovery.js';
 import type { RequestSock } from './request-sock.js';
 import { checkRoute, dontFragment } from './route-hints.js';
 import { setRto } from './rtt.js';
 import { RTX_SENT_US } from './rtx-queue.js';
-import { limitRenoSacks, rowLength } from './rtx-rows.js';
-import { markLost } from './scoreboard.js';
 import { between } from './seq.js';
 import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
@@ -109,13 +107,5 @@ function pathMtuReduced(sk: TcpSock, mtu: number): void {
   // Another connection to the same peer may have been told before.
   if (route.mtu >= sk.pmtu) return;
   syncMss(sk);
-  for (let i = 0; i < sk.rtx.count; i++) if (rowLength(sk, i) > sk.mss) markLost(sk, i);
-  if (sk.lostOut === 0) return;
-  if (!sk.sackOk) limitRenoSacks(sk);
-  if (sk.caState !== TCP_CA_Loss) {
-    sk.highSeq = sk.sndNxt;
-    sk.sndSsthresh = Math.max(sk.sndSsthresh, (sk.sndCwnd >> 1) + (sk.sndCwnd >> 2));
-    sk.caState = TCP_CA_Loss;
-  }
-  retransmitLost(sk);
+  if (simpleRetransmit(sk, false)) retransmitLost(sk);
 }

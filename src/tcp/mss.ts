@@ -1,10 +1,14 @@
-// The MSS we announce (tcp_advertise_mss): what the route says, or what fits a packet of the path's MTU.
+// How large segments are: the MSS we announce (tcp_advertise_mss), and the payload of those we send, from the path's MTU, the
+// peer's MSS and the options that ride along (tcp_sync_mss, tcp_current_mss).
 
 import type { Route } from '../ip/routes.js';
+import { TCP_MSS_DEFAULT, TCPOLEN_TSTAMP_ALIGNED } from './constants.js';
+import { recount } from './rtx-rows.js';
 import type { TcpSock } from './sock.js';
+import { sackLength } from './transmit.js';
 
 /** IPv4 and TCP headers without options. */
-const HEADERS = 40;
+export const HEADERS = 40;
 
 /** dst_metric_advmss, bounded by TCP_MAXSEG. */
 export function advertisedMss(sk: TcpSock, route: Route): number {
@@ -13,4 +17,43 @@ export function advertisedMss(sk: TcpSock, route: Route): number {
   const mss = advmss !== 0 ? advmss : Math.min(Math.max(route.mtu - HEADERS, least), 65535 - HEADERS);
   const user = sk.tuning.userMss;
   return user !== 0 && user < mss ? user : mss;
+}
+
+/** Options of every segment, SACK not counted. */
+function optionLength(sk: TcpSock): number {
+  return sk.tstampOk ? TCPOLEN_TSTAMP_ALIGNED : 0;
+}
+
+/** tcp_mtu_to_mss: payload of a packet of `mtu` bytes, within what the peer takes and tcp_min_snd_mss. */
+export function mtuToMss(sk: TcpSock, mtu: number): number {
+  return Math.max(Math.min(mtu - HEADERS, sk.mssClamp), sk.host.sysctl.tcpMinSndMss) - optionLength(sk);
+}
+
+/** tcp_mss_to_mtu */
+export function mssToMtu(sk: TcpSock, mss: number): number {
+  return mss + optionLength(sk) + HEADERS;
+}
+
+/** tcp_sync_mss: settles `sk.mss` for packets of at most `mtu` bytes. */
+export function syncMss(sk: TcpSock, mtu: number = sk.route === null ? 576 : sk.route.mtu): void {
+  const { mtup } = sk;
+  if (mtup !== null && mtup.searchHigh > mtu) mtup.searchHigh = mtu;
+  sk.pmtu = mtu;
+  let mss = mtuToMss(sk, mtu);
+  // tcp_bound_to_half_wnd: never more than half of what the peer ever offered, or it would have to empty its buffer first.
+  if (sk.maxWindow > 0) {
+    const half = sk.maxWindow > TCP_MSS_DEFAULT ? sk.maxWindow >> 1 : sk.maxWindow;
+    if (mss > half) mss = Math.max(half, 68 - 20 - optionLength(sk));
+  }
+  if (mtup !== null) mss = Math.min(mss, mtuToMss(sk, mtup.searchLow));
+  if (mss === sk.mss) return;
+  sk.mss = mss;
+  if (sk.packetsOut > 0) recount(sk);
+}
+
+/** tcp_current_mss: less the SACK blocks that will ride along just now. */
+export function currentMss(sk: TcpSock): number {
+  // Another connection on the same path may have learnt that it carries less, or forgotten it.
+  if (sk.route !== null && sk.route.mtu !== sk.pmtu) syncMss(sk);
+  return sk.mss - sackLength(sk);
 }

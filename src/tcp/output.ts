@@ -15,52 +15,30 @@ import {
   NAGLE_OFF,
   NAGLE_PUSH,
   PSH,
-  TCP_MSS_DEFAULT,
   TCP_RTO_MAX,
-  TCPOLEN_TSTAMP_ALIGNED,
   TIME_NONE,
   TIME_PROBE0,
   TIME_RETRANS,
 } from './constants.js';
+import { currentMss } from './mss.js';
+import { probeLength, probeSent } from './mtu-probe.js';
 import { writeSpace } from './poll.js';
 import {
   RTX_EVER_RETRANS,
   RTX_FIN,
   RTX_FLAGS,
+  RTX_PROBE,
   RTX_PSH,
   RTX_RETRANS,
   RTX_SENT_US,
   RTX_SEQ,
   RTX_SYN,
 } from './rtx-queue.js';
-import { recount, rowLength, rowPackets, splitRow } from './rtx-rows.js';
+import { rowLength, rowPackets, splitRow } from './rtx-rows.js';
 import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { armRetransmit } from './tcp-timer.js';
-import { sackLength, transmit, transmitSyn } from './transmit.js';
-
-/** tcp_sync_mss: payload bytes per segment from the path MTU, the peer's MSS and the options we always send. */
-export function syncMss(sk: TcpSock): void {
-  const mtu = sk.route === null ? 576 : sk.route.mtu;
-  sk.pmtu = mtu;
-  const options = sk.tstampOk ? TCPOLEN_TSTAMP_ALIGNED : 0;
-  let mss = Math.max(Math.min(mtu - 40, sk.mssClamp), sk.host.sysctl.tcpMinSndMss) - options;
-  // tcp_bound_to_half_wnd: never more than half of what the peer ever offered, or it would have to empty its buffer first.
-  if (sk.maxWindow > 0) {
-    const half = sk.maxWindow > TCP_MSS_DEFAULT ? sk.maxWindow >> 1 : sk.maxWindow;
-    if (mss > half) mss = Math.max(half, 68 - 20 - options);
-  }
-  if (mss === sk.mss) return;
-  sk.mss = mss;
-  if (sk.packetsOut > 0) recount(sk);
-}
-
-/** tcp_current_mss: less the SACK blocks that will ride along just now. */
-export function currentMss(sk: TcpSock): number {
-  // Another connection on the same path may have learnt that it carries less, or forgotten it.
-  if (sk.route !== null && sk.route.mtu !== sk.pmtu) syncMss(sk);
-  return sk.mss - sackLength(sk);
-}
+import { transmit, transmitSyn } from './transmit.js';
 
 /** End of the peer's window (tcp_wnd_end). */
 function windowEnd(sk: TcpSock): number {
@@ -84,6 +62,11 @@ export function writeXmit(sk: TcpSock, nonagle: number): boolean {
   const sizeGoal = tso ? Math.max(mss, Math.min(GSO_MAX_SIZE, sk.maxWindow >> 1 || mss)) : mss;
   let limited = false;
   let sent = false;
+  if (sk.mtup !== null) {
+    const probe = probeLength(sk, sk.mtup, mss);
+    if (probe === 0) return false;
+    if (probe > 0) sent = sendMtuProbe(sk, probe);
+  }
   while (sk.sndNxt !== sk.writeSeq) {
     const quota = sk.sndCwnd - sk.inFlight;
     if (quota <= 0) {
@@ -137,18 +120,32 @@ function sendNew(sk: TcpSock, length: number, fin: boolean, last: boolean, mss: 
     if (!sk.tcp.congested) sk.tcp.defer(sk);
     return false;
   }
+  if (length === 0 || length % mss !== 0) sk.sndSml = end;
+  newDataSent(sk, seq, end, (fin ? RTX_FIN : 0) | ((flags & PSH) !== 0 ? RTX_PSH : 0));
+  return true;
+}
+
+/** The rest of tcp_mtu_probe: what waits first goes out as one packet larger than the others. */
+function sendMtuProbe(sk: TcpSock, length: number): boolean {
+  const seq = sk.sndNxt;
+  if (sk.mtup === null || !transmit(sk, seq, length, ACK, true)) return false;
+  newDataSent(sk, seq, (seq + length) | 0, RTX_PROBE);
+  probeSent(sk, sk.mtup, seq, length);
+  return true;
+}
+
+/** tcp_event_new_data_sent */
+function newDataSent(sk: TcpSock, seq: number, end: number, flags: number): void {
   const first = sk.packetsOut === 0;
-  sk.rtx.push(seq, end, (fin ? RTX_FIN : 0) | ((flags & PSH) !== 0 ? RTX_PSH : 0), sk.host.nowUs);
+  sk.rtx.push(seq, end, flags, sk.host.nowUs);
   const count = rowPackets(sk, sk.rtx.count - 1);
   sk.sndNxt = end;
   sk.packetsOut += count;
   if (sk.caState === TCP_CA_Recovery) sk.prrOut += count;
-  if (length === 0 || length % mss !== 0) sk.sndSml = end;
   sk.host.mib.add(TcpExt.TCPOrigDataSent, count);
   if (first || sk.pendingTimer !== TIME_RETRANS) armRetransmit(sk, TIME_RETRANS, sk.rto);
   // Less is unsent now, which can make the socket writable under TCP_NOTSENT_LOWAT (tcp_check_space).
   if (sk.noSpace) writeSpace(sk);
-  return true;
 }
 
 /** __tcp_push_pending_frames: send, and if the peer's closed window is all that stops us, probe it. */
@@ -206,6 +203,8 @@ export function pushUncorked(sk: TcpSock): void {
 /** Sends row `i` of the retransmit queue again; at most one full segment of it, splitting the row (tcp_retransmit_skb). */
 export function retransmitRow(sk: TcpSock, i: number): boolean {
   const rtx = sk.rtx;
+  // A probe of the MTU that something is lost behind tells nothing.
+  if (sk.mtup !== null) sk.mtup.probeSize = 0;
   const seq = rtx.rows[rtx.at(i) + RTX_SEQ];
   let length = rowLength(sk, i);
   if ((rtx.rows[rtx.at(i) + RTX_FLAGS] & RTX_SYN) !== 0) {

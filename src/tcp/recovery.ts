@@ -4,9 +4,10 @@
 import { TcpExt } from '../core/mib.js';
 import { TCP_CA_Disorder, TCP_CA_Loss, TCP_CA_Open, TCP_CA_Recovery } from '../uapi/tcp.js';
 import { TIME_RETRANS } from './constants.js';
+import { probeLost } from './mtu-probe.js';
 import { retransmitRow } from './output.js';
-import { RTX_FLAGS, RTX_LOST, RTX_RETRANS, RTX_SACKED } from './rtx-queue.js';
-import { rowPackets } from './rtx-rows.js';
+import { RTX_FLAGS, RTX_LOST, RTX_PROBE, RTX_RETRANS, RTX_SACKED } from './rtx-queue.js';
+import { limitRenoSacks, rowLength, rowPackets } from './rtx-rows.js';
 import { addRenoSack, markFirstSegmentLost, markLost, markLostBySack } from './scoreboard.js';
 import { before } from './seq.js';
 import type { TcpSock } from './sock.js';
@@ -30,7 +31,8 @@ export function fastRetransAlert(sk: TcpSock, duplicate: boolean, advanced: bool
   }
   identifyLoss(sk, advanced);
   if (sk.lostOut > 0) {
-    enterRecovery(sk);
+    if (sk.mtup !== null && probeLost(sk, sk.mtup)) simpleRetransmit(sk, true);
+    else enterRecovery(sk);
   } else {
     sk.caState = sk.sackedOut > 0 ? TCP_CA_Disorder : TCP_CA_Open;
     if (sk.retransOut === 0) sk.retransStamp = 0;
@@ -158,4 +160,26 @@ export function enterLoss(sk: TcpSock): void {
     }
   }
   sk.sndCwnd = sk.inFlight + 1;
+}
+
+/**
+ * tcp_simple_retransmit: what is larger than the path takes is lost, and will be sent again in smaller segments without
+ * blaming congestion. `probes`: only probes of the MTU can have been too large, for the MSS is what it was. True if anything
+ * was; the caller calls `retransmitLost`.
+ */
+export function simpleRetransmit(sk: TcpSock, probes: boolean): boolean {
+  const { rtx } = sk;
+  for (let i = 0; i < rtx.count; i++) {
+    if (rowLength(sk, i) <= sk.mss || (probes && (rtx.rows[rtx.at(i) + RTX_FLAGS] & RTX_PROBE) === 0))
+      continue;
+    markLost(sk, i);
+  }
+  if (sk.lostOut === 0) return false;
+  if (!sk.sackOk) limitRenoSacks(sk);
+  if (sk.caState !== TCP_CA_Loss) {
+    sk.highSeq = sk.sndNxt;
+    sk.sndSsthresh = Math.max(sk.sndSsthresh, (sk.sndCwnd >> 1) + (sk.sndCwnd >> 2));
+    sk.caState = TCP_CA_Loss;
+  }
+  return true;
 }

@@ -18,6 +18,8 @@ export const RTX_EVER_RETRANS = 8;
 export const RTX_FIN = 16;
 export const RTX_SYN = 32;
 export const RTX_PSH = 64;
+/** It went out as one packet, whatever its length. */
+export const RTX_PROBE = 128;
 
 const EMPTY = new Int32Array(0);
 
@@ -56,7 +58,8 @@ export class RtxQueue {
     const first = this.at(i);
     const second = this.at(i + 1);
     this.rows[first + RTX_END] = seq;
-    this.rows[first + RTX_FLAGS] &= ~(RTX_FIN | RTX_PSH);
+    this.rows[first + RTX_FLAGS] &= ~(RTX_FIN | RTX_PSH | RTX_PROBE);
+    this.rows[second + RTX_FLAGS] &= ~RTX_PROBE;
     this.rows[second + RTX_SEQ] = seq;
   }
 

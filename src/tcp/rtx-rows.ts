@@ -1,7 +1,16 @@
 // What the rows of a sock's retransmit queue count as: packets of the current MSS, in the sock's counters (tcp_skb_pcount).
 // Whoever changes rows goes through here, so that packetsOut, sackedOut, lostOut and retransOut stay their sums.
 
-import { RTX_END, RTX_FIN, RTX_FLAGS, RTX_LOST, RTX_RETRANS, RTX_SACKED, RTX_SEQ } from './rtx-queue.js';
+import {
+  RTX_END,
+  RTX_FIN,
+  RTX_FLAGS,
+  RTX_LOST,
+  RTX_PROBE,
+  RTX_RETRANS,
+  RTX_SACKED,
+  RTX_SEQ,
+} from './rtx-queue.js';
 import type { TcpSock } from './sock.js';
 
 function segments(length: number, mss: number): number {
@@ -30,7 +39,8 @@ export function rowLength(sk: TcpSock, i: number): number {
 
 /** Packets that row `i` counts as. */
 export function rowPackets(sk: TcpSock, i: number): number {
-  return segments(rowLength(sk, i), sk.mss);
+  const isProbe = (sk.rtx.rows[sk.rtx.at(i) + RTX_FLAGS] & RTX_PROBE) !== 0;
+  return isProbe ? 1 : segments(rowLength(sk, i), sk.mss);
 }
 
 /** Segments changed their size, so what is in flight counts as another number of them. */

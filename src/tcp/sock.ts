@@ -13,6 +13,7 @@ import type { Backlog } from './backlog.js';
 import type { CongestionControl } from './congestion/congestion.js';
 import { TCP_INFINITE_SSTHRESH, TCP_INIT_CWND, TCP_MSS_DEFAULT, TCP_TIMEOUT_INIT } from './constants.js';
 import type { ListenState } from './listen-state.js';
+import type { MtuProbing } from './mtu-probe.js';
 import { tcpPoll, writeSpace } from './poll.js';
 import type { Reassembly } from './reassembly.js';
 import { RtxQueue } from './rtx-queue.js';
@@ -80,6 +81,8 @@ export class TcpSock extends Sock {
   mss = TCP_MSS_DEFAULT;
   /** Path MTU that `mss` was made for (icsk_pmtu_cookie). */
   pmtu = 0;
+  /** While the path is searched for larger packets (RFC 4821). */
+  mtup: MtuProbing | null = null;
   advmss = TCP_MSS_DEFAULT;
   mssClamp = TCP_MSS_DEFAULT;
   urgMode = false;

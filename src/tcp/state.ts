@@ -37,7 +37,9 @@ import {
 } from './constants.js';
 import { dueAck, enterQuickAck } from './delayed-ack.js';
 import { queueData } from './input.js';
-import { pushPendingFrames, syncMss } from './output.js';
+import { syncMss } from './mss.js';
+import { initMtuProbing } from './mtu-probe.js';
+import { pushPendingFrames } from './output.js';
 import { initialCwnd, initMetrics, updateMetrics } from './save-metrics.js';
 import type { Segment } from './segment.js';
 import { after, before, between } from './seq.js';
@@ -253,7 +255,8 @@ function learnFromSyn(sk: TcpSock, segment: Segment): void {
   sk.sndWl1 = segment.seq;
   sk.sndWnd = segment.window;
   sk.maxWindow = sk.sndWnd;
-  syncMss(sk);
+  initMtuProbing(sk);
+  syncMss(sk, sk.pmtu);
   initializeRcvMss(sk);
 }
 
@@ -273,6 +276,7 @@ export function initializeRcvMss(sk: TcpSock): void {
 export function initTransfer(sk: TcpSock): void {
   if (sk.tstampOk) sk.advmss -= TCPOLEN_TSTAMP_ALIGNED;
   syncMss(sk);
+  initMtuProbing(sk);
   initMetrics(sk);
   // A SYN that was lost twice tells of congestion (RFC 5681 section 3.1).
   sk.sndCwnd = sk.totalRetrans > 1 ? 1 : initialCwnd(sk);

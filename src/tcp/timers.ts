@@ -18,7 +18,9 @@ import {
 } from './constants.js';
 import { delackExpired, sendWaitingAck } from './delayed-ack.js';
 import { checkOom } from './memory.js';
-import { currentMss, probe0Bound, probe0When, retransmitRow } from './output.js';
+import { currentMss } from './mss.js';
+import { blackHole } from './mtu-probe.js';
+import { probe0Bound, probe0When, retransmitRow } from './output.js';
 import { enterLoss } from './recovery.js';
 import { RTX_PSH } from './rtx-queue.js';
 import { after, before, between } from './seq.js';
@@ -133,12 +135,14 @@ function writeTimedOut(sk: TcpSock): boolean {
       writeError(sk);
       return true;
     }
-  } else if (sk.orphan) {
+  } else {
+    if (retransmitsTimedOut(sk, sysctl.tcpRetries1, 0)) blackHole(sk);
+    until = sysctl.tcpRetries2;
+  }
+  if (sk.orphan && !handshaking(sk)) {
     const alive = sk.rto < TCP_RTO_MAX;
     until = orphanRetries(sk, alive);
     if (outOfResources(sk, alive || !retransmitsTimedOut(sk, until, 0))) return true;
-  } else {
-    until = sysctl.tcpRetries2;
   }
   if (!retransmitsTimedOut(sk, until, sk.tuning.userTimeoutMs)) return false;
   writeError(sk);

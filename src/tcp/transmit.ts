@@ -129,10 +129,11 @@ function writeSack(sk: TcpSock, view: DataView, at: number, blocks: number): voi
 }
 
 /**
- * Sends one segment of a connection: `length` bytes of the send queue from sequence `seq` (0: none).
+ * Sends one segment of a connection: `length` bytes of the send queue from sequence `seq` (0: none). `whole`: as one packet,
+ * though it be larger than the MSS (a probe of the path's MTU).
  * False: nothing was sent, because the transmit ring is full, or with `tcp.congested` the device's own queue.
  */
-export function transmit(sk: TcpSock, seq: number, length: number, flags: number): boolean {
+export function transmit(sk: TcpSock, seq: number, length: number, flags: number, whole = false): boolean {
   const tcp = sk.tcp;
   const route = checkRoute(sk);
   // Where no way leads it is lost here, as it might be on any hop, and the timers try again.
@@ -151,7 +152,7 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     writeSack(sk, view, at + headerLength, (sack - 4) >> 3);
     headerLength += sack;
   }
-  const gsoSize = length > sk.mss - sack ? sk.mss - sack : 0;
+  const gsoSize = !whole && length > sk.mss - sack ? sk.mss - sack : 0;
   if (length > 0) {
     const queue = sk.sndQueue;
     const memory = queue.memory;

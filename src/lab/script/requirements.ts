@@ -9,15 +9,14 @@ import { constant } from './names.js';
 import { NotHere, Unmet } from './outcome.js';
 import { Shell } from './shell.js';
 
-/** @throws NotHere. Answers how the device must be made for the script. */
-export function checkRequirements(script: Script, tcpInfoNames: ReadonlySet<string>): { tso: boolean } {
-  const tso = rehearseCommands(script);
+/** @throws NotHere */
+export function checkRequirements(script: Script, tcpInfoNames: ReadonlySet<string>): void {
+  rehearseCommands(script);
   for (const event of script.events) checkEvent(event, tcpInfoNames);
-  return { tso };
 }
 
 /** Runs all commands on settings that nobody uses. */
-function rehearseCommands(script: Script): boolean {
+function rehearseCommands(script: Script): void {
   const shell = new Shell(script.path, { sysctl: new Sysctl(), stack: null, counters: () => ({}) });
   const rehearse = (text: string): void => {
     try {
@@ -27,11 +26,8 @@ function rehearseCommands(script: Script): boolean {
     }
   };
   if (script.init !== null) rehearse(script.init.text);
-  const { tso } = shell;
   for (const event of script.events) if (event.kind === 'command') rehearse(event.command);
   if (script.cleanup !== null) rehearse(script.cleanup.text);
-  if (shell.tso !== tso) throw new NotHere('segmentation offload changed while connections are open');
-  return tso;
 }
 
 function checkEvent(event: ScriptEvent, tcpInfoNames: ReadonlySet<string>): void {

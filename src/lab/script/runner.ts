@@ -46,8 +46,8 @@ export async function runScript(
   try {
     const script = parseScript(source, path, defines);
     const config = configure(script);
-    const { tso } = checkRequirements(script, tcpInfoNames());
-    runner = new ScriptRunner(script, config, tso);
+    checkRequirements(script, tcpInfoNames());
+    runner = new ScriptRunner(script, config);
   } catch (error) {
     if (error instanceof NotHere) return { ...blank, result: 'skipped', reason: error.message };
     if (error instanceof ScriptSyntaxError) return { ...blank, reason: error.message, place: error.place };
@@ -70,9 +70,9 @@ class ScriptRunner {
   #open: OpenCall | null = null;
   #failedAssertion: { error: Unmet; event: ScriptEvent } | null = null;
 
-  constructor(script: Script, config: ScriptConfig, tso: boolean) {
+  constructor(script: Script, config: ScriptConfig) {
     this.#script = script;
-    this.#world = new World(config, tso);
+    this.#world = new World(config);
     const { stack } = this.#world;
     this.#context = new CallContext(stack, config, () => this.#world.now);
     const { sysctl } = stack.host;

@@ -37,17 +37,11 @@ export interface Caught {
   readonly at: number;
 }
 
-export interface ScriptLinkOptions {
-  mtu: number;
-  /** Whether the stack may send segments of many times the MSS. */
-  tso: boolean;
-}
-
 export class ScriptLink implements Link, Doorbell {
   readonly name = 'tun0';
   readonly mtu: number;
   readonly mac = Uint8Array.of(0x02, 0x74, 0x61, 0x70, 0x01, 0x01);
-  readonly features: number;
+  readonly features = LINK_F_CSUM | LINK_F_TSO4 | LINK_F_ECN;
   /** Frames caught and not yet looked at. */
   readonly caught: Caught[] = [];
   /** Told of each frame as it leaves. */
@@ -61,10 +55,9 @@ export class ScriptLink implements Link, Doorbell {
   #flushWanted = false;
   readonly #descriptor = new Int32Array(RX_WORDS);
 
-  constructor(clock: Clock, options: ScriptLinkOptions) {
+  constructor(clock: Clock, mtu: number) {
     this.#clock = clock;
-    this.mtu = options.mtu;
-    this.features = options.tso ? LINK_F_CSUM | LINK_F_TSO4 | LINK_F_ECN : LINK_F_CSUM;
+    this.mtu = mtu;
   }
 
   get tx(): TxRing {

@@ -32,8 +32,6 @@ type Action = () => void;
 export class Shell {
   /** Settings that were passed over, and why. */
   readonly notes: string[] = [];
-  /** Whether the device cuts segments itself (`ethtool -K tun0 gso off tso off` says no). */
-  tso = true;
   readonly #scriptPath: string;
   readonly #target: ShellTarget;
   #lastCounters: Record<string, number>;
@@ -173,6 +171,7 @@ export class Shell {
     throw new NotHere(`the queueing discipline of 'tc ${args.join(' ')}'`);
   }
 
+  /** Nothing changes: TCP makes large segments whatever the device can (sk_setup_caps), and the script sees them cut. */
   #ethtool(args: readonly string[]): Action {
     const [flag, device, ...settings] = args;
     const known = settings.every((word, i) =>
@@ -180,10 +179,7 @@ export class Shell {
     );
     if (flag !== '-K' || device !== 'tun0' || !known)
       throw new NotHere(`the command 'ethtool ${args.join(' ')}'`);
-    return () => {
-      for (let i = 0; i < settings.length; i += 2)
-        if (settings[i] === 'tso' || settings[i] === 'gso') this.tso = settings[i + 1] === 'on';
-    };
+    return () => {};
   }
 
   /** nstat shows what grew since it ran last; `| grep NAME` fails when that did not. */

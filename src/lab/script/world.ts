@@ -25,9 +25,9 @@ export class World {
   sleepers = 0;
   #stepsAtOnce = 0;
 
-  constructor(config: ScriptConfig, tso: boolean) {
+  constructor(config: ScriptConfig) {
     this.clock.moveTo(START_US);
-    this.link = new ScriptLink(this.clock, { mtu: config.mtu, tso });
+    this.link = new ScriptLink(this.clock, config.mtu);
     const gateway = gatewayOf(config.localIp);
     this.stack = new Stack({
       clock: this.clock,
