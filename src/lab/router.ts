@@ -1,5 +1,5 @@
 // An IPv4 router (RFC 1812): forwards between its cables by the longest matching prefix, resolves neighbours by ARP, and tells
-// senders what it could not do: time exceeded, no route, packet too large.
+// senders what it could not do: time exceeded, no route, packet too large and not to be cut.
 
 import { IpAddress } from '../packet/address.js';
 import { ARP_OPERATION, ARP_SENDER_IP, ARP_SENDER_MAC, ARP_TARGET_IP, ARPOP_REQUEST } from '../packet/arp.js';
@@ -16,6 +16,7 @@ import {
   IP_TTL_FIELD,
 } from '../packet/ipv4.js';
 import type { CableEnd } from './cable-end.js';
+import { fragmentFrame } from './router-fragments.js';
 import { arpFrame, icmpErrorFrame } from './router-frames.js';
 
 export interface RouterPort {
@@ -62,6 +63,8 @@ export class Router {
   /** Packets passed on, and dropped for one reason or another. */
   forwarded = 0;
   dropped = 0;
+  /** Packets that went on in pieces. */
+  fragmented = 0;
   readonly #interfaces: Interface[];
   readonly #routes: { network: number; prefix: number; via: number }[];
 
@@ -114,18 +117,21 @@ export class Router {
       this.#refuse(port, frame, ICMP_DEST_UNREACH, ICMP_NET_UNREACH, 0);
       return;
     }
-    const length = view.getUint16(ETH_HLEN + IP_TOTAL_LENGTH);
-    if (length > out.port.link.mtu) {
-      // A router of the lab does not fragment: what may be cut and is too large is dropped as if it might not be.
-      const mayNot = (view.getUint16(ETH_HLEN + IP_FRAGMENT) & IP_DF) !== 0;
-      if (mayNot) this.#refuse(port, frame, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, out.port.link.mtu);
-      else this.dropped++;
+    const { mtu } = out.port.link;
+    const isTooLarge = view.getUint16(ETH_HLEN + IP_TOTAL_LENGTH) > mtu;
+    if (isTooLarge && (view.getUint16(ETH_HLEN + IP_FRAGMENT) & IP_DF) !== 0) {
+      this.#refuse(port, frame, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu);
       return;
     }
     view.setUint8(ETH_HLEN + IP_TTL_FIELD, ttl - 1);
     fillIpv4(view, ETH_HLEN);
     this.forwarded++;
-    this.#toNeighbour(out.port, out.neighbour, frame);
+    if (!isTooLarge) {
+      this.#toNeighbour(out.port, out.neighbour, frame);
+      return;
+    }
+    this.fragmented++;
+    for (const fragment of fragmentFrame(frame, mtu)) this.#toNeighbour(out.port, out.neighbour, fragment);
   }
 
   #route(destination: number): { port: Interface; neighbour: number } | null {

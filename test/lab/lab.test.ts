@@ -8,7 +8,17 @@ import { type CableOptions, Lab, LabStuckError, shrink } from '../../src/lab/ind
 import type { Stack } from '../../src/stack.js';
 import { EAGAIN, EHOSTUNREACH } from '../../src/uapi/errno.js';
 import { EPOLL_CTL_ADD, EPOLLIN } from '../../src/uapi/poll.js';
-import { AF_INET, SHUT_WR, SOCK_NONBLOCK, SOCK_STREAM } from '../../src/uapi/socket.js';
+import {
+  AF_INET,
+  IP_MTU,
+  IP_MTU_DISCOVER,
+  IP_PMTUDISC_DONT,
+  IPPROTO_IP,
+  SHUT_WR,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+} from '../../src/uapi/socket.js';
 
 const server = { family: AF_INET, address: '10.0.0.2', port: 80 };
 
@@ -199,6 +209,65 @@ describe('routers', () => {
     const fd = a.sys.socket(AF_INET, SOCK_STREAM, 0);
     const refused = a.blocking.connect(fd, { ...server, address: '172.16.0.1' });
     expect([-101, -EHOSTUNREACH]).toContain(await lab.run({ until: refused }));
+    await lab.close();
+  });
+});
+
+describe('routers before a small link', () => {
+  function smallLink() {
+    const lab = new Lab();
+    const [near, far] = [lab.cable(), lab.cable({ mtu: 600 })];
+    const router = lab.router([
+      { link: near.b, address: '10.1.0.254/24' },
+      { link: far.a, address: '10.0.0.254/24' },
+    ]);
+    const a = lab.stack({ link: near.a, address: '10.1.0.1/24', gateway: '10.1.0.254' });
+    const b = lab.stack({ link: far.b, address: '10.0.0.2/24', gateway: '10.0.0.254' });
+    return { lab, router, a, b, near };
+  }
+
+  it('cut what may be cut, and the datagram arrives whole', async () => {
+    const { lab, router, a, b } = smallLink();
+    const to = { family: AF_INET, address: '10.0.0.2', port: 9 };
+    const [from, at] = [a.sys.socket(AF_INET, SOCK_DGRAM, 0), b.sys.socket(AF_INET, SOCK_DGRAM, 0)];
+    b.sys.bind(at, to);
+    a.sys.setsockopt(from, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+    // Fragments of its own, on a cable that carries 1500 bytes; the router cuts them again.
+    const sent = Uint8Array.from({ length: 4000 }, (_, i) => (i * 7 + (i >> 8)) & 255);
+    const got = new Uint8Array(5000);
+    const reading = b.blocking.read(at, got);
+    expect(a.sys.sendto(from, sent, 4000, 0, to)).toBe(4000);
+    expect(await lab.run({ until: reading })).toBe(4000);
+    expect(Buffer.compare(got.subarray(0, 4000), sent)).toBe(0);
+    expect([router.forwarded, router.fragmented, router.dropped]).toEqual([3, 3, 0]);
+    expect(b.snmp().Ip.ReasmOKs).toBe(1);
+    await lab.close();
+  });
+
+  it('refuse what may not be cut, and say how much would pass', async () => {
+    const { lab, router, a, b } = smallLink();
+    const to = { family: AF_INET, address: '10.0.0.2', port: 9 };
+    const from = a.sys.socket(AF_INET, SOCK_DGRAM, 0);
+    b.sys.bind(b.sys.socket(AF_INET, SOCK_DGRAM, 0), to);
+    a.sys.connect(from, to);
+    expect(a.sys.send(from, new Uint8Array(1000), 1000, 0)).toBe(1000);
+    await lab.run();
+    expect([router.forwarded, router.fragmented, router.dropped]).toEqual([0, 0, 1]);
+    const mtu = { value: 0 };
+    expect(a.sys.getsockopt(from, IPPROTO_IP, IP_MTU, mtu)).toBe(0);
+    expect(mtu.value).toBe(600);
+    await lab.close();
+  });
+
+  it('let a stream through whose sender does not discover the path', async () => {
+    const { lab, router, a, b } = smallLink();
+    a.changeRoute('0.0.0.0/0', { via: '10.1.0.254', mtu: 1500, lock: ['mtu'] });
+    b.changeRoute('0.0.0.0/0', { via: '10.0.0.254', advmss: 1460 });
+    const sent = source(a, 50_000);
+    const got = await lab.run({ until: sink(b) });
+    expect(got?.digest).toBe(await sent);
+    expect(router.fragmented).toBeGreaterThan(30);
+    expect(router.dropped).toBe(0);
     await lab.close();
   });
 });
