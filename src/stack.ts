@@ -141,6 +141,10 @@ export class Stack {
     if (device === null && dev !== undefined) throw new RangeError(`there is no interface ${dev}`);
     if (gateway === null && device === null)
       throw new TypeError(`the route to ${to} needs a gateway (\`via\`) or an interface (\`dev\`)`);
+    if (metrics.congctl !== undefined && this.tcp.congestionControl(metrics.congctl) === null)
+      throw new RangeError(
+        `the route to ${to} names ${metrics.congctl}, which is no congestion control here`,
+      );
     const { routes } = this.ip;
     const error = routes.edit(how, address, prefix, gateway, device, new RouteMetrics(metrics));
     if (error === -ENETUNREACH) {

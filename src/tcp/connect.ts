@@ -11,6 +11,7 @@ import { tupleHash } from './demux.js';
 import { initialSequence, portOffset, timestampOffset } from './isn.js';
 import { advertisedMss, syncMss } from './mss.js';
 import { initMtuProbing } from './mtu-probe.js';
+import { chooseControl } from './route-hints.js';
 import { RTX_SYN } from './rtx-queue.js';
 import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
@@ -119,6 +120,7 @@ function sendFirstSyn(sk: TcpSock): void {
   sk.maxWindow = 0;
   sk.mssClamp = sk.tuning.userMss !== 0 ? sk.tuning.userMss : TCP_MSS_DEFAULT;
   sk.advmss = advertisedMss(sk, route);
+  chooseControl(sk, route);
   prepareSyn(sk);
   initMtuProbing(sk);
   syncMss(sk);

@@ -26,6 +26,13 @@ export function dontFragment(sk: TcpSock, route: Route): boolean {
   return mtuDiscover === IP_PMTUDISC_DO || (mtuDiscover === IP_PMTUDISC_WANT && !route.mtuLocked);
 }
 
+/** tcp_ca_dst_init: the congestion control that the route names goes before the sock's own. */
+export function chooseControl(sk: TcpSock, route: Route): void {
+  const { congctl } = route.metrics;
+  const control = congctl === '' ? null : sk.tcp.controlNamed(congctl);
+  if (control !== null) sk.cc = control;
+}
+
 /** tcp_rto_min, in microseconds: the route's, else net.ipv4.tcp_rto_min_us. */
 export function rtoMinUs(sk: TcpSock): number {
   const { route } = sk;

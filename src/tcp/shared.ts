@@ -6,6 +6,7 @@ import { HsipKey } from '../core/hsiphash.js';
 import { PortTable } from '../core/ports.js';
 import type { Ip } from '../ip/ip.js';
 import { RxPacket } from '../ip/rx-packet.js';
+import type { CongestionControl } from './congestion/congestion.js';
 import { TupleTable } from './demux.js';
 import { ListenerTable } from './listener-table.js';
 import { TcpMemory } from './memory.js';
@@ -43,6 +44,8 @@ export class TcpShared {
   challengeLeft = 0;
   challengeSecond = -1;
 
+  /** A congestion control by its name, or null. */
+  controlNamed: (name: string) => CongestionControl | null = unbound;
   timerExpired: (sk: TcpSock, kind: number) => void = unbound;
   requestExpired: (request: RequestSock) => void = unbound;
   timeWaitExpired: (tw: TimeWaitSock) => void = unbound;

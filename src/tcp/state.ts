@@ -251,7 +251,8 @@ function learnFromSyn(sk: TcpSock, segment: Segment): void {
     sk.rcvWscale = 0;
     sk.windowClamp = Math.min(sk.windowClamp, 65535);
   }
-  sk.mssClamp = peerMss(segment.mss, sk.tuning.userMss);
+  // Without an MSS option it stays what it was for the SYN: 536, or what TCP_MAXSEG asked for.
+  if (segment.mss !== 0) sk.mssClamp = peerMss(segment.mss, sk.tuning.userMss);
   sk.sndWl1 = segment.seq;
   sk.sndWnd = segment.window;
   sk.maxWindow = sk.sndWnd;

@@ -14,6 +14,7 @@ import type { ListenState } from './listen-state.js';
 import { armRequest, dropRequest, newRequest, openWindow, repeatSynAck } from './listener.js';
 import { pawsRejects } from './paws.js';
 import type { RequestSock } from './request-sock.js';
+import { chooseControl } from './route-hints.js';
 import { updateRtt } from './rtt.js';
 import type { Segment } from './segment.js';
 import { before, between } from './seq.js';
@@ -143,6 +144,7 @@ function createChild(request: RequestSock, segment: Segment): TcpSock {
   const sk = new TcpSock(host, tcp, parent.cc, parent.family);
   inherit(sk, parent);
   sk.route = request.route;
+  chooseControl(sk, request.route);
   sk.laddr = request.saddr;
   sk.saddr = request.saddr;
   sk.daddr = request.daddr;

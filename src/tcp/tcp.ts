@@ -44,6 +44,7 @@ export class Tcp extends TcpShared implements IpProtocol {
     super(host, ip);
     const { sysctl, memory } = host;
     if (sysctl.tcpMem[1] === 0) sysctl.tcpMem = defaultTcpMem(memory.capacity);
+    this.controlNamed = (name) => this.congestionControl(name);
     this.timerExpired = timerExpired;
     this.requestExpired = requestExpired;
     this.timeWaitExpired = endTimeWait;

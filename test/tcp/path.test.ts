@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Icmp } from '../../src/icmp/icmp.js';
 import { DEFAULT_METRICS, RouteMetrics } from '../../src/ip/route-metrics.js';
 import { IpAddress } from '../../src/packet/address.js';
+import { reno } from '../../src/tcp/congestion/reno.js';
 import { NAGLE_OFF } from '../../src/tcp/constants.js';
 import { TcpMetricsTable } from '../../src/tcp/tcp-metrics.js';
 import { errnoName } from '../../src/uapi/errno.js';
@@ -224,6 +225,21 @@ describe('routes', () => {
     expect(() => new RouteMetrics({ mtu: 67 })).toThrow(/at least 68/);
     expect(() => new RouteMetrics({ initcwnd: -1 })).toThrow(/initcwnd/);
     expect(() => new RouteMetrics({ lock: ['window' as 'mtu'] })).toThrow(/cannot be locked/);
+  });
+
+  it('name the congestion control of both kinds of connection', () => {
+    const t = talk();
+    const { routes } = t.stack.ip;
+    const control = { ...reno, name: 'other' };
+    t.tcp.congestionControl = (name) => (name === 'other' ? control : null);
+    const cc = (congctl: string): string[] => {
+      const metrics = new RouteMetrics({ congctl });
+      routes.edit('change', address('10.0.0.0'), 24, null, routes.devices[1], metrics);
+      return [t.established().program, t.connected().program].map(({ sk }) => sk.cc.name);
+    };
+    expect(cc('other')).toEqual(['other', 'other']);
+    expect(cc('gone')).toEqual(['reno', 'reno']);
+    expect(cc('')).toEqual(['reno', 'reno']);
   });
 
   it('bound the congestion window by a locked cwnd, once a connection has left its metrics', () => {

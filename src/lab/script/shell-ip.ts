@@ -52,6 +52,9 @@ export function ipCommand(args: readonly string[]): (stack: Stack) => void {
     const { routes } = stack.ip;
     const device = dev === null ? null : (routes.devices.find(({ name }) => name === dev) ?? null);
     if (dev !== null && device === null) throw new Unmet(`${text} failed: there is no device ${dev}`);
+    const { congctl } = metrics;
+    if (congctl !== '' && stack.tcp.congestionControl(congctl) === null)
+      throw new Unmet(`${text} failed: there is no congestion control ${congctl}`);
     judge(routes.edit(how, network, prefix, via, device, metrics), text);
   };
 }
