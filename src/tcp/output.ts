@@ -68,7 +68,9 @@ export function writeXmit(sk: TcpSock, nonagle: number): boolean {
     if (probe > 0) sent = sendMtuProbe(sk, probe);
   }
   while (sk.sndNxt !== sk.writeSeq) {
-    const quota = sk.sndCwnd - sk.inFlight;
+    const room = sk.sndCwnd - sk.inFlight;
+    // Never more than half of the window at once (tcp_cwnd_test), lest large segments leave in bursts.
+    const quota = Math.min(room, Math.max(sk.sndCwnd >> 1, 1));
     if (quota <= 0) {
       limited = true;
       break;

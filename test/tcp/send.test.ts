@@ -35,6 +35,8 @@ describe('segments', () => {
     const t = conversation({ features: LINK_F_TSO4 | LINK_F_CSUM });
     const { peer, program } = t.established({ win: 65535, wscale: 4 });
     peer.sends({ win: 65535 });
+    // Half of the window leaves at once, and this is no more than that.
+    program.sk.sndCwnd = 14;
     program.send(10_000);
     peer.hears({ flags: 'PA', seq: 1, data: 10_000, gso: 1460 });
     expect(program.sk.packetsOut).toBe(7);
