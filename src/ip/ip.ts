@@ -204,6 +204,7 @@ export class Ip implements LinkReceiver, UnreachableListener {
     ttl: number,
     df: boolean,
     csumOffset: number,
+    mtu: number = route.mtu,
   ): number {
     return this.#output.sendDatagram(
       route,
@@ -217,6 +218,7 @@ export class Ip implements LinkReceiver, UnreachableListener {
       ttl,
       df,
       csumOffset,
+      mtu,
     );
   }
 

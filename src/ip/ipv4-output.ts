@@ -59,6 +59,37 @@ export class Ipv4Output {
       this.host.mib.count(IpMib.FragFails);
       return -EMSGSIZE;
     }
+    return this.#emit(
+      route,
+      src,
+      dst,
+      protocol,
+      headerLength,
+      payloadLength,
+      tos,
+      ttl,
+      df,
+      csumOffset,
+      gsoSize,
+      ecn,
+    );
+  }
+
+  #emit(
+    route: Route,
+    src: IpAddress,
+    dst: IpAddress,
+    protocol: number,
+    headerLength: number,
+    payloadLength: number,
+    tos: number,
+    ttl: number,
+    df: boolean,
+    csumOffset: number,
+    gsoSize: number,
+    ecn: boolean,
+  ): number {
+    const total = (IP_HLEN + headerLength + payloadLength) | 0;
     const id = route.ipId;
     // Each segment that a GSO frame is cut into takes an id of its own.
     route.ipId = (id + (gsoSize === 0 ? 1 : Math.ceil(payloadLength / gsoSize))) & 0xffff;
@@ -84,7 +115,7 @@ export class Ipv4Output {
 
   /**
    * Sends a datagram that lies whole in packet memory, its transport header first, by reference; in fragments if `df` is
-   * false and the path asks for them. The caller frees the memory straight away: the ring's grace period protects it.
+   * false and `mtu` asks for them. The caller frees the memory straight away: the ring's grace period protects it.
    * The checksum field holds the folded pseudo-header sum. 0 or -errno.
    */
   sendDatagram(
@@ -99,15 +130,15 @@ export class Ipv4Output {
     ttl: number,
     df: boolean,
     csumOffset: number,
+    mtu: number,
   ): number {
     const memory = this.host.memory;
-    const mtu = route.mtu;
     if (IP_HLEN + length <= mtu) {
       const at = this.begin(route);
       if (at < 0) return -ENOBUFS;
       memory.bytes.copyWithin(at, offset, offset + headerLength);
       if (length > headerLength) route.device.tx.piece(offset + headerLength, length - headerLength);
-      return this.send(
+      return this.#emit(
         route,
         src,
         dst,

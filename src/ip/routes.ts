@@ -4,6 +4,7 @@
 import type { Host } from '../core/host.js';
 import { type IpAddress, LOOPBACK_V4 } from '../packet/address.js';
 import { EEXIST, EINVAL, ENETUNREACH, ENOENT, ESRCH } from '../uapi/errno.js';
+import { IP_PMTUDISC_DO, IP_PMTUDISC_WANT } from '../uapi/socket.js';
 import { type NetDevice, prefixMask } from './device.js';
 import type { Neighbour } from './neighbour.js';
 import { DEFAULT_METRICS, type RouteMetrics } from './route-metrics.js';
@@ -81,6 +82,11 @@ export class Route {
   /** ip_mtu_locked: the MTU is not to be discovered, so that packets go without DF unless their sender insists. */
   get mtuLocked(): boolean {
     return this.metrics.mtuLocked || (this.#pmtuLocked && this.#pmtu !== 0);
+  }
+
+  /** ip_dont_fragment, `mode` being one of IP_PMTUDISC_*: routers are to refuse what is too large (RFC 1191), not to cut it up. */
+  dontFragment(mode: number): boolean {
+    return mode === IP_PMTUDISC_DO || (mode === IP_PMTUDISC_WANT && !this.mtuLocked);
   }
 
   /** Hops that packets may take here (ip4_dst_hoplimit). */

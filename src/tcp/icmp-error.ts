@@ -14,7 +14,7 @@ import { dropRequest } from './listener.js';
 import { syncMss } from './mss.js';
 import { retransmitLost, simpleRetransmit } from './recovery.js';
 import type { RequestSock } from './request-sock.js';
-import { checkRoute, dontFragment } from './route-hints.js';
+import { checkRoute } from './route-hints.js';
 import { setRto } from './rtt.js';
 import { RTX_SENT_US } from './rtx-queue.js';
 import { between } from './seq.js';
@@ -101,7 +101,7 @@ function pathMtuReduced(sk: TcpSock, mtu: number): void {
   if (route === null) return;
   route.updateMtu(mtu);
   // Less than is believed: should the connection fail, that is why.
-  if (mtu < route.mtu && dontFragment(sk, route)) sk.errSoft = EMSGSIZE;
+  if (mtu < route.mtu && route.dontFragment(sk.mtuDiscover)) sk.errSoft = EMSGSIZE;
   const { mtuDiscover } = sk;
   if (mtuDiscover === IP_PMTUDISC_DONT || mtuDiscover >= IP_PMTUDISC_INTERFACE) return;
   // Another connection to the same peer may have been told before.

@@ -3,7 +3,6 @@
 
 import { Ip as IpMib } from '../core/mib.js';
 import type { Route } from '../ip/routes.js';
-import { IP_PMTUDISC_DO, IP_PMTUDISC_WANT } from '../uapi/socket.js';
 import type { TcpSock } from './sock.js';
 
 /** The way for the next segment; null where none leads any more (counted). */
@@ -18,12 +17,6 @@ export function checkRoute(sk: TcpSock): Route | null {
   }
   sk.route = found;
   return found;
-}
-
-/** ip_dont_fragment: routers are to refuse what is too large, and tell (RFC 1191), rather than cut it up. */
-export function dontFragment(sk: TcpSock, route: Route): boolean {
-  const { mtuDiscover } = sk;
-  return mtuDiscover === IP_PMTUDISC_DO || (mtuDiscover === IP_PMTUDISC_WANT && !route.mtuLocked);
 }
 
 /** tcp_ca_dst_init: the congestion control that the route names goes before the sock's own. */

@@ -5,7 +5,6 @@ import { Tcp as TcpMib } from '../core/mib.js';
 import type { RxPacket } from '../ip/rx-packet.js';
 import { ACK, RST, SYN } from './constants.js';
 import type { RequestSock } from './request-sock.js';
-import { dontFragment } from './route-hints.js';
 import { type Segment, writeSynOptions, writeTimestamp } from './segment.js';
 import type { TcpShared } from './shared.js';
 import type { TimeWaitSock } from './time-wait.js';
@@ -53,7 +52,7 @@ export function transmitSynAck(request: RequestSock, clockMs: number): void {
     listener.tos,
     listener.ttl,
     0,
-    dontFragment(listener, request.route),
+    request.route.dontFragment(listener.mtuDiscover),
   );
 }
 

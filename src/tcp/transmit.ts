@@ -9,7 +9,7 @@ import type { IpAddress } from '../packet/address.js';
 import { IPPROTO_TCP } from '../uapi/socket.js';
 import { settleCompressed } from './ack-compression.js';
 import { ACK, ACK_SCHED, PSH, RST, SYN, TCP_ATO_MIN, TCPOLEN_TSTAMP_ALIGNED, URG } from './constants.js';
-import { checkRoute, dontFragment } from './route-hints.js';
+import { checkRoute } from './route-hints.js';
 import { writeSackHeader, writeSynOptions, writeTimestamp } from './segment.js';
 import { after, before } from './seq.js';
 import type { TcpShared } from './shared.js';
@@ -198,7 +198,7 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     sk.tos,
     sk.ttl,
     gsoSize,
-    dontFragment(sk, route),
+    route.dontFragment(sk.mtuDiscover),
   );
   if (result > 0) {
     // The device's own queue is full (net_xmit_eval): it was not sent.
@@ -280,7 +280,19 @@ export function transmitSyn(sk: TcpSock, synAck: boolean): boolean {
   const window = Math.min(sk.rcvWnd, 65535);
   writeHeader(view, at, sk.sport, sk.dport, sk.iss, synAck ? sk.rcvNxt : 0, 20 + length, flags, window);
   sk.segsOut++;
-  sendSegment(tcp, route, sk.saddr, sk.daddr, at, 20 + length, 0, sk.tos, sk.ttl, 0, dontFragment(sk, route));
+  sendSegment(
+    tcp,
+    route,
+    sk.saddr,
+    sk.daddr,
+    at,
+    20 + length,
+    0,
+    sk.tos,
+    sk.ttl,
+    0,
+    route.dontFragment(sk.mtuDiscover),
+  );
   return true;
 }
 

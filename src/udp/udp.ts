@@ -29,6 +29,7 @@ import {
 import {
   IP_PMTUDISC_DO,
   IP_PMTUDISC_DONT,
+  IP_PMTUDISC_OMIT,
   IP_PMTUDISC_PROBE,
   IPPROTO_UDP,
   MSG_DONTWAIT,
@@ -191,10 +192,12 @@ export class Udp implements IpProtocol {
     const pending = sk.takeError();
     if (pending !== 0) return pending;
     if ((sk.shutdown & SEND_SHUTDOWN) !== 0) return -EPIPE;
-    const fits = total + IP_HLEN <= route.mtu;
-    if (!fits && (sk.mtuDiscover === IP_PMTUDISC_DO || sk.mtuDiscover === IP_PMTUDISC_PROBE))
-      return -EMSGSIZE;
-    return this.#transmit(sk, buffer, length, route, daddr === null ? sk.dport : dport, fits, isMulticast);
+    // ip_sk_use_pmtu: from PROBE on what was learnt of the path is not heeded; ip_sk_ignore_df: who may be cut up.
+    const { mtuDiscover } = sk;
+    const mtu = mtuDiscover < IP_PMTUDISC_PROBE ? route.mtu : route.device.mtu;
+    const mayFragment = mtuDiscover < IP_PMTUDISC_DO || mtuDiscover === IP_PMTUDISC_OMIT;
+    if (total + IP_HLEN > mtu && !mayFragment) return -EMSGSIZE;
+    return this.#transmit(sk, buffer, length, route, daddr === null ? sk.dport : dport, mtu, isMulticast);
   }
 
   #transmit(
@@ -203,7 +206,7 @@ export class Udp implements IpProtocol {
     length: number,
     route: Route,
     dport: number,
-    fits: boolean,
+    mtu: number,
     isMulticast: boolean,
   ): number {
     const { mib, memory } = this.host;
@@ -225,7 +228,8 @@ export class Udp implements IpProtocol {
     );
     memory.bytes.set(length === buffer.length ? buffer : buffer.subarray(0, length), at + UDP_HLEN);
     const ttl = isMulticast ? 1 : sk.ttl === 0 ? route.hopLimit : sk.ttl;
-    const df = fits && sk.mtuDiscover !== IP_PMTUDISC_DONT;
+    const insists = sk.mtuDiscover === IP_PMTUDISC_DO || sk.mtuDiscover === IP_PMTUDISC_PROBE;
+    const df = insists || (total + IP_HLEN <= route.mtu && route.dontFragment(sk.mtuDiscover));
     const result = this.ip.sendDatagram(
       route,
       src,
@@ -238,6 +242,7 @@ export class Udp implements IpProtocol {
       ttl,
       df,
       sk.noCheck ? -1 : UDP_CHECKSUM,
+      mtu,
     );
     memory.free(chunk);
     if (result < 0 && result !== -ENOBUFS) return result;

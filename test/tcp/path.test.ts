@@ -130,7 +130,7 @@ describe('"unreachable"', () => {
   });
 });
 
-// covers: DF by IP_MTU_DISCOVER and locked MTU | RFC 1191 3 | src/tcp/route-hints.ts
+// covers: DF by IP_MTU_DISCOVER and locked MTU | RFC 1191 3 | src/ip/routes.ts
 describe('DF', () => {
   it('is set by IP_MTU_DISCOVER, and where the MTU is locked only by who insists', () => {
     const t = talk();

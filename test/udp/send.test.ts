@@ -2,7 +2,15 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parseFrame } from '../../src/packet/parse.js';
-import { IP_PMTUDISC_DO, IP_PMTUDISC_DONT, MSG_OOB } from '../../src/uapi/socket.js';
+import {
+  IP_PMTUDISC_DO,
+  IP_PMTUDISC_DONT,
+  IP_PMTUDISC_INTERFACE,
+  IP_PMTUDISC_OMIT,
+  IP_PMTUDISC_PROBE,
+  IP_PMTUDISC_WANT,
+  MSG_OOB,
+} from '../../src/uapi/socket.js';
 import { address, counter, heard } from '../ip/stack.js';
 import { bytes, ip4, pattern, u16, udp } from '../packet/build.js';
 import { UdpHost } from './host.js';
@@ -70,6 +78,36 @@ describe('sending', () => {
     expect(parseFrame(host.stack.link.take()[0].bytes)?.ipv4?.df).toBe(false);
     expect(host.transport.send(sk, pattern(65507), 65507, 0, address('127.0.0.1'), 9)).toBe(65507);
     expect(host.transport.send(sk, pattern(65508), 65508, 0, address('127.0.0.1'), 9)).toBe(-90);
+  });
+
+  it('by IP_MTU_DISCOVER: how much goes whole, with DF or without, on a path that was found to carry 1000 bytes', () => {
+    const route = host.stack.ip.route(address('10.0.0.1'));
+    route?.updateMtu(1000);
+    const outcome = (mode: number, length: number): string => {
+      const sk = host.bound(0);
+      sk.mtuDiscover = mode;
+      if (host.transport.send(sk, pattern(length), length, 0, address('10.0.0.1'), 9) < 0) return 'refused';
+      const frames = host.stack.link.take();
+      return `${frames.length}${parseFrame(frames[0].bytes)?.ipv4?.df ? ' DF' : ''}`;
+    };
+    const modes = [
+      IP_PMTUDISC_DONT,
+      IP_PMTUDISC_WANT,
+      IP_PMTUDISC_DO,
+      IP_PMTUDISC_PROBE,
+      IP_PMTUDISC_INTERFACE,
+      IP_PMTUDISC_OMIT,
+    ];
+    expect(modes.map((mode) => outcome(mode, 100))).toEqual(['1', '1 DF', '1 DF', '1 DF', '1', '1']);
+    expect(modes.map((mode) => outcome(mode, 1200))).toEqual(['2', '2', 'refused', '1 DF', '1', '1']);
+    expect(modes.map((mode) => outcome(mode, 2000))).toEqual([
+      '3',
+      '3',
+      'refused',
+      'refused',
+      'refused',
+      '2',
+    ]);
   });
 
   it('refuses what cannot be, in the kernel’s order', () => {
