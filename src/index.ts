@@ -40,6 +40,7 @@ export { Stack, type StackOptions } from './stack.js';
 export type { TcpInfo } from './tcp/info.js';
 export { type Alarm, type Clock, RealClock, VirtualClock } from './time/clock.js';
 export * from './uapi/errno.js';
+export * from './uapi/errqueue.js';
 export * from './uapi/fcntl.js';
 export * from './uapi/poll.js';
 export * from './uapi/socket.js';

@@ -28,6 +28,11 @@ export interface FileOperations {
   release(file: File): void;
 }
 
+/** Open files of one stack (nr_files). */
+export interface FileCount {
+  open: number;
+}
+
 export class File {
   readonly ops: FileOperations;
   /** What it is open on: a Socket, an EventPoll, a pipe end … */
@@ -38,6 +43,8 @@ export class File {
   count = 1;
   /** Eventpoll items that watch this file (f_ep). */
   watches: Set<FileWatch> | null = null;
+  /** Where it counts as open, once a descriptor stands for it. */
+  counted: FileCount | null = null;
 
   constructor(ops: FileOperations, private_: unknown, flags: number) {
     this.ops = ops;
@@ -54,6 +61,7 @@ export class File {
   /** fput: the last one ends its registrations, then releases it. */
   put(): void {
     if (--this.count > 0) return;
+    if (this.counted !== null) this.counted.open--;
     if (this.watches !== null) {
       for (const watch of [...this.watches]) watch.fileReleased();
       this.watches = null;

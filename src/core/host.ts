@@ -23,6 +23,8 @@ export class Host {
   /** This moment in wrapping microseconds and milliseconds (int32). */
   nowUs = 0;
   nowMs = 0;
+  /** The last SO_COOKIE given out (sock_gen_cookie). */
+  sockCookie = 0;
 
   readonly #deferred: Deferred[] = [];
 
@@ -41,6 +43,12 @@ export class Host {
     const now = this.clock.now();
     this.nowUs = now | 0;
     this.nowMs = Math.floor(now / 1000) | 0;
+  }
+
+  /** Unix time in microseconds of a moment not long ago, given as `nowUs` was then (ktime_get_real). */
+  realUs(us: number): number {
+    const now = this.clock.now();
+    return this.clock.epoch + now - (((now | 0) - us) | 0);
   }
 
   /** Registers work to be run by every `flush`. */

@@ -17,6 +17,8 @@ export interface PortHolder {
   readonly reusePort: boolean;
   readonly uid: number;
   readonly boundDevice: number;
+  /** IP_LOCAL_PORT_RANGE, if it has one. */
+  readonly extras?: { readonly portLow: number; readonly portHigh: number } | null;
 }
 
 /** Answers whether the holder's four-tuple with this local port is taken (__inet_check_established). */
@@ -103,7 +105,7 @@ export class PortTable {
    * The port, or -EADDRNOTAVAIL.
    */
   connect(holder: PortHolder, secretOffset: number, tuples: Tuples): number {
-    const [low, high] = this.#host.sysctl.ipLocalPortRange;
+    const [low, high] = this.#range(holder);
     // Where each walk starts is settled by the keyed hash; the table only moves on from there.
     this.#perturb ??= new Int32Array(PERTURB_SIZE);
     const perturb = this.#perturb;
@@ -132,11 +134,22 @@ export class PortTable {
 
   /** inet_csk_find_open_port: the parity connect() does not prefer comes first, and with SO_REUSEADDR the lower half. */
   #findOpenPort(holder: PortHolder): number {
-    const [low, last] = this.#host.sysctl.ipLocalPortRange;
+    const [low, last] = this.#range(holder);
     const high = last + 1;
     if (!holder.reuse || high - low < 4) return this.#scan(holder, low, high);
     const half = low + (((high - low) >> 2) << 1);
     return this.#scan(holder, low, half) || this.#scan(holder, half, high);
+  }
+
+  /** inet_sk_get_local_port_range: the holder's own wishes, within the sysctl's range. */
+  #range(holder: PortHolder): readonly number[] {
+    const range = this.#host.sysctl.ipLocalPortRange;
+    const extras = holder.extras;
+    if (extras === undefined || extras === null || (extras.portLow | extras.portHigh) === 0) return range;
+    const [low, high] = range;
+    const from = extras.portLow >= low && extras.portLow <= high ? extras.portLow : low;
+    const to = extras.portHigh >= low && extras.portHigh <= high ? extras.portHigh : high;
+    return [from, to];
   }
 
   #scan(holder: PortHolder, low: number, high: number): number {

@@ -15,6 +15,7 @@ import {
 import { IP_PMTUDISC_DONT, IP_PMTUDISC_WANT } from '../uapi/socket.js';
 import { TCP_CLOSE } from '../uapi/tcp.js';
 import type { Host } from './host.js';
+import { SockExtras } from './sock-extras.js';
 import { ends, traceErrorReport, traceReadable, traceWakeup, traceWriteSpace } from './trace.js';
 import type { WaitQueue } from './wait-queue.js';
 
@@ -80,6 +81,11 @@ export abstract class Sock {
   rcvbuf: number;
   sndbuf: number;
 
+  /** SO_MAX_PACING_RATE in bytes per second; -1: unlimited. */
+  maxPacingRate = -1;
+  /** What few socks have; null until one asks for it. */
+  extras: SockExtras | null = null;
+
   /** A syscall is inside this sock: loopback segments for it wait in the backlog (sk_lock.owned). */
   owned = false;
 
@@ -91,6 +97,12 @@ export abstract class Sock {
     this.rcvbuf = rcvbuf;
     this.sndbuf = sndbuf;
     this.mtuDiscover = host.sysctl.ipNoPmtuDisc !== 0 ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT;
+  }
+
+  /** Its extras, made if it has none yet. */
+  ownExtras(): SockExtras {
+    this.extras ??= new SockExtras();
+    return this.extras;
   }
 
   /** sock_error: takes the pending error; 0 or -errno. */

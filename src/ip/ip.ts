@@ -3,6 +3,7 @@
 
 import type { Host } from '../core/host.js';
 import { LinkMib } from '../core/mib.js';
+import type { Sock } from '../core/sock.js';
 import {
   type Link,
   type LinkReceiver,
@@ -141,9 +142,27 @@ export class Ip implements LinkReceiver, UnreachableListener {
     return this.routes.devices[index - 1]?.address ?? null;
   }
 
+  /** Index of the interface of this name; -1: there is none. */
+  deviceIndex(name: string): number {
+    return this.routes.devices.find((device) => device.name === name)?.index ?? -1;
+  }
+
+  /** Name of the interface of this index; '' if there is none. */
+  deviceName(index: number): string {
+    return this.routes.devices[index - 1]?.name ?? '';
+  }
+
   /** ip_route_output: the way to `destination`; null where none leads (ENETUNREACH). */
   route(destination: IpAddress): Route | null {
     return this.routes.output(destination);
+  }
+
+  /** The same for a sock, which may be bound to an interface or keep off gateways. */
+  routeOf(sk: Sock, destination: IpAddress): Route | null {
+    const onLink = sk.extras?.dontRoute === true;
+    return sk.boundDevice === 0 && !onLink
+      ? this.routes.output(destination)
+      : this.routes.outputBound(destination, sk.boundDevice, onLink);
   }
 
   /** Claims a transmit slot: the offset at which the transport header goes (60 bytes), or -1 when the ring is full. */

@@ -306,9 +306,43 @@ export class RoutingTable {
     return new Route(this.host, device, destination, device.address, gateway, false, false, metrics);
   }
 
-  #lookup(address: number): Entry | null {
+  /**
+   * The way for a sock that is bound to an interface (index `oif`, 0: none) or wants none but neighbours (`onLink`,
+   * SO_DONTROUTE). Through an interface that no route names, everybody is taken for a neighbour, as Linux does. Not interned.
+   */
+  outputBound(destination: IpAddress, oif: number, onLink: boolean): Route | null {
+    const free = this.output(destination);
+    const fits =
+      oif === 0 || free?.device.index === oif || (free?.local && this.#owner(destination.a) === oif);
+    if (free !== null && fits && !(onLink && free.gateway !== null)) return free;
+    const device = this.devices[oif - 1] as NetDevice | undefined;
+    if (device === undefined || !device.up || device.loopback) return null;
+    const group = destination.isLimitedBroadcast || destination.isMulticast;
+    const entry = group ? null : this.#lookup(destination.a, device, onLink);
+    const gateway = entry === null ? null : entry.gateway;
+    const metrics = entry === null ? DEFAULT_METRICS : entry.metrics;
+    return new Route(
+      this.host,
+      device,
+      destination.clone(),
+      device.address,
+      gateway,
+      false,
+      group || device.broadcast === destination.a,
+      metrics,
+    );
+  }
+
+  /** Index of the interface whose address this is; 0: none. */
+  #owner(address: number): number {
+    return this.devices.find((device) => device.address.a === address)?.index ?? 0;
+  }
+
+  #lookup(address: number, device: NetDevice | null = null, onLink = false): Entry | null {
     for (const entry of this.#entries) {
-      if ((address & entry.mask) === entry.network && entry.device.up) return entry;
+      if ((address & entry.mask) !== entry.network || !entry.device.up) continue;
+      if (device !== null && entry.device !== device) continue;
+      if (!onLink || entry.gateway === null) return entry;
     }
     return null;
   }

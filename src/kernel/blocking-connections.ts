@@ -47,7 +47,7 @@ export class BlockingConnections {
     const file = files.get(fd);
     if (file === null) return -EBADF;
     if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) !== 0) return -EINVAL;
-    const newFd = files.reserve((flags & SOCK_CLOEXEC) !== 0);
+    const newFd = files.reserveNew((flags & SOCK_CLOEXEC) !== 0);
     if (newFd < 0) return newFd;
     file.get();
     let accepted = acceptFile(file, address, flags);

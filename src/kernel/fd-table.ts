@@ -1,10 +1,15 @@
 // A process's descriptors (struct fdtable): number to open file. The lowest free number is always the next one, numbers can
 // be reserved before there is a file for them, and the limit is the process's RLIMIT_NOFILE.
 
-import type { File } from '../core/file.js';
-import { EMFILE } from '../uapi/errno.js';
+import type { File, FileCount } from '../core/file.js';
+import { EMFILE, ENFILE } from '../uapi/errno.js';
 
 const WORD = 32;
+
+/** All open files of the stack, and how many there may be (fs.file-max). */
+export interface OpenFiles extends FileCount {
+  readonly full: boolean;
+}
 
 export class FdTable {
   /** RLIMIT_NOFILE: numbers from here on are not given out. */
@@ -15,8 +20,27 @@ export class FdTable {
   /** No number below is free. */
   #lowest = 0;
 
-  constructor(limit: number) {
+  readonly #openFiles: OpenFiles;
+  /** Whoever may exceed fs.file-max (CAP_SYS_ADMIN). */
+  readonly #privileged: boolean;
+
+  constructor(limit: number, openFiles: OpenFiles, privileged: boolean) {
     this.limit = limit;
+    this.#openFiles = openFiles;
+    this.#privileged = privileged;
+  }
+
+  /** alloc_empty_file: -ENFILE when the stack has as many files open as it may. */
+  get fileError(): number {
+    return this.#openFiles.full && !this.#privileged ? -ENFILE : 0;
+  }
+
+  /** Reserves a number for a file that is to be made: -EMFILE, and then -ENFILE. */
+  reserveNew(closeOnExec: boolean): number {
+    const fd = this.reserve(closeOnExec);
+    if (fd < 0 || this.fileError === 0) return fd;
+    this.unreserve(fd);
+    return this.fileError;
   }
 
   /** fget without the reference: the open file, or null (EBADF). */
@@ -42,6 +66,10 @@ export class FdTable {
 
   /** fd_install: the reserved number now stands for `file`, whose reference the table takes over. */
   install(fd: number, file: File): void {
+    if (file.counted === null) {
+      file.counted = this.#openFiles;
+      this.#openFiles.open++;
+    }
     this.#files[fd] = file;
   }
 

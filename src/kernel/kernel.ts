@@ -5,6 +5,7 @@ import type { Host } from '../core/host.js';
 import { type EpollUser, EventPollShared } from '../eventpoll/eventpoll.js';
 import type { InetFamily } from '../socket/af-inet.js';
 import type { Doctor } from './doctor.js';
+import type { OpenFiles } from './fd-table.js';
 import { PathTable } from './plain-files.js';
 
 /** What the kernel asks of a process when the stack closes. */
@@ -18,6 +19,8 @@ export class Kernel {
   readonly eventpolls: EventPollShared;
   readonly doctor: Doctor | null;
   readonly paths = new PathTable();
+  /** Open files of all processes together, bounded by fs.file-max. */
+  readonly openFiles: OpenFiles;
   /** Processes that have not exited. */
   readonly processes = new Set<Exits>();
   readonly #users = new Map<number, EpollUser>();
@@ -27,6 +30,12 @@ export class Kernel {
   constructor(host: Host, inet: InetFamily, doctor: Doctor | null = null) {
     this.host = host;
     this.inet = inet;
+    this.openFiles = {
+      open: 0,
+      get full(): boolean {
+        return this.open >= host.sysctl.fileMax;
+      },
+    };
     this.eventpolls = new EventPollShared(host);
     this.eventpolls.observer = doctor;
     this.doctor = doctor;

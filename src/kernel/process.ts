@@ -37,7 +37,7 @@ export class Process {
     this.pid = kernel.allocatePid();
     kernel.processes.add(this);
     this.uid = options.uid ?? 0;
-    this.files = files ?? new FdTable(options.nofile ?? DEFAULT_NOFILE);
+    this.files = files ?? new FdTable(options.nofile ?? DEFAULT_NOFILE, kernel.openFiles, this.uid === 0);
     const sys = createSyscalls(this);
     this.sys = kernel.doctor?.examine(this, sys) ?? sys;
     const blocking = createBlocking(this);
@@ -56,7 +56,7 @@ export class Process {
 
   /** fork: a child with a copy of the descriptors; the open files behind them are shared. */
   fork(): Process {
-    const files = new FdTable(this.files.limit);
+    const files = new FdTable(this.files.limit, this.kernel.openFiles, this.uid === 0);
     for (const fd of this.files.numbers()) {
       const file = this.files.get(fd);
       if (file !== null) files.replace(fd, file.get(), this.files.closeOnExec(fd));

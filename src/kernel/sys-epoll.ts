@@ -27,7 +27,7 @@ export class EpollCalls {
   readonly epoll_create1 = (flags: number): number => {
     if ((flags & ~EPOLL_CLOEXEC) !== 0) return -EINVAL;
     const { files, kernel, uid } = this.#process;
-    const fd = files.reserve((flags & EPOLL_CLOEXEC) !== 0);
+    const fd = files.reserveNew((flags & EPOLL_CLOEXEC) !== 0);
     if (fd < 0) return fd;
     files.install(fd, new EventPoll(kernel.eventpolls, kernel.user(uid)).file);
     return fd;

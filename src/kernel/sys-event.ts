@@ -36,6 +36,7 @@ export class EventCalls {
     if (!Array.isArray(fds)) return -EFAULT;
     const { files } = this.#process;
     const closeOnExec = (flags & O_CLOEXEC) !== 0;
+    if (files.fileError !== 0) return files.fileError;
     const readFd = files.reserve(closeOnExec);
     if (readFd < 0) return -EMFILE;
     const writeFd = files.reserve(closeOnExec);
@@ -55,7 +56,7 @@ export class EventCalls {
   readonly eventfd = (initial: number, flags = 0): number => {
     if ((flags & ~(FILE_FLAGS | EFD_SEMAPHORE)) !== 0) return -EINVAL;
     const { files } = this.#process;
-    const fd = files.reserve((flags & O_CLOEXEC) !== 0);
+    const fd = files.reserveNew((flags & O_CLOEXEC) !== 0);
     if (fd >= 0) files.install(fd, createEventfd(initial, flags & ~O_CLOEXEC));
     return fd;
   };
@@ -65,7 +66,7 @@ export class EventCalls {
     const known = clockid === CLOCK_REALTIME || clockid === CLOCK_MONOTONIC || clockid === CLOCK_BOOTTIME;
     if ((flags & ~FILE_FLAGS) !== 0 || !known) return -EINVAL;
     const { files, kernel } = this.#process;
-    const fd = files.reserve((flags & O_CLOEXEC) !== 0);
+    const fd = files.reserveNew((flags & O_CLOEXEC) !== 0);
     if (fd >= 0) files.install(fd, createTimerfd(kernel.host, clockid, flags & O_NONBLOCK));
     return fd;
   };

@@ -45,7 +45,7 @@ export class FileCalls {
 
   /** Opens one of the few paths there are: a descriptor, -ENOENT or -EMFILE. `flags`: O_RDONLY … O_RDWR, O_CLOEXEC. */
   readonly open = (path: string, flags = 0): number => {
-    const fd = this.#files.reserve((flags & O_CLOEXEC) !== 0);
+    const fd = this.#files.reserveNew((flags & O_CLOEXEC) !== 0);
     if (fd < 0) return fd;
     const file = this.#process.kernel.paths.open(path, flags & (O_ACCMODE | O_NONBLOCK));
     if (file === null) {

@@ -1,7 +1,7 @@
 // Syscalls that make and connect sockets (net/socket.c): the descriptor's side of each. What they mean is in socket/.
 
 import type { File } from '../core/file.js';
-import { optionSize } from '../socket/option-values.js';
+import { cutOption, optionSize } from '../socket/option-values.js';
 import type { OptionResult, OptionValue } from '../socket/proto-ops.js';
 import { SOCKADDR_IN_SIZE, type SockAddr } from '../socket/sock-addr.js';
 import { Socket, SS_CONNECTED } from '../socket/socket.js';
@@ -43,7 +43,7 @@ export class SocketCalls {
     if (family !== AF_INET) return -EAFNOSUPPORT;
     const socket = this.#kernel.inet.create(type & SOCK_TYPE_MASK, protocol, this.#uid);
     if (typeof socket === 'number') return socket;
-    const fd = this.#files.reserve((flags & SOCK_CLOEXEC) !== 0);
+    const fd = this.#files.reserveNew((flags & SOCK_CLOEXEC) !== 0);
     if (fd < 0) {
       socket.ops.release(socket);
       return fd;
@@ -81,7 +81,7 @@ export class SocketCalls {
     if (file === null) return -EBADF;
     if ((flags & ~SOCKET_FLAGS) !== 0) return -EINVAL;
     // The number is taken before anything is asked of the socket: a full table hides every other error.
-    const newFd = this.#files.reserve((flags & SOCK_CLOEXEC) !== 0);
+    const newFd = this.#files.reserveNew((flags & SOCK_CLOEXEC) !== 0);
     if (newFd < 0) return newFd;
     const accepted = acceptFile(file, address, flags);
     if (typeof accepted === 'number') {
@@ -137,13 +137,26 @@ export class SocketCalls {
     return socket.ops.setsockopt(socket, level, name, value, length);
   };
 
-  /** The answer goes to `out.value`. 0, -ENOPROTOOPT, -EOPNOTSUPP … SO_ERROR takes the error away. */
-  readonly getsockopt = (fd: number, level: number, name: number, out: OptionResult): number => {
+  /**
+   * The answer goes to `out.value`. 0, -ENOPROTOOPT, -EOPNOTSUPP … SO_ERROR takes the error away. `length`: the room a C
+   * program would offer, for those who want to see what it cuts off; negative: -EINVAL.
+   */
+  readonly getsockopt = (
+    fd: number,
+    level: number,
+    name: number,
+    out: OptionResult,
+    length?: number,
+  ): number => {
     this.#kernel.host.refresh();
     const socket = this.#find(fd);
     if (typeof socket === 'number') return socket;
-    if (level === SOL_SOCKET) return getSolSocket(socket, name, out);
-    return socket.ops.getsockopt(socket, level, name, out);
+    if (length !== undefined && length < 0) return -EINVAL;
+    const result =
+      level === SOL_SOCKET
+        ? getSolSocket(socket, name, out)
+        : socket.ops.getsockopt(socket, level, name, out);
+    return result === 0 && length !== undefined ? cutOption(level, name, out, length) : result;
   };
 
   #getname(fd: number, address: SockAddr, peer: number): number {

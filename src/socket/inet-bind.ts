@@ -20,14 +20,18 @@ export function inetBind(sk: Sock, ip: Ip, ports: PortTable, address: SockAddr, 
   const { sysctl } = sk.host;
   const group = wanted.isMulticast || ip.isBroadcast(wanted);
   const ours = wanted.isAny || group || ip.isLocal(wanted);
-  if (!ours && sysctl.ipNonlocalBind === 0) return -EADDRNOTAVAIL;
+  const anywhere =
+    sysctl.ipNonlocalBind !== 0 || sk.extras?.freebind === true || sk.extras?.transparent === true;
+  if (!ours && !anywhere) return -EADDRNOTAVAIL;
   if (!isPort(address.port)) return -EINVAL;
   if (address.port !== 0 && address.port < sysctl.ipUnprivilegedPortStart && sk.uid !== 0) return -EACCES;
   if (sk.state !== TCP_CLOSE || ports.portOf(sk) !== 0) return -EINVAL;
 
   sk.laddr = wanted;
   sk.saddr = group ? ANY_V4 : wanted;
-  const port = ports.bind(sk, address.port);
+  // With IP_BIND_ADDRESS_NO_PORT the port is left to connect(), which can share it among peers.
+  const portless = address.port === 0 && sk.extras?.bindAddressNoPort === true;
+  const port = portless ? 0 : ports.bind(sk, address.port);
   if (port < 0) {
     sk.laddr = ANY_V4;
     sk.saddr = ANY_V4;

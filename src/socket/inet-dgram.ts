@@ -3,21 +3,23 @@
 import { SHUTDOWN_MASK, type Sock } from '../core/sock.js';
 import type { Ip } from '../ip/ip.js';
 import { IpAddress } from '../packet/address.js';
-import { EAFNOSUPPORT, EAGAIN, EINVAL, ENOTCONN, EOPNOTSUPP } from '../uapi/errno.js';
-import { AF_INET, AF_UNSPEC, MSG_ERRQUEUE, MSG_TRUNC } from '../uapi/socket.js';
+import { EAFNOSUPPORT, EAGAIN, EINVAL, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP } from '../uapi/errno.js';
+import { AF_INET, AF_UNSPEC, IPPROTO_UDP, MSG_ERRQUEUE, MSG_TRUNC } from '../uapi/socket.js';
 import { TCP_CLOSE } from '../uapi/tcp.js';
 import type { Udp } from '../udp/udp.js';
 import type { Sender, UdpSock } from '../udp/udp-sock.js';
 import { inetBind } from './inet-bind.js';
 import { inetGetname } from './inet-getname.js';
 import { getIpOption, setIpOption } from './ip-options.js';
+import { getKept, keptOption, setKept } from './kept-options.js';
+import { INT_SIZE, intOf } from './option-values.js';
 import type { MessageInfo, OptionResult, OptionValue, ProtoOps } from './proto-ops.js';
 import { isPort, SA_FAMILY_SIZE, SOCKADDR_IN_SIZE, type SockAddr, writeSockAddr } from './sock-addr.js';
 import type { Socket } from './socket.js';
 
 export class InetDgramOps implements ProtoOps {
   readonly #udp: Udp;
-  readonly #ip: Ip;
+  readonly ip: Ip;
   /** Where the datagram being received came from; one serves all. */
   readonly #sender: Sender = { address: IpAddress.v4(0), port: 0, length: 0 };
   /** The last destination given as text: programs name the same one again and again. */
@@ -26,11 +28,11 @@ export class InetDgramOps implements ProtoOps {
 
   constructor(udp: Udp, ip: Ip) {
     this.#udp = udp;
-    this.#ip = ip;
+    this.ip = ip;
   }
 
   bind(socket: Socket, address: SockAddr, length: number): number {
-    return inetBind(socket.sk, this.#ip, this.#udp.ports, address, length);
+    return inetBind(socket.sk, this.ip, this.#udp.ports, address, length);
   }
 
   connect(socket: Socket, address: SockAddr, length: number): number {
@@ -92,11 +94,18 @@ export class InetDgramOps implements ProtoOps {
   }
 
   setsockopt(socket: Socket, level: number, name: number, value: OptionValue, length: number): number {
-    return setIpOption(socket.sk, level, name, value, length);
+    if (level !== IPPROTO_UDP) return setIpOption(socket.sk, level, name, value, length);
+    if (length < INT_SIZE) return -EINVAL;
+    const kept = keptOption(level, name);
+    return kept === undefined ? -ENOPROTOOPT : setKept(socket.sk, kept, intOf(value));
   }
 
   getsockopt(socket: Socket, level: number, name: number, out: OptionResult): number {
     const sk = socket.sk as UdpSock;
+    if (level === IPPROTO_UDP) {
+      const kept = keptOption(level, name);
+      return kept === undefined ? -ENOPROTOOPT : getKept(sk, kept, out);
+    }
     return getIpOption(sk, level, name, out, sk.route === null ? 0 : sk.route.mtu);
   }
 
@@ -108,6 +117,10 @@ export class InetDgramOps implements ProtoOps {
 
   writeSpace(sk: Sock): void {
     sk.wakeSpace();
+  }
+
+  rerouted(sk: Sock): void {
+    (sk as UdpSock).route = null;
   }
 
   release(socket: Socket): void {

@@ -36,15 +36,15 @@ export function handshaking(sk: Sock): boolean {
 
 export class InetStreamOps implements ProtoOps {
   readonly tcp: Tcp;
-  readonly #ip: Ip;
+  readonly ip: Ip;
 
   constructor(tcp: Tcp, ip: Ip) {
     this.tcp = tcp;
-    this.#ip = ip;
+    this.ip = ip;
   }
 
   bind(socket: Socket, address: SockAddr, length: number): number {
-    return inetBind(socket.sk, this.#ip, this.tcp.ports, address, length);
+    return inetBind(socket.sk, this.ip, this.tcp.ports, address, length);
   }
 
   connect(socket: Socket, address: SockAddr, length: number): number {
@@ -84,7 +84,7 @@ export class InetStreamOps implements ProtoOps {
     if (address.family !== AF_INET) return -EAFNOSUPPORT;
     const destination = IpAddress.parse(address.address);
     if (destination === null || !isPort(address.port)) return -EINVAL;
-    if (destination.isMulticast || this.#ip.isBroadcast(destination)) return -ENETUNREACH;
+    if (destination.isMulticast || this.ip.isBroadcast(destination)) return -ENETUNREACH;
     const error = this.tcp.connect(sk, destination, address.port);
     if (error < 0) return error;
     socket.state = SS_CONNECTING;
@@ -226,6 +226,11 @@ export class InetStreamOps implements ProtoOps {
 
   writeSpace(sk: Sock): void {
     streamWriteSpace(sk as TcpSock);
+  }
+
+  rerouted(sk: Sock): void {
+    const tcp = sk as TcpSock;
+    if (tcp.route !== null) tcp.route = this.ip.routeOf(tcp, tcp.daddr) ?? tcp.route;
   }
 
   release(socket: Socket): void {

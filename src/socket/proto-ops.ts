@@ -2,6 +2,7 @@
 // (or connect's provisional error), and the blocking calls of kernel/ sleep and ask again.
 
 import type { Sock } from '../core/sock.js';
+import type { Ip } from '../ip/ip.js';
 import type { SockAddr } from './sock-addr.js';
 import type { Socket } from './socket.js';
 
@@ -35,6 +36,7 @@ export interface MessageInfo {
 
 /** Results: >= 0, or -errno. */
 export interface ProtoOps {
+  readonly ip: Ip;
   bind(socket: Socket, address: SockAddr, length: number): number;
   /** Provisional -EINPROGRESS or -EALREADY where a blocking caller would sleep until `connectDone`. */
   connect(socket: Socket, address: SockAddr, length: number): number;
@@ -54,6 +56,8 @@ export interface ProtoOps {
   setKeepalive(sk: Sock, on: boolean): void;
   setRcvlowat(sk: Sock, value: number): void;
   writeSpace(sk: Sock): void;
+  /** The way it sends must be looked up anew (sk_dst_reset). */
+  rerouted(sk: Sock): void;
   /** The file is gone. With SO_LINGER the caller may have waited (see `startClose`). */
   release(socket: Socket): void;
 }

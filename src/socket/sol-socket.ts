@@ -5,6 +5,7 @@ import { SOCK_RCVBUF_LOCK, SOCK_SNDBUF_LOCK, type Sock } from '../core/sock.js';
 import { EDOM, EINVAL, ENOPROTOOPT, EPERM } from '../uapi/errno.js';
 import {
   SO_ACCEPTCONN,
+  SO_BINDTODEVICE,
   SO_BROADCAST,
   SO_BSDCOMPAT,
   SO_DOMAIN,
@@ -12,7 +13,6 @@ import {
   SO_KEEPALIVE,
   SO_LINGER,
   SO_MARK,
-  SO_MEMINFO,
   SO_NO_CHECK,
   SO_OOBINLINE,
   SO_PRIORITY,
@@ -21,12 +21,14 @@ import {
   SO_RCVBUFFORCE,
   SO_RCVLOWAT,
   SO_RCVTIMEO,
+  SO_RCVTIMEO_NEW,
   SO_REUSEADDR,
   SO_REUSEPORT,
   SO_SNDBUF,
   SO_SNDBUFFORCE,
   SO_SNDLOWAT,
   SO_SNDTIMEO,
+  SO_SNDTIMEO_NEW,
   SO_TYPE,
 } from '../uapi/socket.js';
 import { TCP_LISTEN } from '../uapi/tcp.js';
@@ -34,6 +36,7 @@ import { UdpSock } from '../udp/udp-sock.js';
 import { INT_SIZE, intOf, isLinger, isTimeval, LINGER_SIZE, TIMEVAL_SIZE } from './option-values.js';
 import type { OptionResult, OptionValue, Timeval } from './proto-ops.js';
 import type { Socket } from './socket.js';
+import { bindToDevice, getRareSocket, setRareSocket } from './sol-socket-rare.js';
 
 export const SOCK_MIN_SNDBUF = 4608;
 export const SOCK_MIN_RCVBUF = 2304;
@@ -45,6 +48,7 @@ const TC_PRIO_INTERACTIVE = 6;
 
 /** 0 or -errno. `length`: what the caller says the value measures. */
 export function setSolSocket(socket: Socket, name: number, value: OptionValue, length: number): number {
+  if (name === SO_BINDTODEVICE) return bindToDevice(socket, value);
   if (length < INT_SIZE) return -EINVAL;
   const { sk } = socket;
   const int = intOf(value);
@@ -89,15 +93,17 @@ export function setSolSocket(socket: Socket, name: number, value: OptionValue, l
       return 0;
     case SO_RCVTIMEO:
     case SO_SNDTIMEO:
+    case SO_RCVTIMEO_NEW:
+    case SO_SNDTIMEO_NEW:
       return setTimeval(sk, name, value, length);
     case SO_NO_CHECK:
-      if (!(sk instanceof UdpSock)) return -ENOPROTOOPT;
+      if (!(sk instanceof UdpSock)) return setRareSocket(socket, name, value) ?? -ENOPROTOOPT;
       sk.noCheck = on;
       return 0;
     case SO_BSDCOMPAT:
       return 0;
     default:
-      return -ENOPROTOOPT;
+      return setRareSocket(socket, name, value) ?? -ENOPROTOOPT;
   }
 }
 
@@ -130,7 +136,7 @@ function setTimeval(sk: Sock, name: number, value: OptionValue, length: number):
   if (value.tv_sec >= 0) {
     ms = value.tv_sec * 1000 + Math.ceil(value.tv_usec / (TICK_MS * 1000)) * TICK_MS;
   }
-  if (name === SO_RCVTIMEO) sk.rcvTimeoMs = ms;
+  if (name === SO_RCVTIMEO || name === SO_RCVTIMEO_NEW) sk.rcvTimeoMs = ms;
   else sk.sndTimeoMs = ms;
   return 0;
 }
@@ -181,9 +187,11 @@ export function getSolSocket(socket: Socket, name: number, out: OptionResult): n
       out.value = 1;
       return 0;
     case SO_RCVTIMEO:
+    case SO_RCVTIMEO_NEW:
       out.value = timeval(sk.rcvTimeoMs);
       return 0;
     case SO_SNDTIMEO:
+    case SO_SNDTIMEO_NEW:
       out.value = timeval(sk.sndTimeoMs);
       return 0;
     default:
@@ -210,16 +218,14 @@ function getReadOnly(socket: Socket, name: number, out: OptionResult): number {
       out.value = Number(sk.state === TCP_LISTEN);
       return 0;
     case SO_NO_CHECK:
-      out.value = sk instanceof UdpSock ? Number(sk.noCheck) : 0;
+      if (!(sk instanceof UdpSock)) return getRareSocket(socket, name, out) ?? -ENOPROTOOPT;
+      out.value = Number(sk.noCheck);
       return 0;
     case SO_BSDCOMPAT:
       out.value = 0;
       return 0;
-    case SO_MEMINFO:
-      out.value = { rcvbuf: sk.rcvbuf, sndbuf: sk.sndbuf };
-      return 0;
     default:
-      return -ENOPROTOOPT;
+      return getRareSocket(socket, name, out) ?? -ENOPROTOOPT;
   }
 }
 

@@ -18,7 +18,7 @@ import { pushPendingFrames } from '../tcp/output.js';
 import type { TcpSock } from '../tcp/sock.js';
 import type { Tcp } from '../tcp/tcp.js';
 import { armKeepalive } from '../tcp/tcp-timer.js';
-import { EINVAL, ENOENT, ENOPROTOOPT, EPERM } from '../uapi/errno.js';
+import { EINVAL, ENOENT } from '../uapi/errno.js';
 import {
   TCP_CLOSE,
   TCP_CLOSE_WAIT,
@@ -37,7 +37,7 @@ import {
   TCP_NOTSENT_LOWAT,
   TCP_QUICKACK,
   TCP_SYNCNT,
-  TCP_TIMESTAMP,
+  TCP_ULP,
   TCP_USER_TIMEOUT,
   TCP_WINDOW_CLAMP,
 } from '../uapi/tcp.js';
@@ -45,6 +45,7 @@ import { INT_SIZE, intOf } from './option-values.js';
 import type { OptionResult, OptionValue } from './proto-ops.js';
 import { SOCK_MIN_RCVBUF } from './sol-socket.js';
 import { streamWriteSpace } from './stream-space.js';
+import { getRareTcp, setRareTcp } from './tcp-options-rare.js';
 
 const MAX_TCP_KEEPIDLE = 32767;
 const MAX_TCP_KEEPINTVL = 32767;
@@ -64,6 +65,8 @@ export function setTcpOption(
   length: number,
 ): number {
   if (name === TCP_CONGESTION) return setCongestion(tcp, sk, value, length);
+  // No upper-layer protocol can be had.
+  if (name === TCP_ULP) return length < 1 ? -EINVAL : -ENOENT;
   if (length < INT_SIZE) return -EINVAL;
   const int = intOf(value);
   switch (name) {
@@ -108,10 +111,8 @@ export function setTcpOption(
       sk.ownTuning().notsentLowat = int >>> 0;
       streamWriteSpace(sk);
       return 0;
-    case TCP_TIMESTAMP:
-      return -EPERM;
     default:
-      return -ENOPROTOOPT;
+      return setRareTcp(sk, name, int);
   }
 }
 
@@ -168,7 +169,7 @@ export function getTcpOption(tcp: Tcp, sk: TcpSock, name: number, out: OptionRes
       out.value = tcp.info(sk);
       return 0;
     default:
-      return -ENOPROTOOPT;
+      return getRareTcp(sk, name, out);
   }
 }
 

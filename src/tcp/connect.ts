@@ -59,7 +59,7 @@ function mayReuse(tcp: TcpShared, sk: TcpSock, tw: { tsRecentStamp: number }): b
 export function tcpConnect(sk: TcpSock, address: IpAddress, dport: number): number {
   const { tcp } = sk;
   const daddr = address.isAny ? LOOPBACK_V4 : address.clone();
-  const route = tcp.ip.route(daddr);
+  const route = tcp.ip.routeOf(sk, daddr);
   if (route === null || route.broadcast) return -ENETUNREACH;
   const wasAny = sk.saddr.isAny;
   if (wasAny) {

@@ -21,19 +21,19 @@ export class ListenerTable {
     if (list.length === 0) this.#ports.delete(sk.sport);
   }
 
-  /** inet_lookup_listener: `hash` is the four-tuple's. */
-  lookup(local: IpAddress, port: number, hash: number): TcpSock | null {
+  /** inet_lookup_listener: `hash` is the four-tuple's, `device` the index of the interface the segment came in by. */
+  lookup(local: IpAddress, port: number, hash: number, device: number): TcpSock | null {
     const list = this.#ports.get(port);
     if (list === undefined) return null;
-    if (list.length === 1) return matches(list[0], local) ? list[0] : null;
+    if (list.length === 1) return matches(list[0], local, device) ? list[0] : null;
     let best: TcpSock | null = null;
     let group = 0;
     for (const sk of list) {
-      if (!matches(sk, local)) continue;
-      if (best === null || (best.laddr.isAny && !sk.laddr.isAny)) {
+      if (!matches(sk, local, device)) continue;
+      if (best === null || rank(sk) > rank(best)) {
         best = sk;
         group = 1;
-      } else if (best.laddr.equals(sk.laddr) && sk.reusePort && best.reusePort) {
+      } else if (rank(sk) === rank(best) && best.laddr.equals(sk.laddr) && sk.reusePort && best.reusePort) {
         group++;
       }
     }
@@ -41,7 +41,8 @@ export class ListenerTable {
     // reciprocal_scale: an even share of the hash space for each member.
     let pick = Math.floor(((hash >>> 0) / 0x100000000) * group);
     for (const sk of list) {
-      if (matches(sk, local) && sk.reusePort && sk.laddr.equals(best.laddr) && pick-- === 0) return sk;
+      const isMember = sk.reusePort && rank(sk) === rank(best) && sk.laddr.equals(best.laddr);
+      if (isMember && matches(sk, local, device) && pick-- === 0) return sk;
     }
     return best;
   }
@@ -51,6 +52,11 @@ export class ListenerTable {
   }
 }
 
-function matches(sk: TcpSock, local: IpAddress): boolean {
-  return sk.laddr.isAny || sk.laddr.equals(local);
+function matches(sk: TcpSock, local: IpAddress, device: number): boolean {
+  return (sk.boundDevice === 0 || sk.boundDevice === device) && (sk.laddr.isAny || sk.laddr.equals(local));
+}
+
+/** How closely it is bound: an address counts for more than an interface (__inet_lookup_listener, compute_score). */
+function rank(sk: TcpSock): number {
+  return (sk.laddr.isAny ? 0 : 2) + (sk.boundDevice === 0 ? 0 : 1);
 }

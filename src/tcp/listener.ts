@@ -71,15 +71,22 @@ export function connectionRequest(sk: TcpSock, packet: RxPacket, segment: Segmen
     request,
     tupleHash(tcp.tableKey, request.saddr, request.sport, request.daddr, request.dport),
   );
+  if (sk.extras !== null && sk.extras.saveSyn !== 0) recordSyn(request, sk.extras.saveSyn, packet, segment);
   listener.add(request);
   if (traceSynQueueAdd.on) traceSynQueueAdd.emit(host, { ...ends(request), length: listener.requests.size });
   host.wheel.arm(request, TCP_TIMEOUT_INIT);
   transmitSynAck(request, host.nowMs);
 }
 
+/** tcp_reqsk_record_syn: its headers, from IP's on (1) or from Ethernet's (2). */
+function recordSyn(request: RequestSock, mode: number, packet: RxPacket, segment: Segment): void {
+  const { bytes } = request.listener.host.memory;
+  request.savedSyn = bytes.slice(mode === 2 ? packet.frame : packet.network, segment.data);
+}
+
 /** A request between the ends of this packet; null where no route leads back. */
 export function newRequest(sk: TcpSock, packet: RxPacket, segment: Segment): RequestSock | null {
-  const route = sk.tcp.ip.route(packet.src);
+  const route = sk.tcp.ip.routeOf(sk, packet.src);
   if (route === null) return null;
   const saddr = packet.dst.clone();
   const daddr = packet.src.clone();

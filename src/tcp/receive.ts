@@ -56,7 +56,7 @@ export function receiveSegment(tcp: TcpShared, packet: RxPacket): void {
     receiveForTimeWait(tw, hash, packet, segment);
     return;
   }
-  const listener = tcp.listeners.lookup(packet.dst, segment.dport, hash);
+  const listener = tcp.listeners.lookup(packet.dst, segment.dport, hash, packet.device);
   if (listener !== null) deliver(listener, packet, segment);
   else {
     if (traceKfreeSkb.on) traceKfreeSkb.emit(host, { reason: 'NO_SOCKET' });
@@ -72,6 +72,10 @@ function tellReceived(tcp: TcpShared, packet: RxPacket, segment: Segment): void 
 
 /** tcp_v4_do_rcv, or into the backlog while a syscall is inside the sock. */
 function deliver(sk: TcpSock, packet: RxPacket, segment: Segment): void {
+  if (sk.extras !== null && packet.ttl < sk.extras.minTtl) {
+    sk.host.mib.count(TcpExt.TCPMinTTLDrop);
+    return;
+  }
   sk.segsIn++;
   if (!sk.owned) {
     receiveNow(sk, packet, segment);
@@ -155,7 +159,7 @@ function receiveForTimeWait(tw: TimeWaitSock, hash: number, packet: RxPacket, se
     (segment.hasTs && tw.tsRecentStamp !== 0 && before(tw.tsRecent, segment.tsVal));
   if ((segment.flags & (SYN | RST | ACK)) === SYN && !old && newer) {
     // RFC 6191 and RFC 1122 section 4.2.2.13: the same ends begin anew.
-    const listener = tcp.listeners.lookup(packet.dst, segment.dport, hash);
+    const listener = tcp.listeners.lookup(packet.dst, segment.dport, hash, packet.device);
     if (listener !== null) {
       endTimeWait(tw);
       receiveForListener(listener, packet, segment, (tw.sndNxt + 65535 + 2) | 0 || 1);

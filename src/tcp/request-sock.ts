@@ -40,6 +40,8 @@ export class RequestSock extends Timer implements Tuple<RequestSock> {
   timeouts = 0;
   retransmitted = 0;
   lastOowAckTime = 0;
+  /** Headers of the SYN, for TCP_SAVED_SYN. */
+  savedSyn: Uint8Array | null = null;
   /** The bare third ACK came, but the listener defers accept until there is data. */
   acked = false;
 

@@ -9,7 +9,7 @@ import type { TcpSock } from './sock.js';
 export function checkRoute(sk: TcpSock): Route | null {
   const { route } = sk;
   if (route === null || !route.obsolete) return route;
-  const found = sk.tcp.ip.route(sk.daddr);
+  const found = sk.tcp.ip.routeOf(sk, sk.daddr);
   if (found === null) {
     // The old one stays as what is known of the path, for the day when one leads there again.
     sk.host.mib.count(IpMib.OutNoRoutes);

@@ -183,6 +183,7 @@ function createChild(request: RequestSock, segment: Segment): TcpSock {
   sk.sndWnd = segment.window << sk.sndWscale;
   sk.sndWl1 = segment.seq;
   sk.maxWindow = sk.sndWnd;
+  if (request.savedSyn !== null) sk.ownExtras().savedSyn = request.savedSyn;
   if (traceSynRecvSock.on) traceSynRecvSock.emit(host, ends(sk));
   host.mib.count(TcpMib.PassiveOpens);
   tcp.ports.inherit(sk, parent);
@@ -227,6 +228,8 @@ function inherit(sk: TcpSock, parent: TcpSock): void {
   sk.tos = parent.tos;
   sk.ttl = parent.ttl;
   sk.mtuDiscover = parent.mtuDiscover;
+  sk.maxPacingRate = parent.maxPacingRate;
+  if (parent.extras !== null) sk.extras = parent.extras.clone();
   sk.nonagle = parent.nonagle;
   sk.ackPingpong = parent.ackPingpong;
   if (parent.tuning.deferAccept !== 0) {

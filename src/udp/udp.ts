@@ -132,7 +132,7 @@ export class Udp implements IpProtocol {
 
   /** ip4_datagram_connect: names the peer that is sent to and heard from. 0, -EAGAIN, -ENETUNREACH, -EACCES. */
   connect(sk: UdpSock, daddr: IpAddress, dport: number): number {
-    const route = this.ip.route(daddr);
+    const route = this.ip.routeOf(sk, daddr);
     if (route === null) return -ENETUNREACH;
     if (route.broadcast && !sk.broadcast && !route.destination.isMulticast) return -EACCES;
     const bound = this.#bindIfNeeded(sk);
@@ -294,8 +294,8 @@ export class Udp implements IpProtocol {
   }
 
   #routeFor(sk: UdpSock, daddr: IpAddress | null): Route | null {
-    if (daddr !== null) return this.ip.route(daddr);
-    if (sk.route === null || sk.route.obsolete) sk.route = this.ip.route(sk.daddr);
+    if (daddr !== null) return this.ip.routeOf(sk, daddr);
+    if (sk.route === null || sk.route.obsolete) sk.route = this.ip.routeOf(sk, sk.daddr);
     return sk.route;
   }
 }

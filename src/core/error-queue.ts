@@ -1,0 +1,109 @@
+// What a socket is told aside from its data (sk_error_queue): timestamps of what it sent, completions of MSG_ZEROCOPY, ICMP
+// errors. recvmsg takes entries out with MSG_ERRQUEUE; EPOLLERR says that there are some.
+
+import { ANY_V4, type IpAddress } from '../packet/address.js';
+import {
+  SO_EE_CODE_ZEROCOPY_COPIED,
+  SO_EE_ORIGIN_ICMP,
+  SO_EE_ORIGIN_ICMP6,
+  SO_EE_ORIGIN_ZEROCOPY,
+} from '../uapi/errqueue.js';
+
+/** The sock whose queue it is, as far as the queue needs it. */
+interface Owner {
+  readonly rcvbuf: number;
+  readonly orphan: boolean;
+  err: number;
+  errorReport(): void;
+}
+
+/** What Linux charges for an entry without payload (truesize of alloc_skb(0)), and for one that holds a packet. */
+const ENTRY_CHARGE = 960;
+const NO_BYTES = new Uint8Array(0);
+
+/** One entry: struct sock_extended_err and what belongs to it. */
+export class ErrorEntry {
+  errno = 0;
+  origin = 0;
+  type = 0;
+  code = 0;
+  info = 0;
+  data = 0;
+  /** The packet it is about, as far as it is told: what recvmsg copies out. */
+  payload: Uint8Array = NO_BYTES;
+  /** TCP_NLA_* values by their names, with SOF_TIMESTAMPING_OPT_STATS. */
+  stats: Record<string, number> | null = null;
+  /** Stack time in microseconds, -1: it bears no timestamp. */
+  stampUs = -1;
+  /** Where the packet went, for `msg_name` (origins ICMP and LOCAL), and who complained. */
+  address: IpAddress | null = null;
+  port = 0;
+  offender: IpAddress = ANY_V4;
+  /** Interface by which it came or left; 0: none. */
+  device = 0;
+
+  get isIcmp(): boolean {
+    return this.origin === SO_EE_ORIGIN_ICMP || this.origin === SO_EE_ORIGIN_ICMP6;
+  }
+
+  get charge(): number {
+    return ENTRY_CHARGE + this.payload.length;
+  }
+}
+
+export class ErrorQueue {
+  readonly #entries: ErrorEntry[] = [];
+  /** What the entries are charged to the receive buffer (their part of sk_rmem_alloc). */
+  charged = 0;
+
+  get isEmpty(): boolean {
+    return this.#entries.length === 0;
+  }
+
+  /**
+   * sock_queue_err_skb: false, and the entry is gone, when the receive buffer has no room for it. `rmem`: what the buffer
+   * holds already, this queue included.
+   */
+  add(sk: Owner, entry: ErrorEntry, rmem: number): boolean {
+    if (rmem + entry.charge >= sk.rcvbuf) return false;
+    this.charged += entry.charge;
+    this.#entries.push(entry);
+    if (!sk.orphan) sk.errorReport();
+    return true;
+  }
+
+  /** __msg_zerocopy_callback: sends `low` to `high` are done with. A completion that follows the last entry's extends it. */
+  zerocopyDone(sk: Owner, low: number, high: number): void {
+    const tail = this.#entries[this.#entries.length - 1] as ErrorEntry | undefined;
+    if (tail?.origin === SO_EE_ORIGIN_ZEROCOPY && ((tail.data + 1) | 0) === low) tail.data = high;
+    else {
+      const entry = new ErrorEntry();
+      entry.origin = SO_EE_ORIGIN_ZEROCOPY;
+      entry.code = SO_EE_CODE_ZEROCOPY_COPIED;
+      entry.info = low;
+      entry.data = high;
+      this.#entries.push(entry);
+      this.charged += entry.charge;
+    }
+    sk.errorReport();
+  }
+
+  /** sock_dequeue_err_skb: the oldest entry, or null. An ICMP error that comes next becomes the pending error. */
+  shift(sk: Owner): ErrorEntry | null {
+    const entry = this.#entries.shift();
+    if (entry === undefined) return null;
+    this.charged -= entry.charge;
+    const next = this.#entries[0] as ErrorEntry | undefined;
+    if (next?.isIcmp) sk.err = next.errno;
+    else if (entry.isIcmp) sk.err = 0;
+    if (next !== undefined) sk.errorReport();
+    return entry;
+  }
+
+  /** skb_errqueue_purge: drops all but completions of MSG_ZEROCOPY, which somebody waits for to use his buffer again. */
+  purge(): void {
+    const kept = this.#entries.filter((entry) => entry.origin === SO_EE_ORIGIN_ZEROCOPY);
+    this.#entries.splice(0, this.#entries.length, ...kept);
+    this.charged = kept.reduce((sum, entry) => sum + entry.charge, 0);
+  }
+}
