@@ -2,7 +2,7 @@
 // connected socks. Nothing here sleeps: results are >= 0, or -errno.
 
 import type { Host } from '../core/host.js';
-import { Udp as UdpMib } from '../core/mib.js';
+import { Icmp as IcmpMib, Udp as UdpMib } from '../core/mib.js';
 import { RCV_SHUTDOWN, SEND_SHUTDOWN, SOCK_BINDADDR_LOCK, SOCK_BINDPORT_LOCK } from '../core/sock.js';
 import type { Ip } from '../ip/ip.js';
 import type { IpProtocol } from '../ip/protocol.js';
@@ -118,7 +118,10 @@ export class Udp implements IpProtocol {
     const view = this.host.memory.view;
     const sport = view.getUint16(transport + UDP_SRC_PORT);
     const sk = this.ports.lookup(dst, view.getUint16(transport + UDP_DST_PORT), src, sport, ANY_DEVICE);
-    if (sk === null) return;
+    if (sk === null) {
+      this.host.mib.count(IcmpMib.InErrors);
+      return;
+    }
     let isFinal = fatal;
     if (type === ICMP_DEST_UNREACH && code === ICMP_FRAG_NEEDED) {
       this.ip.route(dst)?.updateMtu(info);

@@ -1,6 +1,7 @@
 // The stack as a whole: its options and their errors, two stacks on a wire, tunables, listings, and its end.
 import { createWire, Stack, VirtualClock } from 'tapstack';
 import { describe, expect, it } from 'vitest';
+import { parseAddress } from '../../src/kernel/interface-options.js';
 import { address, Machine, result, settle } from './machine.js';
 
 function wire(): { clock: VirtualClock; ends: ReturnType<typeof createWire> } {
@@ -43,6 +44,33 @@ describe('options', () => {
     const options = { clock, link, address: '192.0.2.2/24', neighbours: { '192.0.2.9': 'no' } };
     await expect(Stack.create(options)).rejects.toThrow(/no Ethernet address/);
     expect(closed).toBe(true);
+  });
+});
+
+describe('routes', () => {
+  it('are added, changed and taken away; what cannot be is refused in words', async () => {
+    const { clock, ends } = wire();
+    const stack = new Stack({
+      clock,
+      link: ends[0],
+      address: '192.0.2.2/24',
+      routes: [{ to: '10.0.0.0/8', via: '192.0.2.1', mtu: 1400, lock: ['mtu'] }],
+    });
+    const mtuTo = (text: string): number | undefined => stack.ip.route(parseAddress(text, 'the test'))?.mtu;
+    expect(mtuTo('10.1.2.3')).toBe(1400);
+    stack.changeRoute('10.0.0.0/8', { via: '192.0.2.1', mtu: 1300 });
+    stack.addRoute('10.1.0.0/16', { dev: ends[0].name, mtu: 1200 });
+    expect([mtuTo('10.2.0.1'), mtuTo('10.1.2.3')]).toEqual([1300, 1200]);
+    stack.deleteRoute('10.0.0.0/8');
+    expect([mtuTo('10.2.0.1'), mtuTo('10.1.2.3')]).toEqual([undefined, 1200]);
+    expect(() => stack.changeRoute('10.0.0.0/8', { via: '192.0.2.1' })).toThrow(/no route to 10.0.0.0\/8/);
+    expect(() => stack.deleteRoute('10.0.0.0/8')).toThrow(/no route to 10.0.0.0\/8/);
+    expect(() => stack.addRoute('10.0.0.0/8', {})).toThrow(/gateway \(`via`\) or an interface/);
+    expect(() => stack.addRoute('10.0.0.0/8', { dev: 'eth9' })).toThrow(/no interface eth9/);
+    expect(() => stack.addRoute('10.0.0.0/8', { via: '172.16.0.1' })).toThrow(/no interface reaches/);
+    expect(() => stack.addRoute('10.0.0.1/8', { via: '192.0.2.1' })).toThrow(/cannot route/);
+    expect(() => stack.addRoute('10.0.0.0/8', { via: '192.0.2.1', congctl: 'none' })).toThrow(/names none/);
+    await stack.close();
   });
 });
 

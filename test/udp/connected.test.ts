@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { POLLERR, POLLHUP, POLLRDHUP } from '../../src/uapi/poll.js';
 import { IP_PMTUDISC_DONT, MSG_DONTWAIT, SIOCINQ, SIOCOUTQ } from '../../src/uapi/socket.js';
 import type { UdpSock } from '../../src/udp/udp-sock.js';
-import { address, fromPeer, heard, introduce, pass, say } from '../ip/stack.js';
+import { address, counter, fromPeer, heard, introduce, pass, say } from '../ip/stack.js';
 import { bytes, icmp, ipv4, pattern, udp } from '../packet/build.js';
 import { datagram, READABLE, UdpHost, WRITABLE } from './host.js';
 
@@ -116,6 +116,15 @@ describe('an ICMP error', () => {
     sk.mtuDiscover = IP_PMTUDISC_DONT;
     say(host.stack, refusal(sk, 3, 4, 1000));
     expect(host.recv(sk)).toBe('EAGAIN');
+  });
+
+  it('about a datagram of nobody is counted', () => {
+    const sk = host.bound(7);
+    host.transport.connect(sk, address('10.0.0.1'), 4242);
+    const about = refusal(sk);
+    host.transport.close(sk);
+    say(host.stack, about);
+    expect(counter(host.stack, 'Icmp', 'InErrors')).toBe(1);
   });
 
   it('comes from our own ARP when nobody has the address, but not as a final one', () => {
