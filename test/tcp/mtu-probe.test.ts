@@ -81,6 +81,17 @@ describe('a probe', () => {
     expect(program.sk.mss).toBe(512);
   });
 
+  it('proves nothing by what was acknowledged before it', () => {
+    const { t, peer, program } = searching(30);
+    program.send(512);
+    program.send(NEEDED);
+    expect(peer.heard().slice(0, 2)).toEqual(['PA 1:513 ack 1', `A 513:${513 + PROBE} ack 1`]);
+    peer.sends({ ack: 513 });
+    expect([t.counter('TcpExt', 'TCPMTUPSuccess'), program.sk.mss]).toEqual([0, 512]);
+    peer.sends({ ack: 513 + PROBE });
+    expect([t.counter('TcpExt', 'TCPMTUPSuccess'), program.sk.mss]).toEqual([1, PROBE]);
+  });
+
   it('is one at a time, and counts as one packet', () => {
     const { peer, program } = searching(40);
     program.send(NEEDED);

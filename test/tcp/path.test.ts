@@ -6,6 +6,7 @@ import { DEFAULT_METRICS, RouteMetrics } from '../../src/ip/route-metrics.js';
 import { IpAddress } from '../../src/packet/address.js';
 import { reno } from '../../src/tcp/congestion/reno.js';
 import { NAGLE_OFF } from '../../src/tcp/constants.js';
+import { updateMetrics } from '../../src/tcp/save-metrics.js';
 import { TcpMetricsTable } from '../../src/tcp/tcp-metrics.js';
 import { errnoName } from '../../src/uapi/errno.js';
 import {
@@ -311,6 +312,39 @@ describe('the metrics of peers', () => {
     expect(left({ tcpNoSsthreshMetricsSave: 0 })).toEqual([true, 5, 6, 0]);
     expect(left({ tcpNoMetricsSave: 1 })).toBeNull();
     expect(left({}, new RouteMetrics({ cwnd: 99, lock: ['cwnd', 'rtt'] }))).toEqual([false, 99, 0, 0]);
+  });
+
+  it('follow a longer round trip at once and a shorter one by an eighth; one that failed puts them in doubt', () => {
+    const t = talk();
+    const { sk } = t.established().program;
+    const left = (srttUs: number): number[] => {
+      sk.srttUs = srttUs;
+      sk.mdevUs = 0;
+      updateMetrics(sk);
+      const [entry] = t.tcp.metrics;
+      return [entry.rttUs, entry.rttvarUs];
+    };
+    expect(left(800_000)).toEqual([800_000, 400_000]);
+    expect(left(400_000)).toEqual([750_000, 350_000]);
+    expect(left(1_600_000)).toEqual([1_600_000, 425_000]);
+    sk.backoff = 1;
+    expect(left(8)).toEqual([0, 425_000]);
+    t.tcp.metrics.flush();
+    updateMetrics(sk);
+    expect(t.tcp.metrics.count).toBe(0);
+  });
+
+  it('tell the next connection how much packets overtake each other, learnt in recovery', () => {
+    const t = talk();
+    const { sk } = t.established().program;
+    sk.srttUs = 8000;
+    sk.sndSsthresh = 100;
+    sk.sndCwnd = 5;
+    sk.reordering = 9;
+    updateMetrics(sk);
+    const [entry] = t.tcp.metrics;
+    expect([entry.reordering, entry.cwnd]).toEqual([9, 50]);
+    expect(t.established().program.sk.reordering).toBe(9);
   });
 
   it('prove a peer: without cookies the last quarter of the backlog is for those who were here before', () => {
