@@ -4,6 +4,7 @@
 import { Icmp as IcmpMib, TcpExt } from '../core/mib.js';
 import type { IpAddress } from '../packet/address.js';
 import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, ICMP_HOST_UNREACH, ICMP_NET_UNREACH } from '../packet/icmp.js';
+import { IP_HLEN, IP_TTL_FIELD } from '../packet/ipv4.js';
 import { EMSGSIZE } from '../uapi/errno.js';
 import { IP_PMTUDISC_DONT, IP_PMTUDISC_INTERFACE } from '../uapi/socket.js';
 import { TCP_CLOSE, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
@@ -49,6 +50,11 @@ export function icmpError(
   }
   if (sk.owned && !isTooBig(type, code)) tcp.host.mib.count(TcpExt.LockDroppedIcmps);
   if (sk.state === TCP_CLOSE) return;
+  // IP_MINTTL: the packet of ours that is quoted had come too far (GTSM, RFC 5082). What we send has no IP options.
+  if (sk.extras !== null && view.getUint8(transport - IP_HLEN + IP_TTL_FIELD) < sk.extras.minTtl) {
+    tcp.host.mib.count(TcpExt.TCPMinTTLDrop);
+    return;
+  }
   if (!between(seq, sk.sndUna, sk.sndNxt)) {
     tcp.host.mib.count(TcpExt.OutOfWindowIcmps);
     return;
@@ -61,8 +67,13 @@ export function icmpError(
     revertRto(sk, seq);
     if (sk.state === TCP_CLOSE) return;
   }
-  if ((sk.state === TCP_SYN_SENT || sk.state === TCP_SYN_RECV) && !sk.owned) doneWithError(sk, errno);
-  else sk.errSoft = errno;
+  if ((sk.state === TCP_SYN_SENT || sk.state === TCP_SYN_RECV) && !sk.owned) {
+    doneWithError(sk, errno);
+  } else if (sk.extras?.recvErr && !sk.owned && sk.state !== TCP_SYN_SENT && sk.state !== TCP_SYN_RECV) {
+    // IP_RECVERR asks to be told at once, though the connection goes on.
+    sk.err = errno;
+    sk.errorReport();
+  } else sk.errSoft = errno;
 }
 
 /** tcp_req_err: what ends a handshake at a listener, silently. */

@@ -119,6 +119,40 @@ describe('"unreachable"', () => {
     expect(t.counter('Icmp', 'InErrors')).toBe(1);
   });
 
+  it('with IP_RECVERR is told at once, and the connection goes on', () => {
+    const t = talk();
+    const { peer, program } = t.established();
+    const frame = frameOf(t, program, 10);
+    program.sk.ownExtras().recvErr = true;
+    program.wakes();
+    complain(t, frame, 3, 1);
+    expect([program.state, errnoName(program.sk.err), program.sk.errSoft]).toEqual([
+      'ESTABLISHED',
+      'EHOSTUNREACH',
+      0,
+    ]);
+    expect(program.wakes()).toHaveLength(1);
+    expect(program.sk.takeError()).toBe(-113);
+    peer.sends({ ack: 11 });
+    expect(program.sk.packetsOut).toBe(0);
+  });
+
+  it('about a packet that had come further than IP_MINTTL allows is not believed', () => {
+    const t = talk();
+    const { program } = t.established();
+    const frame = frameOf(t, program, 10);
+    program.sk.ownExtras().minTtl = 64;
+    complain(t, frame, 3, 1);
+    expect([errnoName(program.sk.errSoft), t.counter('TcpExt', 'TCPMinTTLDrop')]).toEqual([
+      'EHOSTUNREACH',
+      0,
+    ]);
+    program.sk.errSoft = 0;
+    program.sk.ownExtras().minTtl = 65;
+    complain(t, frame, 3, 1);
+    expect([program.sk.errSoft, t.counter('TcpExt', 'TCPMinTTLDrop')]).toEqual([0, 1]);
+  });
+
   it('for a sock that a call is inside of is counted, and remembered', () => {
     const t = talk();
     const { program } = t.established();
