@@ -34,6 +34,14 @@ export {
   type WireOptions,
   type WireVerdict,
 } from './link/wire.js';
+export type {
+  ControlData,
+  ControlMessage,
+  ExtendedError,
+  PacketInfo,
+  StampTime,
+  Timestamping,
+} from './socket/control-message.js';
 export type { Linger, OptionResult, OptionValue, Timeval } from './socket/proto-ops.js';
 export type { SockAddr } from './socket/sock-addr.js';
 export { Stack, type StackOptions } from './stack.js';

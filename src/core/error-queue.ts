@@ -33,14 +33,26 @@ export class ErrorEntry {
   payload: Uint8Array = NO_BYTES;
   /** TCP_NLA_* values by their names, with SOF_TIMESTAMPING_OPT_STATS. */
   stats: Record<string, number> | null = null;
-  /** Stack time in microseconds, -1: it bears no timestamp. */
-  stampUs = -1;
+  /** Unix time in microseconds; -1: it bears no timestamp. */
+  realUs = -1;
   /** Where the packet went, for `msg_name` (origins ICMP and LOCAL), and who complained. */
   address: IpAddress | null = null;
   port = 0;
   offender: IpAddress = ANY_V4;
-  /** Interface by which it came or left; 0: none. */
+  /** Address of ours that the complaint came to, and the interface; 0: none. */
+  to: IpAddress = ANY_V4;
   device = 0;
+
+  /** ip_icmp_error, ip_local_error. */
+  static about(errno: number, origin: number, type: number, code: number, info: number): ErrorEntry {
+    const entry = new ErrorEntry();
+    entry.errno = errno;
+    entry.origin = origin;
+    entry.type = type;
+    entry.code = code;
+    entry.info = info;
+    return entry;
+  }
 
   get isIcmp(): boolean {
     return this.origin === SO_EE_ORIGIN_ICMP || this.origin === SO_EE_ORIGIN_ICMP6;

@@ -1,6 +1,7 @@
 // What few socks have: options that are rarely set, the error queue, timestamps. A sock has none of it until one is asked for
 // (`sk.extras` is null), so that the way of a segment tests one reference and idle socks stay small.
 
+import { SOF_TIMESTAMPING_RX_SOFTWARE } from '../uapi/errqueue.js';
 import { ErrorQueue } from './error-queue.js';
 
 /** inet_cmsg_flags: what recvmsg tells of each datagram's IP header, and which options ask for it. */
@@ -9,16 +10,27 @@ export const IP_CMSG_TTL = 1 << 1;
 export const IP_CMSG_TOS = 1 << 2;
 export const IP_CMSG_ORIGDSTADDR = 1 << 6;
 
-/** A range of the byte stream whose sending is to be timed, or told complete. Ascending by `seq`. */
+/** Truesize of the note that Linux holds for a send with MSG_ZEROCOPY until its completion was read (optmem). */
+export const ZEROCOPY_CHARGE = 960;
+
+/** A byte of the stream of which something is to be told when it is sent or acknowledged. Ascending by `seq`. */
 export interface TxMark {
-  /** Sequence number of its last byte. */
   seq: number;
-  /** SOF_TIMESTAMPING_TX_* that are still to be told of it; 0 for one of MSG_ZEROCOPY. */
+  /** SOF_TIMESTAMPING_TX_* to be told of it. */
   flags: number;
-  /** First and last number of the sends that it completes (MSG_ZEROCOPY); `count` 0: none. */
-  first: number;
-  count: number;
 }
+
+/** Sends with MSG_ZEROCOPY that end at byte `seq`: the numbers `first` to `last` (struct ubuf_info_msgzc). */
+export interface ZerocopySend {
+  seq: number;
+  first: number;
+  last: number;
+}
+
+/** What a write of a stream does that may sleep and go on: all of it at once, its first step, a later one. */
+export const WRITE_WHOLE = 0;
+export const WRITE_FIRST = 1;
+export const WRITE_LATER = 2;
 
 export class SockExtras {
   readonly errorQueue = new ErrorQueue();
@@ -57,10 +69,19 @@ export class SockExtras {
   /** TCP_SAVE_SYN, and what it saved for TCP_SAVED_SYN. */
   saveSyn = 0;
   savedSyn: Uint8Array | null = null;
-  /** TCP: what of the stream is to be told of when it is sent or acknowledged. */
-  txMarks: TxMark[] | null = null;
-  /** TCP: when the bytes in the receive queue came, as pairs of the sequence number behind them and stack time. */
-  rxStamps: number[] | null = null;
+  /** TCP: bytes to be timed, sends with MSG_ZEROCOPY that are not acknowledged, and where in its call a write is. */
+  txMarks: TxMark[] = [];
+  zerocopySends: ZerocopySend[] = [];
+  writeStep = WRITE_WHOLE;
+  /** TCP: flags of SO_TIMESTAMPING for the write being made, if a control message gave others than `tsflags`; -1: none. */
+  writeTsflags = -1;
+  /** TCP: when the bytes in the receive queue came: pairs of the sequence number behind them and Unix time, microseconds. */
+  rxStamps: number[] = [];
+
+  /** Received data is to be stamped (SOCK_TIMESTAMP, SOCK_TIMESTAMPING_RX_SOFTWARE). */
+  get stampsReceived(): boolean {
+    return this.rcvStamp || (this.tsflags & SOF_TIMESTAMPING_RX_SOFTWARE) !== 0;
+  }
 
   /** sk_clone_lock: what a child has from its listener. */
   clone(): SockExtras {

@@ -33,6 +33,8 @@ export class Sysctl {
   rmemMax = 212992;
   wmemMax = 212992;
   rmemDefault = 212992;
+  optmemMax = 131072;
+  tstampAllowData = 1;
   wmemDefault = 212992;
   netdevMaxBacklog = 1000;
 
@@ -172,6 +174,8 @@ define('net.core.rmem_max', 'rmemMax', 2304);
 define('net.core.wmem_max', 'wmemMax', 4608);
 define('net.core.rmem_default', 'rmemDefault', 2304);
 define('net.core.wmem_default', 'wmemDefault', 4608);
+define('net.core.optmem_max', 'optmemMax');
+define('net.core.tstamp_allow_data', 'tstampAllowData', 0, 1);
 define('net.core.netdev_max_backlog', 'netdevMaxBacklog');
 define('net.ipv4.tcp_mem', 'tcpMem');
 define('net.ipv4.tcp_rmem', 'tcpRmem', 2304);

@@ -227,6 +227,11 @@ export class Icmp implements IpProtocol, IcmpSender {
       if (ipNoPmtuDisc === 2 || (ipNoPmtuDisc === 3 && !checked)) return;
       if (ipNoPmtuDisc !== 1) info = view.getUint16(packet.transport + ICMP_NEXT_HOP_MTU);
     }
+    const { complaint } = this.ip;
+    complaint.from = packet.src;
+    complaint.to = packet.dst;
+    complaint.device = packet.device;
+    complaint.end = (packet.transport + packet.length) | 0;
     this.ip.error(inner, errno, icmpFatal(type, code), type, code, info);
   }
 }

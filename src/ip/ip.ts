@@ -14,19 +14,21 @@ import {
   RX_WORDS,
 } from '../link/link.js';
 import { LoopbackLink } from '../link/loopback.js';
-import { type IpAddress, LOOPBACK_V4 } from '../packet/address.js';
+import { ANY_V4, IpAddress, LOOPBACK_V4 } from '../packet/address.js';
 import { pseudoHeader } from '../packet/checksum.js';
 import { ETH_DST, ETH_HLEN, ETH_P_ARP, ETH_P_IP, ETH_TYPE, macIsGroup, macLow } from '../packet/ethernet.js';
-import { ICMP_DEST_UNREACH, ICMP_HOST_UNREACH } from '../packet/icmp.js';
+import { ICMP_DEST_UNREACH, ICMP_HLEN, ICMP_HOST_UNREACH } from '../packet/icmp.js';
 import {
   IP_DST,
   IP_FRAGMENT,
+  IP_HLEN,
   IP_OFFSET_MASK,
   IP_PROTOCOL,
   IP_SRC,
   ipv4HeaderLength,
 } from '../packet/ipv4.js';
 import { EHOSTUNREACH, EINVAL } from '../uapi/errno.js';
+import { AF_INET } from '../uapi/socket.js';
 import { Arp } from './arp.js';
 import { NetDevice } from './device.js';
 import { Reassembler } from './fragments.js';
@@ -37,6 +39,9 @@ import type { IcmpSender, IpProtocol } from './protocol.js';
 import type { RouteMetrics } from './route-metrics.js';
 import { type Route, RoutingTable } from './routes.js';
 import { RxPacket } from './rx-packet.js';
+
+/** How much of a packet an ICMP error quotes (RFC 1812 section 4.3.2.3). */
+const MAX_QUOTE = 576 - IP_HLEN - ICMP_HLEN;
 
 export class Ip implements LinkReceiver, UnreachableListener {
   readonly host: Host;
@@ -299,11 +304,18 @@ export class Ip implements LinkReceiver, UnreachableListener {
     );
   }
   readonly #quoted = new RxPacket();
+  /** The error that `error` is about to hand on: who complained, to which address of ours, and where the quote ends. */
+  readonly complaint = { from: ANY_V4, to: ANY_V4, device: 0, end: 0 };
 
   /** ipv4_link_failure: ARP got no answer, so the sender learns what a router would have told it. */
-  neighbourUnreachable(frame: number): void {
+  neighbourUnreachable(frame: number, length: number): void {
     const network = (frame + ETH_HLEN) | 0;
     if ((this.host.memory.view.getUint16(network + IP_FRAGMENT) & IP_OFFSET_MASK) !== 0) return;
+    const { complaint } = this;
+    complaint.from = new IpAddress(AF_INET, this.host.memory.view.getInt32(network + IP_SRC));
+    complaint.to = complaint.from;
+    complaint.device = this.lo.index;
+    complaint.end = (frame + Math.min(length, ETH_HLEN + MAX_QUOTE)) | 0;
     this.error(network, EHOSTUNREACH, false, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
   }
 

@@ -58,7 +58,7 @@ export class BlockingFiles {
     if (file === null || (file.flags & O_ACCMODE) === O_RDONLY) return -EBADF;
     if (!accessOk(buffer, count)) return -EFAULT;
     if (socketOf(file) !== null) {
-      return sendOn(this.#process, file, buffer, count, 0, null, options?.signal);
+      return sendOn(this.#process, file, buffer, count, 0, null, null, options?.signal);
     }
     let done = 0;
     for (;;) {

@@ -2,17 +2,18 @@
 // blocking-datagram.ts.
 
 import type { File } from '../core/file.js';
+import { plainInfo } from '../socket/proto-ops.js';
 import type { SockAddr } from '../socket/sock-addr.js';
 import type { Socket } from '../socket/socket.js';
 import { socketFileOperations } from '../socket/socket-file.js';
 import { EBADF, EFAULT, ENOTSOCK } from '../uapi/errno.js';
-import { MSG_DONTWAIT, MSG_OOB, SOCK_STREAM } from '../uapi/socket.js';
+import { MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, SOCK_STREAM } from '../uapi/socket.js';
 import { receiveDatagram } from './blocking-datagram.js';
 import { nonblocking, receiveOn, sendOn } from './blocking-transfer.js';
 import type { Process } from './process.js';
 import type { SleepOptions } from './sleep.js';
 import { accessOk } from './sys-file.js';
-import { gather, type MessageHeader, receiveMessage, scatter } from './sys-message.js';
+import { gather, type MessageHeader, messageInfo, receiveMessage, scatter } from './sys-message.js';
 
 export class BlockingMessages {
   readonly #process: Process;
@@ -41,7 +42,7 @@ export class BlockingMessages {
     const file = this.#find(fd);
     if (typeof file === 'number') return file;
     if (!accessOk(buffer, count)) return -EFAULT;
-    return receiveOn(this.#process, file, buffer, count, flags, from, options?.signal);
+    return receiveOn(this.#process, file, buffer, count, flags, plainInfo(from), options?.signal);
   };
 
   readonly send = (
@@ -64,17 +65,21 @@ export class BlockingMessages {
     const file = this.#find(fd);
     if (typeof file === 'number') return file;
     if (!accessOk(buffer, count)) return -EFAULT;
-    return sendOn(this.#process, file, buffer, count, flags, to, options?.signal);
+    return sendOn(this.#process, file, buffer, count, flags, to, null, options?.signal);
   };
 
-  readonly sendmsg = (
+  readonly sendmsg = async (
     fd: number,
     message: MessageHeader,
     flags = 0,
     options?: SleepOptions,
   ): Promise<number> => {
+    const file = this.#find(fd);
+    if (typeof file === 'number') return file;
     const data = gather(message.msg_iov);
-    return this.sendto(fd, data, data.length, flags, message.msg_name ?? null, options);
+    const control = message.msg_control ?? null;
+    const to = message.msg_name ?? null;
+    return sendOn(this.#process, file, data, data.length, flags, to, control, options?.signal);
   };
 
   readonly recvmsg = async (
@@ -86,8 +91,8 @@ export class BlockingMessages {
     const file = this.#find(fd);
     if (typeof file === 'number') return file;
     const socket = file.private_ as Socket;
-    // Out-of-band data is there or it is not: that never sleeps.
-    if (nonblocking(file, flags) || (flags & MSG_OOB) !== 0)
+    // Out-of-band data is there or it is not, as are entries of the error queue: that never sleeps.
+    if (nonblocking(file, flags) || (flags & (MSG_OOB | MSG_ERRQUEUE)) !== 0)
       return receiveMessage(socket, message, flags | MSG_DONTWAIT);
     if (socket.type !== SOCK_STREAM) {
       const receive = (): number => receiveMessage(socket, message, flags);
@@ -95,8 +100,9 @@ export class BlockingMessages {
     }
     // A stream has no bounds between messages: it waits as recv does, for all the buffers together.
     const whole = new Uint8Array(message.msg_iov.reduce((sum, buffer) => sum + buffer.length, 0));
-    message.msg_flags = 0;
-    const result = await receiveOn(this.#process, file, whole, whole.length, flags, null, options?.signal);
+    const info = messageInfo(message);
+    const result = await receiveOn(this.#process, file, whole, whole.length, flags, info, options?.signal);
+    message.msg_flags = info.flags;
     if (result > 0) scatter(whole.subarray(0, result), message.msg_iov);
     return result;
   };

@@ -3,9 +3,13 @@
 
 import type { File } from '../core/file.js';
 import { RCV_SHUTDOWN, SEND_SHUTDOWN } from '../core/sock.js';
+import { WRITE_FIRST, WRITE_LATER, WRITE_WHOLE } from '../core/sock-extras.js';
+import type { ControlMessage } from '../socket/control-message.js';
 import { handshaking } from '../socket/inet-stream.js';
+import type { MessageInfo } from '../socket/proto-ops.js';
 import type { Socket } from '../socket/socket.js';
 import type { TcpSock } from '../tcp/sock.js';
+import { markGivenUp } from '../tcp/tx-marks.js';
 import { EAGAIN, EINTR, EPIPE } from '../uapi/errno.js';
 import { MSG_OOB, MSG_PEEK, MSG_WAITALL } from '../uapi/socket.js';
 import { TCP_CLOSE } from '../uapi/tcp.js';
@@ -18,13 +22,14 @@ export async function receiveStream(
   buffer: Uint8Array,
   count: number,
   flags: number,
+  info: MessageInfo | null,
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const socket = file.private_ as Socket;
   const sk = socket.sk as TcpSock;
   const peek = (flags & MSG_PEEK) !== 0;
   const target = (flags & MSG_WAITALL) !== 0 ? count : Math.min(sk.rcvlowat, count);
-  let copied = socket.ops.recv(socket, buffer, count, flags, null);
+  let copied = socket.ops.recv(socket, buffer, count, flags, info);
   if ((flags & MSG_OOB) !== 0 || receivedEnough(sk, copied, target, peek)) return copied;
 
   const sleep = new Sleep(kernel, socketTimeout(sk.rcvTimeoMs), signal, wokenWakeFunction);
@@ -38,7 +43,7 @@ export async function receiveStream(
     // An urgent byte came to stand right where the call has got to: it ends here.
     if (copied > 0 && !peek && atMark(sk, sk.copiedSeq)) break;
     const rest = peek || copied === 0 ? buffer : buffer.subarray(copied);
-    const result = socket.ops.recv(socket, rest, peek ? count : count - copied, flags, null);
+    const result = socket.ops.recv(socket, rest, peek ? count : count - copied, flags, info);
     if (result !== -EAGAIN) {
       copied = peek || result <= 0 ? copied || result : copied + result;
       if (peek && result > 0) copied = result;
@@ -86,11 +91,12 @@ export async function sendStream(
   buffer: Uint8Array,
   count: number,
   flags: number,
+  control: readonly ControlMessage[] | null,
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const socket = file.private_ as Socket;
   const sk = socket.sk as TcpSock;
-  const first = sendStep(socket, sk, buffer, count, flags);
+  const first = sendStep(socket, sk, buffer, count, flags, control, WRITE_FIRST);
   if (first === count || (first < 0 && first !== -EAGAIN)) return first;
 
   const sleep = new Sleep(kernel, socketTimeout(sk.sndTimeoMs), signal, wokenWakeFunction);
@@ -101,7 +107,15 @@ export async function sendStream(
     sleep.prepare(socket.wq);
     if (copied > 0 && (sk.err !== 0 || (sk.shutdown & SEND_SHUTDOWN) !== 0)) break;
     const rest = copied === 0 ? buffer : buffer.subarray(copied);
-    const result = sendStep(socket, sk, rest, count - copied, flags);
+    const result = sendStep(
+      socket,
+      sk,
+      rest,
+      count - copied,
+      flags,
+      control,
+      copied === 0 ? WRITE_FIRST : WRITE_LATER,
+    );
     if (result !== -EAGAIN) {
       copied = result < 0 ? copied || result : copied + result;
       if (result < 0 || copied === count) break;
@@ -118,13 +132,26 @@ export async function sendStream(
       break;
     }
   }
+  if (copied > 0 && copied < count) markGivenUp(sk);
   sleep.finish();
   file.put();
   return copied;
 }
 
 /** One try; before the handshake is over there is nothing to try (sk_stream_wait_connect). */
-function sendStep(socket: Socket, sk: TcpSock, buffer: Uint8Array, count: number, flags: number): number {
+function sendStep(
+  socket: Socket,
+  sk: TcpSock,
+  buffer: Uint8Array,
+  count: number,
+  flags: number,
+  control: readonly ControlMessage[] | null,
+  step: number,
+): number {
   if (handshaking(sk) && sk.err === 0) return -EAGAIN;
-  return socket.ops.send(socket, buffer, count, flags, null);
+  const { extras } = sk;
+  if (extras !== null) extras.writeStep = step;
+  const result = socket.ops.send(socket, buffer, count, flags, null, control);
+  if (extras !== null) extras.writeStep = WRITE_WHOLE;
+  return result;
 }

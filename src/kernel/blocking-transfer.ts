@@ -2,10 +2,12 @@
 // have in common once the descriptor is looked up.
 
 import type { File } from '../core/file.js';
+import type { ControlMessage } from '../socket/control-message.js';
+import type { MessageInfo } from '../socket/proto-ops.js';
 import type { SockAddr } from '../socket/sock-addr.js';
 import type { Socket } from '../socket/socket.js';
 import { O_NONBLOCK } from '../uapi/fcntl.js';
-import { MSG_DONTWAIT, SOCK_STREAM } from '../uapi/socket.js';
+import { MSG_DONTWAIT, MSG_ERRQUEUE, SOCK_STREAM } from '../uapi/socket.js';
 import { receiveDatagram } from './blocking-datagram.js';
 import { receiveStream, sendStream } from './blocking-stream.js';
 import type { Process } from './process.js';
@@ -16,21 +18,22 @@ export function nonblocking(file: File, flags: number): boolean {
   return (file.flags & O_NONBLOCK) !== 0 || (flags & MSG_DONTWAIT) !== 0;
 }
 
-/** `from`: filled with the sender's address, where the protocol tells one. */
+/** `info`: filled with what the protocol tells beside the bytes. */
 export async function receiveOn(
   process: Process,
   file: File,
   buffer: Uint8Array,
   count: number,
   flags: number,
-  from: SockAddr | null,
+  info: MessageInfo | null,
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const { kernel } = process;
   const socket = file.private_ as Socket;
-  const info = from === null ? null : { name: from, flags: 0 };
-  if (nonblocking(file, flags)) return socket.ops.recv(socket, buffer, count, flags | MSG_DONTWAIT, info);
-  if (socket.type === SOCK_STREAM) return receiveStream(kernel, file, buffer, count, flags, signal);
+  // What is in the error queue is there or it is not: that never sleeps.
+  if (nonblocking(file, flags) || (flags & MSG_ERRQUEUE) !== 0)
+    return socket.ops.recv(socket, buffer, count, flags | MSG_DONTWAIT, info);
+  if (socket.type === SOCK_STREAM) return receiveStream(kernel, file, buffer, count, flags, info, signal);
   return receiveDatagram(kernel, file, () => socket.ops.recv(socket, buffer, count, flags, info), signal);
 }
 
@@ -41,13 +44,14 @@ export async function sendOn(
   count: number,
   flags: number,
   to: SockAddr | null,
+  control: readonly ControlMessage[] | null,
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const { kernel } = process;
   const socket = file.private_ as Socket;
   const sleeps = socket.type === SOCK_STREAM && !nonblocking(file, flags);
   const result = sleeps
-    ? await sendStream(kernel, file, buffer, count, flags, signal)
-    : socket.ops.send(socket, buffer, count, flags, to);
+    ? await sendStream(kernel, file, buffer, count, flags, control, signal)
+    : socket.ops.send(socket, buffer, count, flags, to, control);
   return sendSignals(process, socket, flags, result);
 }

@@ -2,7 +2,8 @@
 // where a blocking call would.
 
 import type { File } from '../core/file.js';
-import type { MessageInfo } from '../socket/proto-ops.js';
+import type { ControlMessage } from '../socket/control-message.js';
+import { type MessageInfo, plainInfo } from '../socket/proto-ops.js';
 import type { SockAddr } from '../socket/sock-addr.js';
 import type { Socket } from '../socket/socket.js';
 import { socketFileOperations } from '../socket/socket-file.js';
@@ -18,7 +19,14 @@ export interface MessageHeader {
   /** sendmsg: where to (null: the connected peer). recvmsg: filled with where from, if the protocol tells. */
   msg_name?: SockAddr | null;
   msg_iov: readonly Uint8Array[];
-  /** Set by recvmsg: MSG_TRUNC, MSG_OOB … */
+  /**
+   * sendmsg: options for this one message. recvmsg: filled with what there is to tell; left out, there is room for nothing,
+   * and MSG_CTRUNC says that there would have been something.
+   */
+  msg_control?: ControlMessage[];
+  /** recvmsg: the room for control messages as a C program counts it, in bytes; unbounded unless given. */
+  msg_controllen?: number;
+  /** Set by recvmsg: MSG_TRUNC, MSG_CTRUNC, MSG_OOB, MSG_ERRQUEUE … */
   msg_flags?: number;
 }
 
@@ -78,7 +86,7 @@ export class MessageCalls {
     if (typeof file === 'number') return file;
     if (!accessOk(buffer, count)) return -EFAULT;
     const socket = file.private_ as Socket;
-    const info = from === null ? null : { name: from, flags: 0 };
+    const info = plainInfo(from);
     return socket.ops.recv(socket, buffer, count, waitFlags(file, flags), info);
   };
 
@@ -89,7 +97,8 @@ export class MessageCalls {
     if (typeof file === 'number') return file;
     const socket = file.private_ as Socket;
     const data = gather(message.msg_iov);
-    const result = socket.ops.send(socket, data, data.length, flags, message.msg_name ?? null);
+    const control = message.msg_control ?? null;
+    const result = socket.ops.send(socket, data, data.length, flags, message.msg_name ?? null, control);
     return sendSignals(this.#process, socket, flags, result);
   };
 
@@ -123,12 +132,20 @@ export function sendSignals(process: Process, socket: Socket, flags: number, res
 /** ____sys_recvmsg, not sleeping. */
 export function receiveMessage(socket: Socket, message: MessageHeader, flags: number): number {
   const { msg_iov } = message;
-  const info: MessageInfo = { name: message.msg_name ?? null, flags: 0 };
+  const info = messageInfo(message);
   const whole = msg_iov.length === 1 ? msg_iov[0] : new Uint8Array(totalLength(msg_iov));
   const result = socket.ops.recv(socket, whole, whole.length, flags, info);
   message.msg_flags = info.flags;
   if (result > 0 && msg_iov.length > 1) scatter(whole.subarray(0, result), msg_iov);
   return result;
+}
+
+/** What the protocol is to fill in of a message's header. */
+export function messageInfo(message: MessageHeader): MessageInfo {
+  const control = message.msg_control ?? null;
+  if (control !== null) control.length = 0;
+  const room = control === null ? 0 : (message.msg_controllen ?? Infinity);
+  return { name: message.msg_name ?? null, flags: 0, control, controlRoom: room };
 }
 
 export function gather(buffers: readonly Uint8Array[]): Uint8Array {

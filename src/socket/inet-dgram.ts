@@ -1,27 +1,32 @@
 // Datagram sockets over UDP (inet_dgram_ops). Connecting one only names its peer; listen and accept are not for it.
 
+import { SendCookie } from '../core/send-cookie.js';
 import { SHUTDOWN_MASK, type Sock } from '../core/sock.js';
 import type { Ip } from '../ip/ip.js';
 import { IpAddress } from '../packet/address.js';
-import { EAFNOSUPPORT, EAGAIN, EINVAL, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP } from '../uapi/errno.js';
+import { EAFNOSUPPORT, EINVAL, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP } from '../uapi/errno.js';
 import { AF_INET, AF_UNSPEC, IPPROTO_UDP, MSG_ERRQUEUE, MSG_TRUNC } from '../uapi/socket.js';
 import { TCP_CLOSE } from '../uapi/tcp.js';
 import type { Udp } from '../udp/udp.js';
-import type { Sender, UdpSock } from '../udp/udp-sock.js';
+import { Sender, type UdpSock } from '../udp/udp-sock.js';
+import type { ControlMessage } from './control-message.js';
 import { inetBind } from './inet-bind.js';
 import { inetGetname } from './inet-getname.js';
 import { getIpOption, setIpOption } from './ip-options.js';
 import { getKept, keptOption, setKept } from './kept-options.js';
 import { INT_SIZE, intOf } from './option-values.js';
 import type { MessageInfo, OptionResult, OptionValue, ProtoOps } from './proto-ops.js';
+import { recvError } from './recv-error.js';
+import { readSendControl } from './send-control.js';
 import { isPort, SA_FAMILY_SIZE, SOCKADDR_IN_SIZE, type SockAddr, writeSockAddr } from './sock-addr.js';
 import type { Socket } from './socket.js';
+import { tellDatagram } from './tell-datagram.js';
 
 export class InetDgramOps implements ProtoOps {
   readonly #udp: Udp;
   readonly ip: Ip;
   /** Where the datagram being received came from; one serves all. */
-  readonly #sender: Sender = { address: IpAddress.v4(0), port: 0, length: 0 };
+  readonly #sender = new Sender();
   /** The last destination given as text: programs name the same one again and again. */
   #lastText = '';
   #lastAddress: IpAddress | null = null;
@@ -68,21 +73,36 @@ export class InetDgramOps implements ProtoOps {
     return sk.state === TCP_CLOSE ? -ENOTCONN : 0;
   }
 
-  send(socket: Socket, buffer: Uint8Array, count: number, flags: number, to: SockAddr | null): number {
+  send(
+    socket: Socket,
+    buffer: Uint8Array,
+    count: number,
+    flags: number,
+    to: SockAddr | null,
+    control: readonly ControlMessage[] | null = null,
+  ): number {
     const sk = socket.sk as UdpSock;
-    if (to === null) return this.#udp.send(sk, buffer, count, flags, null, 0);
+    let cookie: SendCookie | null = null;
+    if (control !== null && control.length > 0) {
+      cookie = new SendCookie(sk);
+      const error = readSendControl(sk, control, cookie, true);
+      if (error < 0) return error;
+    }
+    if (to === null) return this.#udp.send(sk, buffer, count, flags, null, 0, cookie);
     if (to.family !== AF_INET && to.family !== AF_UNSPEC) return -EAFNOSUPPORT;
     const destination = this.#parse(to.address);
     if (destination === null || !isPort(to.port)) return -EINVAL;
-    return this.#udp.send(sk, buffer, count, flags, destination, to.port);
+    return this.#udp.send(sk, buffer, count, flags, destination, to.port, cookie);
   }
 
   recv(socket: Socket, buffer: Uint8Array, count: number, flags: number, info: MessageInfo | null): number {
-    if ((flags & MSG_ERRQUEUE) !== 0) return -EAGAIN;
+    const { sk } = socket;
+    if ((flags & MSG_ERRQUEUE) !== 0) return recvError(sk, buffer, count, info);
     const sender = this.#sender;
     sender.length = -1;
     const result = this.#udp.recv(socket.sk as UdpSock, buffer, count, flags, sender);
     if (info !== null && sender.length >= 0) {
+      if (sk.extras !== null) tellDatagram(sk as UdpSock, sk.extras, sender, info);
       if (info.name !== null) writeSockAddr(info.name, sender.address, sender.port);
       if (sender.length > count) info.flags |= MSG_TRUNC;
     }

@@ -1,6 +1,7 @@
 // Stream sockets over TCP (inet_stream_ops): what connect, listen, accept, shutdown and their errors mean to a program. Each
 // call holds the sock's lock, so that segments it provokes over loopback wait until it is over.
 
+import { SendCookie } from '../core/send-cookie.js';
 import { RCV_SHUTDOWN, SHUTDOWN_MASK, type Sock } from '../core/sock.js';
 import type { Ip } from '../ip/ip.js';
 import { IpAddress } from '../packet/address.js';
@@ -20,14 +21,18 @@ import {
 } from '../uapi/errno.js';
 import { AF_INET, AF_UNSPEC, IPPROTO_TCP, MSG_ERRQUEUE, MSG_OOB } from '../uapi/socket.js';
 import { TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
+import type { ControlMessage } from './control-message.js';
 import { inetBind } from './inet-bind.js';
 import { inetGetname } from './inet-getname.js';
 import { getIpOption, setIpOption } from './ip-options.js';
 import type { MessageInfo, OptionResult, OptionValue, ProtoOps } from './proto-ops.js';
+import { recvError } from './recv-error.js';
+import { readSendControl } from './send-control.js';
 import { isPort, SA_FAMILY_SIZE, SOCKADDR_IN_SIZE, type SockAddr } from './sock-addr.js';
 import { type Socket, SS_CONNECTED, SS_CONNECTING, SS_DISCONNECTING, SS_UNCONNECTED } from './socket.js';
 import { setStreamRcvlowat, streamWriteSpace } from './stream-space.js';
 import { getTcpOption, setTcpOption } from './tcp-options.js';
+import { tellStream } from './tell-stream.js';
 
 /** A handshake of ours is under way. */
 export function handshaking(sk: Sock): boolean {
@@ -171,22 +176,37 @@ export class InetStreamOps implements ProtoOps {
     return result;
   }
 
-  send(socket: Socket, buffer: Uint8Array, count: number, flags: number, _to: SockAddr | null): number {
+  send(
+    socket: Socket,
+    buffer: Uint8Array,
+    count: number,
+    flags: number,
+    _to: SockAddr | null,
+    control: readonly ControlMessage[] | null = null,
+  ): number {
     const sk = socket.sk as TcpSock;
+    if (control !== null && control.length > 0) {
+      const cookie = new SendCookie(sk);
+      const error = readSendControl(sk, control, cookie, false);
+      if (error < 0) return error;
+      if (cookie.tsflags !== 0 || sk.extras !== null) sk.ownExtras().writeTsflags = cookie.tsflags;
+    }
     this.tcp.lock(sk);
     const result = this.tcp.send(sk, buffer, count, flags);
     this.tcp.release(sk);
+    if (control !== null && sk.extras !== null) sk.extras.writeTsflags = -1;
     return result;
   }
 
   recv(socket: Socket, buffer: Uint8Array, count: number, flags: number, info: MessageInfo | null): number {
-    // Nothing here queues to the error queue, so it is empty.
-    if ((flags & MSG_ERRQUEUE) !== 0) return -EAGAIN;
     const sk = socket.sk as TcpSock;
+    if ((flags & MSG_ERRQUEUE) !== 0) return recvError(sk, buffer, count, info);
+    const start = sk.copiedSeq;
     this.tcp.lock(sk);
     const result = this.tcp.recv(sk, buffer, count, flags);
     this.tcp.release(sk);
     if (info !== null && result > 0 && (flags & MSG_OOB) !== 0) info.flags |= MSG_OOB;
+    if (sk.extras !== null && result >= 0) tellStream(sk, sk.extras, start, result, flags, info);
     return result;
   }
 

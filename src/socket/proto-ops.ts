@@ -3,6 +3,7 @@
 
 import type { Sock } from '../core/sock.js';
 import type { Ip } from '../ip/ip.js';
+import type { ControlMessage } from './control-message.js';
 import type { SockAddr } from './sock-addr.js';
 import type { Socket } from './socket.js';
 
@@ -32,6 +33,15 @@ export interface MessageInfo {
   name: SockAddr | null;
   /** MSG_TRUNC, MSG_OOB, MSG_EOR … */
   flags: number;
+  /** Filled with control messages; null: there is no room for any. */
+  control: ControlMessage[] | null;
+  /** Bytes of room for them, as a C program would count. */
+  controlRoom: number;
+}
+
+/** A message header without room for anything but, perhaps, an address: what recv and recvfrom have. */
+export function plainInfo(name: SockAddr | null): MessageInfo | null {
+  return name === null ? null : { name, flags: 0, control: null, controlRoom: 0 };
 }
 
 /** Results: >= 0, or -errno. */
@@ -46,8 +56,15 @@ export interface ProtoOps {
   /** `peer`: 0 its own name, 1 its peer's, 2 its peer's even if the connection is over (accept). */
   getname(socket: Socket, address: SockAddr, peer: number): number;
   shutdown(socket: Socket, how: number): number;
-  /** `to` null: the connected peer. */
-  send(socket: Socket, buffer: Uint8Array, count: number, flags: number, to: SockAddr | null): number;
+  /** `to` null: the connected peer. `control`: what sendmsg says beside, or null. */
+  send(
+    socket: Socket,
+    buffer: Uint8Array,
+    count: number,
+    flags: number,
+    to: SockAddr | null,
+    control?: readonly ControlMessage[] | null,
+  ): number;
   recv(socket: Socket, buffer: Uint8Array, count: number, flags: number, info: MessageInfo | null): number;
   ioctl(socket: Socket, request: number, out: { value: number }): number;
   setsockopt(socket: Socket, level: number, name: number, value: OptionValue, length: number): number;

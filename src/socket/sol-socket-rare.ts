@@ -263,7 +263,7 @@ function getIdentity(socket: Socket, name: number, out: OptionResult): number | 
 function memoryInfo(sk: Sock): Record<string, number> {
   const isTcp = sk instanceof TcpSock;
   return {
-    rmem_alloc: isTcp ? sk.rmemAlloc : sk instanceof UdpSock ? sk.rmem : 0,
+    rmem_alloc: isTcp || sk instanceof UdpSock ? sk.rmemAlloc : 0,
     rcvbuf: sk.rcvbuf,
     wmem_alloc: 0,
     sndbuf: sk.sndbuf,

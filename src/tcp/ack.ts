@@ -27,6 +27,7 @@ import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { armRetransmit, clearRetransmit } from './tcp-timer.js';
 import { sendChallengeAck } from './transmit.js';
+import { stampAcked } from './tx-marks.js';
 
 /** The acknowledgement is one to act on. */
 export const ACK_GOOD = 1;
@@ -172,6 +173,7 @@ function cleanRtxQueue(sk: TcpSock, segment: Segment): void {
     if (!whole) break;
     rtx.shift();
   }
+  if (sk.extras !== null) stampAcked(sk, sk.extras, una);
   dropAcked(sk, una);
   if (sk.mtup !== null && acked > 0) probeAcked(sk, sk.mtup);
   // Karn's rule, and its way out by timestamps (RFC 7323 section 4.1).

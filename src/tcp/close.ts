@@ -28,6 +28,7 @@ import type { TcpSock } from './sock.js';
 import { armKeepalive, clearTimers } from './tcp-timer.js';
 import { TimeWaitSock } from './time-wait.js';
 import { sendActiveReset } from './transmit.js';
+import { dropMarks } from './tx-marks.js';
 
 /** tcp_set_state: entering CLOSE leaves the tables, and the port unless it was asked for by number. */
 export function setState(sk: TcpSock, state: number): void {
@@ -51,6 +52,7 @@ function unhash(sk: TcpSock): void {
 }
 
 function purge(sk: TcpSock): void {
+  if (sk.extras !== null) dropMarks(sk, sk.extras);
   sk.sndQueue.clear();
   sk.rtx.clear();
   sk.packetsOut = 0;

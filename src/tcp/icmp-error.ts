@@ -1,11 +1,13 @@
 // ICMP errors about our segments (tcp_v4_err): believed only if the quoted sequence number is one in flight (RFC 5927).
 // Fatal while connecting, merely remembered afterwards (RFC 1122 section 4.2.3.9); "fragmentation needed" shrinks the MSS.
 
+import { ErrorEntry } from '../core/error-queue.js';
 import { Icmp as IcmpMib, TcpExt } from '../core/mib.js';
 import type { IpAddress } from '../packet/address.js';
 import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, ICMP_HOST_UNREACH, ICMP_NET_UNREACH } from '../packet/icmp.js';
 import { IP_HLEN, IP_TTL_FIELD } from '../packet/ipv4.js';
 import { EMSGSIZE } from '../uapi/errno.js';
+import { SO_EE_ORIGIN_ICMP } from '../uapi/errqueue.js';
 import { IP_PMTUDISC_DONT, IP_PMTUDISC_INTERFACE } from '../uapi/socket.js';
 import { TCP_CLOSE, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
 import { doneWithError } from './close.js';
@@ -67,13 +69,37 @@ export function icmpError(
     revertRto(sk, seq);
     if (sk.state === TCP_CLOSE) return;
   }
-  if ((sk.state === TCP_SYN_SENT || sk.state === TCP_SYN_RECV) && !sk.owned) {
-    doneWithError(sk, errno);
-  } else if (sk.extras?.recvErr && !sk.owned && sk.state !== TCP_SYN_SENT && sk.state !== TCP_SYN_RECV) {
-    // IP_RECVERR asks to be told at once, though the connection goes on.
+  if (sk.state === TCP_SYN_SENT || sk.state === TCP_SYN_RECV) {
+    // Told on the error queue even to who has not asked for it (IP_RECVERR).
+    queueError(sk, dst, dport, transport, errno, type, code);
+    if (sk.owned) sk.errSoft = errno;
+    else doneWithError(sk, errno);
+  } else if (sk.owned || sk.extras?.recvErr !== true) sk.errSoft = errno;
+  else {
     sk.err = errno;
     sk.errorReport();
-  } else sk.errSoft = errno;
+  }
+}
+
+/** ip_icmp_error: what was quoted, from the TCP header on, and who complained. */
+function queueError(
+  sk: TcpSock,
+  daddr: IpAddress,
+  dport: number,
+  transport: number,
+  errno: number,
+  type: number,
+  code: number,
+): void {
+  const { complaint } = sk.tcp.ip;
+  const entry = ErrorEntry.about(errno, SO_EE_ORIGIN_ICMP, type, code, 0);
+  entry.payload = sk.host.memory.bytes.slice(transport, complaint.end);
+  entry.address = daddr.clone();
+  entry.port = dport;
+  entry.offender = complaint.from.clone();
+  entry.to = complaint.to.clone();
+  entry.device = complaint.device;
+  sk.ownExtras().errorQueue.add(sk, entry, sk.rmemAlloc);
 }
 
 /** tcp_req_err: what ends a handshake at a listener, silently. */

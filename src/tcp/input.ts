@@ -35,6 +35,7 @@ import type { Segment } from './segment.js';
 import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { sendAck } from './transmit.js';
+import { stampReceived } from './tx-marks.js';
 import { receiveUrgent } from './urgent.js';
 import { setDsack, validateIncoming } from './validate.js';
 import { measureReceiverRtt, receiveWindow } from './window.js';
@@ -129,6 +130,7 @@ function queueInOrder(sk: TcpSock, segment: Segment, skip: number): void {
     receiveFin(sk);
   }
   if (sk.reassembly !== null) takeReassembled(sk);
+  if (sk.extras?.stampsReceived) stampReceived(sk, sk.extras, sk.rcvNxt, count);
   tellReader(sk);
 }
 

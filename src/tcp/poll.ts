@@ -35,7 +35,7 @@ export function tcpPoll(sk: TcpSock): number {
     else sk.noSpace = true;
     if ((sk.urgData & URG_VALID) !== 0) mask |= POLLPRI;
   }
-  if (sk.err !== 0) mask |= POLLERR;
+  if (sk.err !== 0 || (sk.extras !== null && !sk.extras.errorQueue.isEmpty)) mask |= POLLERR;
   return mask;
 }
 

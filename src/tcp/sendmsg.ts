@@ -10,6 +10,7 @@ import { GSO_MAX_SIZE } from './constants.js';
 import { push } from './output.js';
 import { memoryFree, writeSpace } from './poll.js';
 import type { TcpSock } from './sock.js';
+import { markWritten, mayZerocopy } from './tx-marks.js';
 
 /** Bytes taken, or -EAGAIN, -EPIPE, or the pending error. */
 export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: number): number {
@@ -19,6 +20,10 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
     return wouldBlock(sk);
   }
   if (sk.err !== 0 || (sk.shutdown & SEND_SHUTDOWN) !== 0) return sk.takeError() || -EPIPE;
+  if (sk.extras !== null) {
+    const refused = mayZerocopy(sk, sk.extras, flags);
+    if (refused !== 0) return refused;
+  }
   const goal = sizeGoal(sk);
   const { memory } = sk.tcp;
   let taken = 0;
@@ -51,6 +56,7 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
       sk.sndUp = sk.writeSeq;
       sk.urgMode = true;
     }
+    if (sk.extras !== null) markWritten(sk, sk.extras, flags, taken, !full, goal);
     push(sk, (flags & MSG_MORE) !== 0 && !full, full, goal);
   }
   if (taken > 0 || length === 0) return taken;

@@ -231,7 +231,8 @@ export class TcpSock extends Sock {
    * least the memory that they hold.
    */
   get rmemAlloc(): number {
-    return this.rcvQueue.length * 2 + (this.reassembly === null ? 0 : this.reassembly.charge);
+    const told = this.extras === null ? 0 : this.extras.errorQueue.charged;
+    return this.rcvQueue.length * 2 + (this.reassembly === null ? 0 : this.reassembly.charge) + told;
   }
 
   /** Bytes written and not yet sent (tcp_notsent). */

@@ -15,6 +15,7 @@ import { after, before } from './seq.js';
 import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
 import { clearDelack } from './tcp-timer.js';
+import { stampSent } from './tx-marks.js';
 import { initialWindow, selectInitialWindow, selectWindow } from './window.js';
 
 /** Offset of the checksum in the TCP header. */
@@ -187,6 +188,8 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
   }
   if ((flags & ACK) !== 0) ackSent(sk);
   sk.segsOut++;
+  // What comes back over loopback may claim the next slot before this call is over.
+  const frame = sk.extras === null ? 0 : route.device.frame;
   const result = sendSegment(
     tcp,
     route,
@@ -205,7 +208,10 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     tcp.congested = true;
     return false;
   }
-  if (length > 0) sk.txMark = route.device.tx.mark;
+  if (length > 0) {
+    sk.txMark = route.device.tx.mark;
+    if (sk.extras !== null) stampSent(sk, sk.extras, seq, length, frame, at + headerLength);
+  }
   return true;
 }
 

@@ -23,6 +23,7 @@ export const ESPIPE = 29;
 export const EPIPE = 32;
 export const EDOM = 33;
 export const ELOOP = 40;
+export const ENOMSG = 42;
 export const ENODATA = 61;
 export const EPROTO = 71;
 export const EOVERFLOW = 75;
@@ -75,6 +76,7 @@ const names: readonly (readonly [string, number, string])[] = [
   ['EPIPE', EPIPE, 'the other end is closed'],
   ['EDOM', EDOM, 'argument out of domain'],
   ['ELOOP', ELOOP, 'a loop, or nested too deep'],
+  ['ENOMSG', ENOMSG, 'no message'],
   ['ENODATA', ENODATA, 'no data available'],
   ['EPROTO', EPROTO, 'protocol error'],
   ['EOVERFLOW', EOVERFLOW, 'value too large'],

@@ -4,13 +4,15 @@
 import type { Host } from '../core/host.js';
 import { RCV_SHUTDOWN, SHUTDOWN_MASK, Sock } from '../core/sock.js';
 import type { Route } from '../ip/routes.js';
+import type { RxPacket } from '../ip/rx-packet.js';
 import { ByteQueue } from '../memory/byte-queue.js';
-import type { IpAddress } from '../packet/address.js';
+import { IpAddress } from '../packet/address.js';
 import {
   POLLERR,
   POLLHUP,
   POLLIN,
   POLLOUT,
+  POLLPRI,
   POLLRDHUP,
   POLLRDNORM,
   POLLWRBAND,
@@ -20,15 +22,28 @@ import { AF_INET, IPPROTO_UDP, SOCK_DGRAM } from '../uapi/socket.js';
 
 /** What a datagram costs beside its bytes: sk_buff, shared info and headroom, so that many small ones fill a buffer, too. */
 const OVERHEAD = 640;
-/** The record before each datagram: length, port, address (family and four words), type of service. */
-const RECORD = 32;
+/**
+ * The record before each datagram: length, port, address (family and four words), type of service and time to live, interface,
+ * destination (four words), drops before it; then Unix time in microseconds, as a double.
+ */
+const RECORD = 64;
+const RECORD_TIME = 7;
 
-/** Where a received datagram came from; `recv` fills it. */
-export interface Sender {
-  address: IpAddress;
-  port: number;
+/** Where a received datagram came from, and what else is known of it; `recv` fills it. */
+export class Sender {
+  readonly address = new IpAddress(AF_INET, 0);
+  port = 0;
   /** The datagram's length, of which the caller may have seen only a part. */
-  length: number;
+  length = 0;
+  /** Address of ours that it came to. */
+  readonly to = new IpAddress(AF_INET, 0);
+  tos = 0;
+  ttl = 0;
+  device = 0;
+  /** Datagrams dropped before it. */
+  drops = 0;
+  /** Unix time in microseconds at which it came; 0 if nobody asked for that then. */
+  realUs = 0;
 }
 
 export class UdpSock extends Sock {
@@ -38,7 +53,7 @@ export class UdpSock extends Sock {
   route: Route | null = null;
   /** Datagrams that found the receive buffer full (sk_drops). */
   drops = 0;
-  /** Charged to the receive buffer (sk_rmem_alloc). */
+  /** What datagrams are charged to the receive buffer. */
   rmem = 0;
   /** Neighbours in the list of the port or of the connected tuple it is found by. */
   next: UdpSock | null = null;
@@ -47,6 +62,11 @@ export class UdpSock extends Sock {
   constructor(host: Host) {
     super(host, AF_INET, SOCK_DGRAM, IPPROTO_UDP, host.sysctl.rmemDefault, host.sysctl.wmemDefault);
     this.#queue = new ByteQueue(host.memory);
+  }
+
+  /** With what the error queue holds (sk_rmem_alloc). */
+  get rmemAlloc(): number {
+    return this.rmem + (this.extras === null ? 0 : this.extras.errorQueue.charged);
   }
 
   /** Length of the first datagram in the queue, 0 if there is none (first_packet_length). */
@@ -61,9 +81,10 @@ export class UdpSock extends Sock {
   }
 
   /** __udp_enqueue_schedule_skb: queues `length` bytes of packet memory. False: the buffer is full, it is dropped. */
-  enqueue(src: IpAddress, port: number, tos: number, offset: number, length: number): boolean {
+  enqueue(packet: RxPacket, port: number, offset: number, length: number): boolean {
+    const { src, dst } = packet;
     // Compared before it is charged: an empty buffer takes a datagram of any size.
-    if (this.rmem > this.rcvbuf) {
+    if (this.rmemAlloc > this.rcvbuf) {
       this.drops++;
       return false;
     }
@@ -74,7 +95,14 @@ export class UdpSock extends Sock {
     record[4] = src.b;
     record[5] = src.c;
     record[6] = src.d;
-    record[7] = tos;
+    record[7] = (packet.ttl << 8) | packet.tos;
+    record[8] = packet.device;
+    record[9] = dst.a;
+    record[10] = dst.b;
+    record[11] = dst.c;
+    record[12] = dst.d;
+    record[13] = this.drops;
+    recordTimes[RECORD_TIME] = this.extras?.stampsReceived ? this.host.realUs(this.host.nowUs) : 0;
     const before = this.#queue.length;
     const recorded = this.#queue.append(recordBytes, 0, RECORD);
     if (recorded < RECORD || !this.#queue.appendFrom(offset, length)) {
@@ -100,6 +128,16 @@ export class UdpSock extends Sock {
     from.address.b = record[4];
     from.address.c = record[5];
     from.address.d = record[6];
+    from.tos = record[7] & 0xff;
+    from.ttl = record[7] >> 8;
+    from.device = record[8];
+    from.to.family = record[2];
+    from.to.a = record[9];
+    from.to.b = record[10];
+    from.to.c = record[11];
+    from.to.d = record[12];
+    from.drops = record[13];
+    from.realUs = recordTimes[RECORD_TIME];
     const wanted = count < length ? count : length;
     const copied = wanted === 0 ? 0 : this.#queue.copyTo(buffer, 0, wanted, RECORD);
     if (!peek) {
@@ -118,7 +156,9 @@ export class UdpSock extends Sock {
   /** udp_poll, datagram_poll. What it sends is gone at once, so it is always writable. */
   override poll(): number {
     let mask = POLLOUT | POLLWRNORM | POLLWRBAND;
-    if (this.err !== 0) mask |= POLLERR;
+    if (this.err !== 0 || this.extras?.errorQueue.isEmpty === false) {
+      mask |= this.extras?.selectErrQueue ? POLLERR | POLLPRI : POLLERR;
+    }
     if ((this.shutdown & RCV_SHUTDOWN) !== 0) mask |= POLLRDHUP | POLLIN | POLLRDNORM;
     if (this.shutdown === SHUTDOWN_MASK) mask |= POLLHUP;
     if (this.#queue.length > 0) mask |= POLLIN | POLLRDNORM;
@@ -129,3 +169,4 @@ export class UdpSock extends Sock {
 /** One record at a time passes through here on its way between queue and program. */
 const record = new Int32Array(RECORD / 4);
 const recordBytes = new Uint8Array(record.buffer);
+const recordTimes = new Float64Array(record.buffer);

@@ -3,6 +3,7 @@
 
 import type { Host } from '../core/host.js';
 import { Icmp as IcmpMib, Udp as UdpMib } from '../core/mib.js';
+import type { SendCookie } from '../core/send-cookie.js';
 import { RCV_SHUTDOWN, SEND_SHUTDOWN, SOCK_BINDADDR_LOCK, SOCK_BINDPORT_LOCK } from '../core/sock.js';
 import type { Ip } from '../ip/ip.js';
 import type { IpProtocol } from '../ip/protocol.js';
@@ -40,6 +41,7 @@ import {
   SIOCOUTQ,
 } from '../uapi/socket.js';
 import { TCP_CLOSE, TCP_ESTABLISHED } from '../uapi/tcp.js';
+import { queueIcmpError, queueTooLarge, reportSent } from './udp-errors.js';
 import { type Sender, UdpSock } from './udp-sock.js';
 import { ANY_DEVICE, UdpTable } from './udp-table.js';
 
@@ -96,7 +98,7 @@ export class Udp implements IpProtocol {
 
   #queue(sk: UdpSock, packet: RxPacket): void {
     const sport = this.host.memory.view.getUint16(packet.transport + UDP_SRC_PORT);
-    if (sk.enqueue(packet.src, sport, packet.tos, packet.transport + UDP_HLEN, packet.length - UDP_HLEN)) {
+    if (sk.enqueue(packet, sport, packet.transport + UDP_HLEN, packet.length - UDP_HLEN)) {
       sk.dataReady();
     } else {
       this.host.mib.count(UdpMib.RcvbufErrors);
@@ -104,7 +106,7 @@ export class Udp implements IpProtocol {
     }
   }
 
-  /** __udp4_lib_err: only a connected sock hears of errors, and only of those that are final. */
+  /** __udp4_lib_err: only a connected sock hears of errors, and only of final ones, unless it asked for all (IP_RECVERR). */
   error(
     src: IpAddress,
     dst: IpAddress,
@@ -128,7 +130,10 @@ export class Udp implements IpProtocol {
       if (sk.mtuDiscover === IP_PMTUDISC_DONT) return;
       isFinal = true;
     }
-    if (!isFinal || sk.state !== TCP_ESTABLISHED) return;
+    if (sk.extras?.recvErr) {
+      const dport = view.getUint16(transport + UDP_DST_PORT);
+      queueIcmpError(sk, sk.extras, this.ip, dst, dport, transport, errno, type, code, info);
+    } else if (!isFinal || sk.state !== TCP_ESTABLISHED) return;
     sk.err = errno;
     sk.errorReport();
   }
@@ -179,12 +184,17 @@ export class Udp implements IpProtocol {
     flags: number,
     daddr: IpAddress | null,
     dport: number,
+    cookie: SendCookie | null = null,
   ): number {
     if (length > 0xffff) return -EMSGSIZE;
     if ((flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
     if (daddr === null && sk.state !== TCP_ESTABLISHED) return -EDESTADDRREQ;
     if (daddr !== null && dport === 0) return -EINVAL;
-    const route = this.#routeFor(sk, daddr);
+    const device = cookie === null ? 0 : cookie.device;
+    const route =
+      device === sk.boundDevice || device === 0
+        ? this.#routeFor(sk, daddr)
+        : this.ip.routes.outputBound(daddr ?? sk.daddr, device, sk.extras?.dontRoute === true);
     if (route === null) return -ENETUNREACH;
     const isMulticast = route.destination.isMulticast;
     if (route.broadcast && !isMulticast && !sk.broadcast) return -EACCES;
@@ -199,18 +209,22 @@ export class Udp implements IpProtocol {
     const { mtuDiscover } = sk;
     const mtu = mtuDiscover < IP_PMTUDISC_PROBE ? route.mtu : route.device.mtu;
     const mayFragment = mtuDiscover < IP_PMTUDISC_DO || mtuDiscover === IP_PMTUDISC_OMIT;
-    if (total + IP_HLEN > mtu && !mayFragment) return -EMSGSIZE;
-    return this.#transmit(sk, buffer, length, route, daddr === null ? sk.dport : dport, mtu, isMulticast);
+    if (total + IP_HLEN > mtu && !mayFragment) {
+      if (sk.extras !== null) queueTooLarge(sk, sk.extras, route.destination, mtu);
+      return -EMSGSIZE;
+    }
+    return this.#transmit(sk, buffer, length, flags, route, daddr === null ? sk.dport : dport, mtu, cookie);
   }
 
   #transmit(
     sk: UdpSock,
     buffer: Uint8Array,
     length: number,
+    flags: number,
     route: Route,
     dport: number,
     mtu: number,
-    isMulticast: boolean,
+    cookie: SendCookie | null,
   ): number {
     const { mib, memory } = this.host;
     const total = length + UDP_HLEN;
@@ -221,7 +235,8 @@ export class Udp implements IpProtocol {
     }
     const at = memory.start[chunk];
     const { view } = memory;
-    const src = sk.saddr.isAny ? route.source : sk.saddr;
+    const own = sk.saddr.isAny ? route.source : sk.saddr;
+    const src = cookie?.source ?? own;
     view.setUint16(at + UDP_SRC_PORT, sk.sport);
     view.setUint16(at + UDP_DST_PORT, dport);
     view.setUint16(at + UDP_LENGTH, total);
@@ -230,9 +245,12 @@ export class Udp implements IpProtocol {
       sk.noCheck ? 0 : pseudoHeader(src.a, route.destination.a, IPPROTO_UDP, total),
     );
     memory.bytes.set(length === buffer.length ? buffer : buffer.subarray(0, length), at + UDP_HLEN);
-    const ttl = isMulticast ? 1 : sk.ttl === 0 ? route.hopLimit : sk.ttl;
+    const wanted = cookie === null ? sk.ttl : cookie.ttl;
+    const ttl = route.destination.isMulticast ? 1 : wanted === 0 ? route.hopLimit : wanted;
     const insists = sk.mtuDiscover === IP_PMTUDISC_DO || sk.mtuDiscover === IP_PMTUDISC_PROBE;
     const df = insists || (total + IP_HLEN <= route.mtu && route.dontFragment(sk.mtuDiscover));
+    // Where its headers will stand; a claim is good until the frame is committed.
+    const frame = sk.extras === null || this.ip.begin(route) < 0 ? 0 : route.device.frame;
     const result = this.ip.sendDatagram(
       route,
       src,
@@ -241,12 +259,16 @@ export class Udp implements IpProtocol {
       at,
       total,
       UDP_HLEN,
-      sk.tos,
+      cookie === null ? sk.tos : cookie.tos,
       ttl,
       df,
       sk.noCheck ? -1 : UDP_CHECKSUM,
       mtu,
     );
+    if (result === 0 && sk.extras !== null) {
+      const tsflags = cookie === null ? sk.extras.tsflags : cookie.tsflags;
+      reportSent(sk, sk.extras, tsflags, flags, frame, at, total);
+    }
     memory.free(chunk);
     if (result < 0 && result !== -ENOBUFS) return result;
     // A datagram lost to a full ring is lost as on any other hop: counted, and no error to the sender (udp_send_skb).

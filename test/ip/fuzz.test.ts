@@ -7,6 +7,7 @@ import { Icmp } from '../../src/icmp/icmp.js';
 import { RX_L4_OK } from '../../src/link/link.js';
 import { parseFrame } from '../../src/packet/parse.js';
 import { Udp } from '../../src/udp/udp.js';
+import { Sender } from '../../src/udp/udp-sock.js';
 import { arp, bytes, ethernet, icmp, ipv4, pattern, u16, u32, udp } from '../packet/build.js';
 import { counter, fromPeer, introduce, OUR_MAC, PEER_MAC, pass, type TestStack, testStack } from './stack.js';
 
@@ -74,7 +75,7 @@ function fuzz(frames: number, seed: number, next: (random: Random) => Uint8Array
   stack.host.sysctl.icmpMsgsPerSec = 0x7fffffff;
   stack.host.sysctl.icmpRatelimit = 0;
   const buffer = new Uint8Array(100);
-  const from = { address: stack.ip.packet.src.clone(), port: 0, length: 0 };
+  const from = new Sender();
   for (let sent = 0; sent < frames; ) {
     const batch = Array.from({ length: 1 + below(random, 8) }, () => next(random));
     sent += batch.length;

@@ -10,7 +10,7 @@ import { PacketMemory } from '../../src/memory/packet-memory.js';
 import { formatFrame } from '../../src/packet/format.js';
 import { type Clock, RealClock, VirtualClock } from '../../src/time/clock.js';
 import { Udp } from '../../src/udp/udp.js';
-import type { UdpSock } from '../../src/udp/udp-sock.js';
+import { Sender, type UdpSock } from '../../src/udp/udp-sock.js';
 import { address } from '../ip/stack.js';
 import { bytes, pattern } from '../packet/build.js';
 
@@ -49,7 +49,7 @@ function send(one: End, to: string, payload: Uint8Array): number {
 
 function received(one: End): Uint8Array[] {
   const all: Uint8Array[] = [];
-  const from = { address: address('0.0.0.0'), port: 0, length: 0 };
+  const from = new Sender();
   for (;;) {
     const buffer = new Uint8Array(70_000);
     const length = one.transport.recv(one.sk, buffer, buffer.length, 0x40, from);

@@ -6,7 +6,7 @@ import { errnoName } from '../../src/uapi/errno.js';
 import { POLLIN, POLLOUT, POLLRDNORM, POLLWRBAND, POLLWRNORM } from '../../src/uapi/poll.js';
 import { MSG_DONTWAIT } from '../../src/uapi/socket.js';
 import { Udp } from '../../src/udp/udp.js';
-import type { Sender, UdpSock } from '../../src/udp/udp-sock.js';
+import { Sender, type UdpSock } from '../../src/udp/udp-sock.js';
 import { address, fromPeer, introduce, type TestStack, testStack } from '../ip/stack.js';
 import { bytes, ipv4, udp } from '../packet/build.js';
 
@@ -52,7 +52,7 @@ export class UdpHost {
   /** `text from address:port`, or the name of an error. */
   recv(sk: UdpSock, size = 100, flags = MSG_DONTWAIT): string {
     const buffer = new Uint8Array(size);
-    const from: Sender = { address: address('0.0.0.0'), port: 0, length: 0 };
+    const from = new Sender();
     const result = this.transport.recv(sk, buffer, size, flags, from);
     if (result < 0) return errnoName(result);
     return `${new TextDecoder().decode(buffer.subarray(0, Math.min(result, size)))} from ${from.address}:${from.port}`;

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { WaitQueue, WaitQueueEntry } from '../../src/core/wait-queue.js';
 import { POLLIN } from '../../src/uapi/poll.js';
 import { MSG_PEEK, MSG_TRUNC } from '../../src/uapi/socket.js';
-import type { Sender, UdpSock } from '../../src/udp/udp-sock.js';
+import { Sender, type UdpSock } from '../../src/udp/udp-sock.js';
 import { address, counter, fromPeer, say } from '../ip/stack.js';
 import { bytes, ipv4, u16, udp } from '../packet/build.js';
 import { datagram, UdpHost } from './host.js';
@@ -34,7 +34,7 @@ describe('receiving', () => {
     const sk = host.bound(7);
     say(host.stack, datagram('a long one'), datagram('next'));
     const buffer = new Uint8Array(4);
-    const from: Sender = { address: address('0.0.0.0'), port: 0, length: 0 };
+    const from = new Sender();
     expect(host.transport.recv(sk, buffer, 4, MSG_PEEK, from)).toBe(4);
     expect(host.transport.recv(sk, buffer, 4, MSG_PEEK | MSG_TRUNC, from)).toBe(10);
     expect(from.length).toBe(10);

@@ -1,0 +1,88 @@
+// Control messages (struct cmsghdr): what recvmsg tells beside the bytes, and what sendmsg is told for one datagram or write.
+
+import type { ErrorEntry } from '../core/error-queue.js';
+import { MSG_CTRUNC } from '../uapi/socket.js';
+import type { MessageInfo, Timeval } from './proto-ops.js';
+import type { SockAddr } from './sock-addr.js';
+
+/** struct timespec */
+export interface StampTime {
+  tv_sec: number;
+  tv_nsec: number;
+}
+
+/** struct sock_extended_err with its offender, null where nobody complained: data of IP_RECVERR. */
+export interface ExtendedError {
+  ee_errno: number;
+  ee_origin: number;
+  ee_type: number;
+  ee_code: number;
+  ee_info: number;
+  ee_data: number;
+  offender: SockAddr | null;
+}
+
+/** struct in_pktinfo: data of IP_PKTINFO. For sendmsg, interface (0: any) and source (`ipi_spec_dst`). */
+export interface PacketInfo {
+  ipi_ifindex: number;
+  ipi_spec_dst: string;
+  ipi_addr: string;
+}
+
+/** struct scm_timestamping: data of SO_TIMESTAMPING. The first is the software stamp; no device here has a clock. */
+export interface Timestamping {
+  ts: readonly [StampTime, StampTime, StampTime];
+}
+
+/**
+ * What a message holds, by level and type: a number (IP_TTL, IP_TOS, SO_RXQ_OVFL, TCP_CM_INQ; sent: SO_TIMESTAMPING's flags);
+ * Timeval (SO_TIMESTAMP); StampTime (SO_TIMESTAMPNS); Timestamping; PacketInfo; SockAddr (IP_ORIGDSTADDR); ExtendedError; and
+ * of SCM_TIMESTAMPING_OPT_STATS an object of numbers by the names TCP_NLA_*.
+ */
+export type ControlData =
+  | number
+  | Timeval
+  | StampTime
+  | Timestamping
+  | PacketInfo
+  | SockAddr
+  | ExtendedError
+  | Record<string, number>;
+
+export interface ControlMessage {
+  cmsg_level: number;
+  cmsg_type: number;
+  cmsg_data: ControlData;
+}
+
+const HEADER = 16;
+
+/** put_cmsg: one more message of `size` bytes of data; MSG_CTRUNC where there is no room for it. */
+export function putControl(
+  info: MessageInfo,
+  level: number,
+  type: number,
+  data: ControlData,
+  size: number,
+): void {
+  if (info.control === null || info.controlRoom < HEADER + size) {
+    info.flags |= MSG_CTRUNC;
+    info.controlRoom = 0;
+    return;
+  }
+  info.control.push({ cmsg_level: level, cmsg_type: type, cmsg_data: data });
+  info.controlRoom -= Math.min(info.controlRoom, HEADER + ((size + 7) & ~7));
+}
+
+/** sock_extended_err of an entry of the error queue. */
+export function extendedError(entry: ErrorEntry, offender: SockAddr | null): ExtendedError {
+  return {
+    ee_errno: entry.errno,
+    ee_origin: entry.origin,
+    ee_type: entry.type,
+    ee_code: entry.code,
+    ee_info: entry.info,
+    ee_data: entry.data >>> 0,
+    offender,
+  };
+}

@@ -1,0 +1,201 @@
+// What a program wants to hear of bytes it wrote: timestamps when they are sent and acknowledged (tcp_tx_timestamp,
+// __skb_tstamp_tx, tcp_ack_tstamp), completions of MSG_ZEROCOPY. sendmsg.ts marks the bytes, transmit.ts and ack.ts pass by.
+
+import { ErrorEntry } from '../core/error-queue.js';
+import { type SockExtras, WRITE_LATER, WRITE_WHOLE, ZEROCOPY_CHARGE } from '../core/sock-extras.js';
+import { ENOBUFS, ENOMSG } from '../uapi/errno.js';
+import {
+  SCM_TSTAMP_ACK,
+  SCM_TSTAMP_SCHED,
+  SCM_TSTAMP_SND,
+  SO_EE_ORIGIN_TIMESTAMPING,
+  SOF_TIMESTAMPING_OPT_ID,
+  SOF_TIMESTAMPING_OPT_STATS,
+  SOF_TIMESTAMPING_OPT_TSONLY,
+  SOF_TIMESTAMPING_TX_ACK,
+  SOF_TIMESTAMPING_TX_RECORD_MASK,
+  SOF_TIMESTAMPING_TX_SCHED,
+  SOF_TIMESTAMPING_TX_SOFTWARE,
+} from '../uapi/errqueue.js';
+import { MSG_ZEROCOPY } from '../uapi/socket.js';
+import { encodeStats, optStats } from './opt-stats.js';
+import { before, notAfter } from './seq.js';
+import type { TcpSock } from './sock.js';
+
+/** 0; -ENOBUFS when a send with MSG_ZEROCOPY finds too many not heard of yet (net.core.optmem_max). */
+export function mayZerocopy(sk: TcpSock, extras: SockExtras, flags: number): number {
+  if ((flags & MSG_ZEROCOPY) === 0 || !extras.zerocopy || extras.writeStep === WRITE_LATER) return 0;
+  const held = extras.zerocopySends.length * ZEROCOPY_CHARGE;
+  return held + ZEROCOPY_CHARGE > sk.host.sysctl.optmemMax ? -ENOBUFS : 0;
+}
+
+/**
+ * `taken` bytes were written (`all`: it was all the program gave), none of them sent yet or only the first of them. `goal`: how
+ * large segments are filled; marks within one are merged, as there is one to a segment.
+ */
+export function markWritten(
+  sk: TcpSock,
+  extras: SockExtras,
+  flags: number,
+  taken: number,
+  all: boolean,
+  goal: number,
+): void {
+  const seq = (sk.writeSeq - 1) | 0;
+  if ((flags & MSG_ZEROCOPY) !== 0 && extras.zerocopy) markZerocopy(sk, extras, seq, taken, goal);
+  // A call that will go on is timed by its last byte.
+  if (all || extras.writeStep === WRITE_WHOLE) markTimed(sk, extras, goal);
+}
+
+/** A blocking write gives up: its last byte is the one to be timed. */
+export function markGivenUp(sk: TcpSock): void {
+  if (sk.extras !== null) markTimed(sk, sk.extras, sk.mss);
+}
+
+function markTimed(sk: TcpSock, extras: SockExtras, goal: number): void {
+  const tsflags = extras.writeTsflags >= 0 ? extras.writeTsflags : extras.tsflags;
+  const wanted = tsflags & SOF_TIMESTAMPING_TX_RECORD_MASK;
+  if (wanted === 0) return;
+  const seq = (sk.writeSeq - 1) | 0;
+  const last = extras.txMarks[extras.txMarks.length - 1];
+  if (last !== undefined && sameSegment(sk, last.seq, seq, goal)) {
+    last.seq = seq;
+    last.flags |= wanted;
+  } else extras.txMarks.push({ seq, flags: wanted });
+}
+
+function markZerocopy(sk: TcpSock, extras: SockExtras, seq: number, taken: number, goal: number): void {
+  const sends = extras.zerocopySends;
+  const last = sends[sends.length - 1];
+  if (extras.writeStep === WRITE_LATER && last !== undefined) {
+    last.seq = seq;
+    return;
+  }
+  const id = extras.zckey;
+  extras.zckey = (id + 1) >>> 0;
+  const first = (sk.writeSeq - taken) | 0;
+  if (last !== undefined && (last.last + 1) >>> 0 === id && sameSegment(sk, last.seq, first, goal)) {
+    last.seq = seq;
+    last.last = id;
+  } else sends.push({ seq, first: id, last: id });
+}
+
+/** Whether two bytes that are not sent yet wait in one segment. */
+function sameSegment(sk: TcpSock, a: number, b: number, goal: number): boolean {
+  if (before(a, sk.sndNxt)) return false;
+  return Math.floor(((a - sk.sndNxt) | 0) / goal) === Math.floor(((b - sk.sndNxt) | 0) / goal);
+}
+
+/** Bytes [seq, seq + length) went out, with headers from `frame` to `payload`: who wanted to know is told. */
+export function stampSent(
+  sk: TcpSock,
+  extras: SockExtras,
+  seq: number,
+  length: number,
+  frame: number,
+  payload: number,
+): void {
+  const headers = payload - frame;
+  const marks = extras.txMarks;
+  const end = (seq + length) | 0;
+  for (let i = 0; i < marks.length && before(marks[i].seq, end); i++) {
+    const mark = marks[i];
+    if (before(mark.seq, seq)) continue;
+    if ((mark.flags & SOF_TIMESTAMPING_TX_SCHED) !== 0)
+      report(sk, extras, mark.seq, SCM_TSTAMP_SCHED, frame, headers, seq, length);
+    if ((mark.flags & SOF_TIMESTAMPING_TX_SOFTWARE) !== 0)
+      report(sk, extras, mark.seq, SCM_TSTAMP_SND, frame, headers, seq, length);
+  }
+}
+
+/** Everything before `una` is acknowledged; its bytes are still in the send queue. */
+export function stampAcked(sk: TcpSock, extras: SockExtras, una: number): void {
+  const marks = extras.txMarks;
+  let done = 0;
+  for (; done < marks.length && before(marks[done].seq, una); done++) {
+    const { seq, flags } = marks[done];
+    if ((flags & SOF_TIMESTAMPING_TX_ACK) !== 0) reportAck(sk, extras, seq);
+  }
+  if (done > 0) marks.splice(0, done);
+  const sends = extras.zerocopySends;
+  while (sends.length > 0 && before(sends[0].seq, una)) completeFirst(sk, extras);
+}
+
+/** The send queue was thrown away: nothing more will be sent of it (tcp_write_queue_purge). */
+export function dropMarks(sk: TcpSock, extras: SockExtras): void {
+  extras.txMarks.length = 0;
+  while (extras.zerocopySends.length > 0) completeFirst(sk, extras);
+}
+
+function completeFirst(sk: TcpSock, extras: SockExtras): void {
+  const send = extras.zerocopySends.shift();
+  if (send !== undefined && !sk.orphan) extras.errorQueue.zerocopyDone(sk, send.first, send.last);
+}
+
+function reportAck(sk: TcpSock, extras: SockExtras, seq: number): void {
+  const first = sk.sndQueueSeq;
+  const length = Math.min((seq + 1 - first) | 0, sk.mss);
+  report(sk, extras, seq, SCM_TSTAMP_ACK, 0, 0, (seq + 1 - length) | 0, length);
+}
+
+/** __skb_tstamp_tx */
+function report(
+  sk: TcpSock,
+  extras: SockExtras,
+  key: number,
+  kind: number,
+  frame: number,
+  headers: number,
+  seq: number,
+  length: number,
+): void {
+  const { host } = sk;
+  const { tsflags } = extras;
+  const only = (tsflags & SOF_TIMESTAMPING_OPT_TSONLY) !== 0;
+  if (!only && host.sysctl.tstampAllowData === 0 && sk.uid !== 0) return;
+  const entry = new ErrorEntry();
+  entry.errno = ENOMSG;
+  entry.origin = SO_EE_ORIGIN_TIMESTAMPING;
+  entry.info = kind;
+  if ((tsflags & SOF_TIMESTAMPING_OPT_ID) !== 0) entry.data = (key - extras.tskey) | 0;
+  entry.realUs = host.realUs(host.nowUs);
+  if (!only) {
+    const payload = new Uint8Array(headers + length);
+    payload.set(host.memory.bytes.subarray(frame, frame + headers));
+    const at = (seq - sk.sndQueueSeq) | 0;
+    if (at >= 0) sk.sndQueue.copyTo(payload, headers, length, at);
+    entry.payload = payload;
+  } else if ((tsflags & SOF_TIMESTAMPING_OPT_STATS) !== 0) {
+    entry.stats = optStats(sk, kind === SCM_TSTAMP_ACK);
+    entry.payload = encodeStats(entry.stats);
+  }
+  extras.errorQueue.add(sk, entry, sk.rmemAlloc);
+}
+
+/** Bytes up to `end` have come, just now; a FIN belongs to the bytes before it. */
+export function stampReceived(sk: TcpSock, extras: SockExtras, end: number, count: number): void {
+  const stamps = extras.rxStamps;
+  const now = sk.host.realUs(sk.host.nowUs);
+  const last = stamps.length;
+  // Past a thousand segments that nobody reads, the newest stand for one another, as coalesced ones do.
+  if (last > 0 && (count === 0 || last > 2000)) {
+    stamps[last - 2] = end;
+    stamps[last - 1] = now;
+  } else stamps.push(end, now);
+}
+
+/** When the byte before `end` came, or -1; stamps of what was read are dropped. */
+export function stampOf(sk: TcpSock, extras: SockExtras, end: number): number {
+  const stamps = extras.rxStamps;
+  let found = -1;
+  for (let i = 0; i < stamps.length; i += 2) {
+    if (notAfter(end, stamps[i])) {
+      found = stamps[i + 1];
+      break;
+    }
+  }
+  let read = 0;
+  while (read < stamps.length && notAfter(stamps[read], sk.copiedSeq)) read += 2;
+  if (read > 0) stamps.splice(0, read);
+  return found;
+}
