@@ -85,15 +85,22 @@ export class Sysctl {
   tcpDelackMinMs = 40;
   tcpCompSackDelayNs = 1_000_000;
   tcpCompSackNr = 44;
+  /** TFO_* bits of tcp/fastopen.ts. */
+  tcpFastopen = 1;
+  /** One key, or two with a comma between; '' until one is set or drawn, and shown as zeros. */
+  tcpFastopenKey = '';
+  tcpFastopenBlackholeTimeoutSec = 0;
   tcpCongestionControl = 'reno';
 
   epollMaxUserWatches = 5_000_000;
   fileMax = 1_000_000;
 
+  readonly #watchers = new Map<Field, () => void>();
+
   /** The value of a name in Linux's spelling, dots or slashes; a list for the triples. -ENOENT for unknown names. */
   get(name: string): string | number | number[] {
     const entry = table.get(normalise(name));
-    return entry === undefined ? -ENOENT : (this[entry.field] as string | number | number[]);
+    return entry === undefined ? -ENOENT : this.#show(entry);
   }
 
   /** Sets by name: 0, -ENOENT, -EINVAL (not a number, out of bounds) or -EACCES (read only). */
@@ -105,7 +112,9 @@ export class Sysctl {
     if (typeof current === 'string') {
       if (typeof value !== 'string' || (entry.allowed !== undefined && !entry.allowed.includes(value)))
         return -EINVAL;
-      (this as Record<string, unknown>)[entry.field] = value;
+      const text = entry.canonical === undefined ? value : entry.canonical(value);
+      if (text === null) return -EINVAL;
+      (this as Record<string, unknown>)[entry.field] = text;
       return 0;
     }
     const numbers = (Array.isArray(value) ? value : String(value).trim().split(/\s+/)).map(Number);
@@ -117,24 +126,37 @@ export class Sysctl {
       if (numbers.length !== 1) return -EINVAL;
       (this as Record<string, unknown>)[entry.field] = numbers[0];
     }
+    this.#watchers.get(entry.field)?.();
     return 0;
+  }
+
+  /** Calls `told` whenever a number is set by name, be it to what it was: for settings whose writing is an act. */
+  watch(field: Field, told: () => void): void {
+    this.#watchers.set(field, told);
+  }
+
+  #show(entry: Entry): string | number | number[] {
+    const value = this[entry.field] as string | number | number[];
+    return value === '' ? (entry.unset ?? value) : value;
   }
 
   /** All names and values, as `sysctl -a`. */
   all(): Record<string, string | number | number[]> {
-    return Object.fromEntries(
-      [...table].map(([name, entry]) => [name, this[entry.field] as string | number | number[]]),
-    );
+    return Object.fromEntries([...table].map(([name, entry]) => [name, this.#show(entry)]));
   }
 }
 
-type Field = Exclude<keyof Sysctl, 'get' | 'set' | 'all'>;
+type Field = Exclude<keyof Sysctl, 'get' | 'set' | 'all' | 'watch'>;
 interface Entry {
   field: Field;
   min: number;
   max: number;
   readOnly?: boolean;
   allowed?: readonly string[];
+  /** A text as it is kept, or null if it is none. */
+  canonical?: (text: string) => string | null;
+  /** What stands for ''. */
+  unset?: string;
 }
 
 const table = new Map<string, Entry>();
@@ -221,8 +243,25 @@ define('net.ipv4.tcp_reordering', 'tcpReordering', 1, 1000);
 define('net.ipv4.tcp_max_reordering', 'tcpMaxReordering', 1, 1000);
 define('net.ipv4.tcp_comp_sack_delay_ns', 'tcpCompSackDelayNs');
 define('net.ipv4.tcp_comp_sack_nr', 'tcpCompSackNr', 0, 255);
+define('net.ipv4.tcp_fastopen', 'tcpFastopen', -INT_MAX - 1);
+define('net.ipv4.tcp_fastopen_key', 'tcpFastopenKey');
+define('net.ipv4.tcp_fastopen_blackhole_timeout_sec', 'tcpFastopenBlackholeTimeoutSec');
 define('net.ipv4.tcp_rto_min_us', 'tcpMinRtoUs', 1);
 define('net.ipv4.tcp_congestion_control', 'tcpCongestionControl');
 define('fs.epoll.max_user_watches', 'epollMaxUserWatches');
 define('fs.file-max', 'fileMax');
 (table.get('net.ipv4.tcp_congestion_control') as Entry).allowed = ['reno'];
+
+const fastopenKey = table.get('net.ipv4.tcp_fastopen_key') as Entry;
+fastopenKey.unset = '00000000-00000000-00000000-00000000';
+/** proc_tcp_fastopen_key: four hexadecimal words, and perhaps a comma and four more. */
+fastopenKey.canonical = (text) => {
+  const keys = text.trim().split(',');
+  if (keys.length > 2 || keys.some((key) => !/^[0-9a-f]{1,8}(-[0-9a-f]{1,8}){3}$/i.test(key))) return null;
+  const words = (key: string): string =>
+    key
+      .split('-')
+      .map((word) => word.padStart(8, '0'))
+      .join('-');
+  return keys.map((key) => words(key.toLowerCase())).join(',');
+};

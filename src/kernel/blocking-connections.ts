@@ -7,23 +7,14 @@ import { SOCKADDR_IN_SIZE, type SockAddr } from '../socket/sock-addr.js';
 import type { Socket } from '../socket/socket.js';
 import { socketOf } from '../socket/socket-file.js';
 import type { TcpSock } from '../tcp/sock.js';
-import {
-  EAGAIN,
-  EALREADY,
-  EBADF,
-  EFAULT,
-  EINPROGRESS,
-  EINTR,
-  EINVAL,
-  ENOTSOCK,
-  EPIPE,
-} from '../uapi/errno.js';
+import { EAGAIN, EALREADY, EBADF, EFAULT, EINPROGRESS, EINTR, EINVAL, ENOTSOCK } from '../uapi/errno.js';
 import { O_NONBLOCK } from '../uapi/fcntl.js';
 import { SOCK_CLOEXEC, SOCK_NONBLOCK } from '../uapi/socket.js';
 import type { Process } from './process.js';
 import type { SleepOptions } from './sleep.js';
-import { Sleep, socketTimeout, wokenWakeFunction } from './sleep.js';
+import { Sleep, socketTimeout } from './sleep.js';
 import { acceptFile, addressReadable } from './sys-socket.js';
+import { waitForConnect } from './wait-for-connect.js';
 
 export class BlockingConnections {
   readonly #process: Process;
@@ -109,7 +100,7 @@ export class BlockingConnections {
     if (result === -EINPROGRESS || result === -EALREADY) {
       file.get();
       const sleeps = handshaking(sk) && (file.flags & O_NONBLOCK) === 0;
-      const ended = sleeps ? await this.#sleepInConnect(ops, socket, sk, options) : 0;
+      const ended = sleeps ? await waitForConnect(kernel, ops, socket, sk, options?.signal) : 0;
       if (ended < 0) result = ended;
       else if (!handshaking(sk)) result = ops.connectDone(socket);
       ops.tcp.release(sk);
@@ -119,26 +110,4 @@ export class BlockingConnections {
     ops.tcp.release(sk);
     return result;
   };
-
-  /** inet_wait_for_connect: called and left with the sock locked. -EINTR if a signal ended the wait, -EPIPE if somebody dissolved the connection, else 0. */
-  async #sleepInConnect(
-    ops: InetStreamOps,
-    socket: Socket,
-    sk: TcpSock,
-    options: SleepOptions | undefined,
-  ): Promise<number> {
-    const { kernel } = this.#process;
-    const sleep = new Sleep(kernel, socketTimeout(sk.sndTimeoMs), options?.signal, wokenWakeFunction);
-    const { disconnects } = socket;
-    while (handshaking(sk) && !sleep.over) {
-      sleep.prepare(socket.wq);
-      ops.tcp.release(sk);
-      await sleep.wait();
-      kernel.host.refresh();
-      ops.tcp.lock(sk);
-    }
-    sleep.finish();
-    if (sleep.interrupted && handshaking(sk)) return -EINTR;
-    return socket.disconnects === disconnects ? 0 : -EPIPE;
-  }
 }

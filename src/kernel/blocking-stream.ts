@@ -8,6 +8,7 @@ import type { ControlMessage } from '../socket/control-message.js';
 import { handshaking } from '../socket/inet-stream.js';
 import type { MessageInfo } from '../socket/proto-ops.js';
 import type { Socket } from '../socket/socket.js';
+import { passiveFastOpen } from '../tcp/poll.js';
 import type { TcpSock } from '../tcp/sock.js';
 import { markGivenUp } from '../tcp/tx-marks.js';
 import { EAGAIN, EINTR, EPIPE } from '../uapi/errno.js';
@@ -148,7 +149,7 @@ function sendStep(
   control: readonly ControlMessage[] | null,
   step: number,
 ): number {
-  if (handshaking(sk) && sk.err === 0) return -EAGAIN;
+  if (handshaking(sk) && sk.err === 0 && !passiveFastOpen(sk)) return -EAGAIN;
   const { extras } = sk;
   if (extras !== null) extras.writeStep = step;
   const result = socket.ops.send(socket, buffer, count, flags, null, control);

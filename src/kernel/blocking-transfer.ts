@@ -3,12 +3,15 @@
 
 import type { File } from '../core/file.js';
 import type { ControlMessage } from '../socket/control-message.js';
+import { sendsFastOpen } from '../socket/inet-stream.js';
 import type { MessageInfo } from '../socket/proto-ops.js';
 import type { SockAddr } from '../socket/sock-addr.js';
 import type { Socket } from '../socket/socket.js';
+import type { TcpSock } from '../tcp/sock.js';
 import { O_NONBLOCK } from '../uapi/fcntl.js';
 import { MSG_DONTWAIT, MSG_ERRQUEUE, SOCK_STREAM } from '../uapi/socket.js';
 import { receiveDatagram } from './blocking-datagram.js';
+import { sendFastOpen } from './blocking-fastopen.js';
 import { receiveStream, sendStream } from './blocking-stream.js';
 import type { Process } from './process.js';
 import { sendSignals } from './sys-message.js';
@@ -50,8 +53,10 @@ export async function sendOn(
   const { kernel } = process;
   const socket = file.private_ as Socket;
   const sleeps = socket.type === SOCK_STREAM && !nonblocking(file, flags);
-  const result = sleeps
-    ? await sendStream(kernel, file, buffer, count, flags, control, signal)
-    : socket.ops.send(socket, buffer, count, flags, to, control);
+  let result: number;
+  if (!sleeps) result = socket.ops.send(socket, buffer, count, flags, to, control);
+  else if (sendsFastOpen(socket.sk as TcpSock, flags))
+    result = await sendFastOpen(kernel, file, buffer, count, flags, to, control, signal);
+  else result = await sendStream(kernel, file, buffer, count, flags, control, signal);
   return sendSignals(process, socket, flags, result);
 }

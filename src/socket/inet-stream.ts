@@ -18,8 +18,9 @@ import {
   EISCONN,
   ENETUNREACH,
   ENOTCONN,
+  EOPNOTSUPP,
 } from '../uapi/errno.js';
-import { AF_INET, AF_UNSPEC, IPPROTO_TCP, MSG_ERRQUEUE, MSG_OOB } from '../uapi/socket.js';
+import { AF_INET, AF_UNSPEC, IPPROTO_TCP, MSG_ERRQUEUE, MSG_FASTOPEN, MSG_OOB } from '../uapi/socket.js';
 import { TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
 import type { ControlMessage } from './control-message.js';
 import { inetBind } from './inet-bind.js';
@@ -32,11 +33,17 @@ import { isPort, SA_FAMILY_SIZE, SOCKADDR_IN_SIZE, type SockAddr } from './sock-
 import { type Socket, SS_CONNECTED, SS_CONNECTING, SS_DISCONNECTING, SS_UNCONNECTED } from './socket.js';
 import { setStreamRcvlowat, streamWriteSpace } from './stream-space.js';
 import { getTcpOption, setTcpOption } from './tcp-options.js';
+import { listenFastOpen } from './tcp-options-fastopen.js';
 import { tellStream } from './tell-stream.js';
 
 /** A handshake of ours is under way. */
 export function handshaking(sk: Sock): boolean {
   return sk.state === TCP_SYN_SENT || sk.state === TCP_SYN_RECV;
+}
+
+/** A send with which the connection begins: by its flag, or because connect() waits for it. */
+export function sendsFastOpen(sk: TcpSock, flags: number): boolean {
+  return (flags & MSG_FASTOPEN) !== 0 || sk.fastopen?.deferred === true;
 }
 
 export class InetStreamOps implements ProtoOps {
@@ -65,12 +72,13 @@ export class InetStreamOps implements ProtoOps {
 
   /**
    * __inet_stream_connect up to where it may sleep; the caller holds the lock. -EINPROGRESS and -EALREADY are provisional:
-   * once the handshake is over `connectDone` says how it ended.
+   * once the handshake is over `connectDone` says how it ended. `inSend`: a send connects, to an address or to where the sock
+   * was about to connect to.
    */
-  connectStart(socket: Socket, address: SockAddr, length: number): number {
+  connectStart(socket: Socket, address: SockAddr | null, length: number, inSend = false): number {
     const sk = socket.sk as TcpSock;
-    if (length < SA_FAMILY_SIZE) return -EINVAL;
-    if (address.family === AF_UNSPEC) {
+    if (address !== null && length < SA_FAMILY_SIZE) return -EINVAL;
+    if (address !== null && address.family === AF_UNSPEC) {
       this.#disconnect(socket, sk);
       return 0;
     }
@@ -78,6 +86,8 @@ export class InetStreamOps implements ProtoOps {
       case SS_CONNECTED:
         return -EISCONN;
       case SS_CONNECTING:
+        // A connection that waits for its first data (TCP_FASTOPEN_CONNECT) passes for one that is there.
+        if (sk.fastopen?.deferred) return inSend ? -EINPROGRESS : -EISCONN;
         return -EALREADY;
       case SS_UNCONNECTED:
         break;
@@ -85,7 +95,7 @@ export class InetStreamOps implements ProtoOps {
         return -EINVAL;
     }
     if (sk.state !== TCP_CLOSE) return -EISCONN;
-    if (length < SOCKADDR_IN_SIZE) return -EINVAL;
+    if (address === null || length < SOCKADDR_IN_SIZE) return -EINVAL;
     if (address.family !== AF_INET) return -EAFNOSUPPORT;
     const destination = IpAddress.parse(address.address);
     if (destination === null || !isPort(address.port)) return -EINVAL;
@@ -93,7 +103,7 @@ export class InetStreamOps implements ProtoOps {
     const error = this.tcp.connect(sk, destination, address.port);
     if (error < 0) return error;
     socket.state = SS_CONNECTING;
-    return -EINPROGRESS;
+    return sk.fastopen?.deferred ? 0 : -EINPROGRESS;
   }
 
   /** The rest of __inet_stream_connect: the attempt is over, and how; the caller holds the lock. */
@@ -133,7 +143,9 @@ export class InetStreamOps implements ProtoOps {
       this.tcp.setBacklog(sk, backlog);
       return 0;
     }
-    return sk.state === TCP_CLOSE ? this.tcp.listenStart(sk, backlog) : -EINVAL;
+    if (sk.state !== TCP_CLOSE) return -EINVAL;
+    listenFastOpen(this.tcp, sk, backlog);
+    return this.tcp.listenStart(sk, backlog);
   }
 
   accept(socket: Socket): Sock | number {
@@ -181,7 +193,7 @@ export class InetStreamOps implements ProtoOps {
     buffer: Uint8Array,
     count: number,
     flags: number,
-    _to: SockAddr | null,
+    to: SockAddr | null,
     control: readonly ControlMessage[] | null = null,
   ): number {
     const sk = socket.sk as TcpSock;
@@ -192,10 +204,38 @@ export class InetStreamOps implements ProtoOps {
       if (cookie.tsflags !== 0 || sk.extras !== null) sk.ownExtras().writeTsflags = cookie.tsflags;
     }
     this.tcp.lock(sk);
-    const result = this.tcp.send(sk, buffer, count, flags);
+    const result = sendsFastOpen(sk, flags)
+      ? this.#sendFastOpen(socket, sk, buffer, count, flags, to)
+      : this.tcp.send(sk, buffer, count, flags);
     this.tcp.release(sk);
     if (control !== null && sk.extras !== null) sk.extras.writeTsflags = -1;
     return result;
+  }
+
+  /** tcp_sendmsg_fastopen, not sleeping: what the SYN takes is all, unless the connection is there already. */
+  #sendFastOpen(
+    socket: Socket,
+    sk: TcpSock,
+    buffer: Uint8Array,
+    count: number,
+    flags: number,
+    to: SockAddr | null,
+  ): number {
+    const error = this.fastOpenBegin(sk, buffer, count, to);
+    if (error < 0) return error;
+    let result = this.connectStart(socket, to, SOCKADDR_IN_SIZE, true);
+    if ((result === -EINPROGRESS || result === -EALREADY) && !handshaking(sk)) {
+      result = this.connectDone(socket);
+    }
+    const taken = this.tcp.fastOpenDone(sk);
+    if (result === -EINPROGRESS && taken > 0) return taken;
+    return result < 0 ? result : this.tcp.send(sk, buffer, count, flags);
+  }
+
+  /** What a send hands over for the SYN, before it connects. 0, -EOPNOTSUPP, or -EALREADY while another's is under way. */
+  fastOpenBegin(sk: TcpSock, buffer: Uint8Array, count: number, to: SockAddr | null): number {
+    if (to !== null && to.family === AF_UNSPEC) return -EOPNOTSUPP;
+    return this.tcp.fastOpen(sk, buffer, count);
   }
 
   recv(socket: Socket, buffer: Uint8Array, count: number, flags: number, info: MessageInfo | null): number {

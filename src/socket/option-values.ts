@@ -12,6 +12,7 @@ export const TIMEVAL_SIZE = 16;
 export function optionSize(value: OptionValue): number {
   if (typeof value === 'number') return INT_SIZE;
   if (typeof value === 'string') return value.length;
+  if (value instanceof Uint8Array) return value.length;
   if (isLinger(value)) return LINGER_SIZE;
   return isTimeval(value) ? TIMEVAL_SIZE : Object.keys(value).length * INT_SIZE;
 }
@@ -20,7 +21,8 @@ export function optionSize(value: OptionValue): number {
 export function cutOption(level: number, name: number, out: OptionResult, length: number): number {
   if (level === SOL_SOCKET && name === SO_COOKIE) return length < 8 ? -EINVAL : 0;
   if (typeof out.value === 'number' && length < INT_SIZE) out.value &= (1 << (length * 8)) - 1;
-  else if (typeof out.value === 'string') out.value = out.value.slice(0, length);
+  else if (typeof out.value === 'string' || out.value instanceof Uint8Array)
+    out.value = out.value.slice(0, length);
   return 0;
 }
 
@@ -36,6 +38,8 @@ export function isTimeval(value: OptionValue): value is Timeval {
 export function intOf(value: OptionValue): number {
   if (typeof value === 'number') return value | 0;
   if (typeof value === 'string') return 0;
+  if (value instanceof Uint8Array)
+    return value.length < INT_SIZE ? 0 : new DataView(value.buffer, value.byteOffset).getInt32(0, true);
   if (isLinger(value)) return value.l_onoff | 0;
   return isTimeval(value) ? value.tv_sec | 0 : 0;
 }

@@ -19,8 +19,8 @@ export interface Timeval {
   tv_usec: number;
 }
 
-/** Value of a socket option: most are ints; SO_LINGER a Linger, time-outs a Timeval, TCP_CONGESTION a name. */
-export type OptionValue = number | string | Linger | Timeval;
+/** Value of a socket option: most are ints; SO_LINGER a Linger, time-outs a Timeval, TCP_CONGESTION a name, TCP_FASTOPEN_KEY bytes. */
+export type OptionValue = number | string | Linger | Timeval | Uint8Array;
 
 /** Where getsockopt puts its answer; `TCP_INFO` and `SO_MEMINFO` answer with an object. */
 export interface OptionResult {

@@ -26,6 +26,7 @@ import {
   TCP_CORK,
   TCP_DEFER_ACCEPT,
   TCP_ESTABLISHED,
+  TCP_FASTOPEN_KEY,
   TCP_INFO,
   TCP_KEEPCNT,
   TCP_KEEPIDLE,
@@ -45,6 +46,7 @@ import { INT_SIZE, intOf } from './option-values.js';
 import type { OptionResult, OptionValue } from './proto-ops.js';
 import { SOCK_MIN_RCVBUF } from './sol-socket.js';
 import { streamWriteSpace } from './stream-space.js';
+import { getFastOpen, isFastOpenOption, setFastOpen, setFastOpenKey } from './tcp-options-fastopen.js';
 import { getRareTcp, setRareTcp } from './tcp-options-rare.js';
 
 const MAX_TCP_KEEPIDLE = 32767;
@@ -67,8 +69,10 @@ export function setTcpOption(
   if (name === TCP_CONGESTION) return setCongestion(tcp, sk, value, length);
   // No upper-layer protocol can be had.
   if (name === TCP_ULP) return length < 1 ? -EINVAL : -ENOENT;
+  if (name === TCP_FASTOPEN_KEY) return setFastOpenKey(sk, value, length);
   if (length < INT_SIZE) return -EINVAL;
   const int = intOf(value);
+  if (isFastOpenOption(name)) return setFastOpen(tcp, sk, name, int);
   switch (name) {
     case TCP_NODELAY:
       return setNodelay(sk, int !== 0);
@@ -120,6 +124,7 @@ export function setTcpOption(
 export function getTcpOption(tcp: Tcp, sk: TcpSock, name: number, out: OptionResult): number {
   const { sysctl } = sk.host;
   const { tuning } = sk;
+  if (name === TCP_FASTOPEN_KEY || isFastOpenOption(name)) return getFastOpen(tcp, sk, name, out);
   switch (name) {
     case TCP_NODELAY:
       out.value = (sk.nonagle & NAGLE_OFF) !== 0 ? 1 : 0;

@@ -21,6 +21,7 @@ import {
   TCP_TIME_WAIT,
 } from '../uapi/tcp.js';
 import { TCP_INFINITE_SSTHRESH, TCP_INIT_CWND, TCP_TIMEOUT_INIT, TCP_TIMEWAIT_LEN } from './constants.js';
+import type { FastOpenState } from './fastopen.js';
 import { checkOom } from './memory.js';
 import { sendFin } from './output.js';
 import { updateMetrics } from './save-metrics.js';
@@ -63,10 +64,31 @@ function purge(sk: TcpSock): void {
   sk.backoff = 0;
 }
 
+/** reqsk_fastopen_remove: a child's handshake is over, one way or the other. `reset`: the peer ended it. */
+export function removeFastOpen(sk: TcpSock, reset: boolean): void {
+  const rsk = sk.fastopen === null ? null : sk.fastopen.rsk;
+  if (sk.fastopen === null || rsk === null) return;
+  sk.fastopen.rsk = null;
+  const { listener } = rsk;
+  // One that accept() has not returned yet still counts there.
+  const hold = reset && sk.parent === null && listener.state === TCP_LISTEN;
+  listener.fastopen?.queue?.remove(sk.host, hold);
+}
+
+/** tcp_fastopen_active_disable_ofo_check: of a connection that we opened so, nothing but the FIN came, or data came. */
+function checkBlackHole(sk: TcpSock, state: FastOpenState): void {
+  if (!state.synFastopen) return;
+  if (sk.dataSegsIn === 0) {
+    const runs = sk.reassembly?.runs;
+    if (runs?.length === 1 && runs[0].fin) sk.tcp.fastopen.disableActive();
+  } else if (state.synFastopenCh && sk.route?.local === false) sk.tcp.fastopen.proveActive();
+}
+
 /** tcp_done: the connection is over; whoever waits is told, and an orphan is destroyed. */
 export function tcpDone(sk: TcpSock): void {
   if (sk.state === TCP_SYN_SENT || sk.state === TCP_SYN_RECV) sk.host.mib.count(TcpMib.AttemptFails);
   setState(sk, TCP_CLOSE);
+  removeFastOpen(sk, false);
   clearTimers(sk);
   sk.shutdown = SHUTDOWN_MASK;
   if (!sk.orphan) sk.stateChange();
@@ -88,9 +110,17 @@ export function tcpReset(sk: TcpSock): void {
   else doneWithError(sk, sk.state === TCP_CLOSE_WAIT ? EPIPE : ECONNRESET);
 }
 
+/** What tcp_disconnect and tcp_v4_destroy_sock do about Fast Open. */
+function endFastOpen(sk: TcpSock, state: FastOpenState): void {
+  checkBlackHole(sk, state);
+  removeFastOpen(sk, false);
+  state.forget();
+}
+
 /** inet_csk_destroy_sock */
 export function destroy(sk: TcpSock): void {
   purge(sk);
+  if (sk.fastopen !== null) endFastOpen(sk, sk.fastopen);
   sk.rcvQueue.clear();
   sk.reassembly?.clear();
   sk.reassembly = null;
@@ -206,6 +236,7 @@ export function tcpDisconnect(sk: TcpSock): number {
   clearTimers(sk);
   sk.rcvQueue.clear();
   purge(sk);
+  if (sk.fastopen !== null) endFastOpen(sk, sk.fastopen);
   sk.reassembly?.clear();
   sk.reassembly = null;
   sk.dport = 0;

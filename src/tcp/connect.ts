@@ -8,6 +8,7 @@ import { TCP_CLOSE, TCP_SYN_SENT } from '../uapi/tcp.js';
 import { endTimeWait, setState } from './close.js';
 import { TCP_MSS_DEFAULT, TCP_TIMEOUT_INIT, TIME_RETRANS } from './constants.js';
 import { tupleHash } from './demux.js';
+import { deferConnect, sendSynData } from './fastopen-client.js';
 import { initialSequence, portOffset, timestampOffset } from './isn.js';
 import { advertisedMss, syncMss } from './mss.js';
 import { initMtuProbing } from './mtu-probe.js';
@@ -15,8 +16,8 @@ import { chooseControl } from './route-hints.js';
 import { RTX_SYN } from './rtx-queue.js';
 import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
-import { initializeRcvMss } from './state.js';
 import { armRetransmit } from './tcp-timer.js';
+import { initializeRcvMss } from './transfer.js';
 import { prepareSyn, transmitSyn } from './transmit.js';
 
 /** Asks whether one sock's four-tuple is taken, for each port that is tried (__inet_check_established). */
@@ -87,6 +88,7 @@ export function tcpConnect(sk: TcpSock, address: IpAddress, dport: number): numb
     sk.dport = 0;
     return result;
   }
+  if (sk.fastopen !== null && deferConnect(sk, sk.fastopen)) return 0;
   sendFirstSyn(sk);
   return 0;
 }
@@ -108,7 +110,7 @@ function claimPort(sk: TcpSock): number {
 }
 
 /** tcp_connect */
-function sendFirstSyn(sk: TcpSock): void {
+export function sendFirstSyn(sk: TcpSock): void {
   const { tcp, host, route } = sk;
   if (route === null) return;
   if (sk.writeSeq === 0) sk.writeSeq = initialSequence(tcp, sk.saddr, sk.sport, sk.daddr, sk.dport);
@@ -146,5 +148,7 @@ function sendFirstSyn(sk: TcpSock): void {
   sk.retransStamp = host.nowMs || 1;
   host.mib.count(TcpMib.ActiveOpens);
   armRetransmit(sk, TIME_RETRANS, sk.rto);
-  transmitSyn(sk, false);
+  const { fastopen } = sk;
+  if (fastopen !== null && fastopen.request !== null) sendSynData(sk, fastopen, fastopen.request);
+  else transmitSyn(sk, false);
 }

@@ -57,3 +57,8 @@ export const TIME_PROBE0 = 2;
 export const URG_VALID = 0x100;
 export const URG_NOTYET = 0x200;
 export const URG_READ = 0x400;
+
+/** What receiving a segment comes to: it was dealt with; it must be answered by a reset; there is more to do with it. */
+export const HANDLED = 0;
+export const RESET_PEER = 1;
+export const GO_ON = 2;

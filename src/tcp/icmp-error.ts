@@ -57,7 +57,9 @@ export function icmpError(
     tcp.host.mib.count(TcpExt.TCPMinTTLDrop);
     return;
   }
-  if (!between(seq, sk.sndUna, sk.sndNxt)) {
+  // A Fast Open child's SYN-ACK can be what is quoted.
+  const rsk = sk.fastopen === null ? null : sk.fastopen.rsk;
+  if (!between(seq, rsk === null ? sk.sndUna : rsk.iss, sk.sndNxt)) {
     tcp.host.mib.count(TcpExt.OutOfWindowIcmps);
     return;
   }
@@ -66,10 +68,12 @@ export function icmpError(
     return;
   }
   if (type === ICMP_DEST_UNREACH && (code === ICMP_NET_UNREACH || code === ICMP_HOST_UNREACH)) {
-    revertRto(sk, seq);
+    if (rsk === null) revertRto(sk, seq);
     if (sk.state === TCP_CLOSE) return;
   }
-  if (sk.state === TCP_SYN_SENT || sk.state === TCP_SYN_RECV) {
+  // A Fast Open child that a program has accepted counts as connected.
+  const accepted = rsk !== null && sk.parent === null;
+  if (!accepted && (sk.state === TCP_SYN_SENT || sk.state === TCP_SYN_RECV)) {
     // Told on the error queue even to who has not asked for it (IP_RECVERR).
     queueError(sk, dst, dport, transport, errno, type, code);
     if (sk.owned) sk.errSoft = errno;

@@ -1,6 +1,12 @@
 // What TCP_INFO tells (tcp_get_info), in Linux's units: times in milliseconds or microseconds as named there.
 
-import { TCP_LISTEN, TCPI_OPT_SACK, TCPI_OPT_TIMESTAMPS, TCPI_OPT_WSCALE } from '../uapi/tcp.js';
+import {
+  TCP_LISTEN,
+  TCPI_OPT_SACK,
+  TCPI_OPT_SYN_DATA,
+  TCPI_OPT_TIMESTAMPS,
+  TCPI_OPT_WSCALE,
+} from '../uapi/tcp.js';
 import type { TcpSock } from './sock.js';
 
 /** struct tcp_info; rto, ato, rtt and rttvar are microseconds, last_* milliseconds, cwnd and counts segments. */
@@ -48,6 +54,8 @@ export interface TcpInfo {
   bytes_retrans: number;
   rcv_wnd: number;
   snd_wnd: number;
+  /** TFO_* of fastopen.ts: why the data of our SYN did not get through. */
+  fastopen_client_fail: number;
 }
 
 export function tcpInfo(sk: TcpSock): TcpInfo {
@@ -63,7 +71,8 @@ export function tcpInfo(sk: TcpSock): TcpInfo {
     options:
       (sk.tstampOk ? TCPI_OPT_TIMESTAMPS : 0) |
       (sk.sackOk ? TCPI_OPT_SACK : 0) |
-      (sk.wscaleOk ? TCPI_OPT_WSCALE : 0),
+      (sk.wscaleOk ? TCPI_OPT_WSCALE : 0) |
+      (sk.fastopen?.synDataAcked ? TCPI_OPT_SYN_DATA : 0),
     snd_wscale: sk.sndWscale,
     rcv_wscale: sk.rcvWscale,
     rto: sk.rto * 1000,
@@ -102,5 +111,6 @@ export function tcpInfo(sk: TcpSock): TcpInfo {
     bytes_retrans: sk.bytesRetrans,
     rcv_wnd: sk.rcvWnd,
     snd_wnd: sk.sndWnd,
+    fastopen_client_fail: sk.fastopen === null ? 0 : sk.fastopen.clientFail,
   };
 }

@@ -190,7 +190,7 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
 }
 
 /** tcp_fin: the peer will send no more. */
-function receiveFin(sk: TcpSock): void {
+export function receiveFin(sk: TcpSock): void {
   sk.ackPending |= ACK_SCHED;
   sk.shutdown |= RCV_SHUTDOWN;
   sk.done = true;

@@ -5,16 +5,18 @@ import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
 import { ends, traceConnRequest, traceKfreeSkb, traceSynQueueAdd, traceSynQueueDrop } from '../core/trace.js';
 import type { RxPacket } from '../ip/rx-packet.js';
 import { TCP_LISTEN } from '../uapi/tcp.js';
+import { queueChild } from './child.js';
 import { TCP_RTO_MAX, TCP_TIMEOUT_INIT, TCPOLEN_TSTAMP_ALIGNED } from './constants.js';
 import { tupleHash } from './demux.js';
+import { tryFastOpen } from './fastopen-server.js';
 import { initialSequence, timestampOffset } from './isn.js';
 import type { ListenState } from './listen-state.js';
 import { advertisedMss } from './mss.js';
 import { RequestSock } from './request-sock.js';
 import type { Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
-import { peerMss } from './state.js';
 import { cookieTimestamp } from './syncookies.js';
+import { peerMss } from './transfer.js';
 import { transmitSynAck } from './transmit-control.js';
 import { initialWindow, selectInitialWindow } from './window.js';
 
@@ -46,6 +48,7 @@ export function connectionRequest(sk: TcpSock, packet: RxPacket, segment: Segmen
     return;
   }
   request.irs = segment.seq;
+  request.rcvNxt = (segment.seq + 1) | 0;
   request.mss = peerMss(segment.mss, sk.tuning.userMss);
   // A cookie keeps options in the timestamp; without one it knows none.
   if (!cookie || segment.hasTs) {
@@ -67,15 +70,26 @@ export function connectionRequest(sk: TcpSock, packet: RxPacket, segment: Segmen
     iss !== 0 ? iss : initialSequence(tcp, request.saddr, request.sport, request.daddr, request.dport);
   request.synackUs = host.nowUs;
   request.firstSynackMs = host.nowMs;
+  if (sk.extras !== null && sk.extras.saveSyn !== 0) recordSyn(request, sk.extras.saveSyn, packet, segment);
+  let answer: Uint8Array | null = null;
+  if (segment.cookieLength >= 0 || segment.length > 0) {
+    const offer = tryFastOpen(request, segment);
+    if (offer.child !== null) {
+      transmitSynAck(request, host.nowMs, offer.cookie, segment.cookieExp);
+      queueChild(offer.child, sk);
+      sk.dataReady();
+      return;
+    }
+    answer = offer.cookie;
+  }
   tcp.requests.insert(
     request,
     tupleHash(tcp.tableKey, request.saddr, request.sport, request.daddr, request.dport),
   );
-  if (sk.extras !== null && sk.extras.saveSyn !== 0) recordSyn(request, sk.extras.saveSyn, packet, segment);
   listener.add(request);
   if (traceSynQueueAdd.on) traceSynQueueAdd.emit(host, { ...ends(request), length: listener.requests.size });
   host.wheel.arm(request, TCP_TIMEOUT_INIT);
-  transmitSynAck(request, host.nowMs);
+  transmitSynAck(request, host.nowMs, answer, segment.cookieExp);
 }
 
 /** tcp_reqsk_record_syn: its headers, from IP's on (1) or from Ethernet's (2). */

@@ -19,6 +19,11 @@ export function advertisedMss(sk: TcpSock, route: Route): number {
   return user !== 0 && user < mss ? user : mss;
 }
 
+/** The path may be found to carry less between one SYN and the next (tcp_advertise_mss). */
+export function readvertiseMss(sk: TcpSock): void {
+  if (sk.route !== null) sk.advmss = Math.min(sk.advmss, advertisedMss(sk, sk.route));
+}
+
 /** Options of every segment, SACK not counted. */
 function optionLength(sk: TcpSock): number {
   return sk.tstampOk ? TCPOLEN_TSTAMP_ALIGNED : 0;

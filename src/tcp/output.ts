@@ -20,7 +20,7 @@ import {
   TIME_PROBE0,
   TIME_RETRANS,
 } from './constants.js';
-import { currentMss } from './mss.js';
+import { currentMss, readvertiseMss } from './mss.js';
 import { probeLength, probeSent } from './mtu-probe.js';
 import { writeSpace } from './poll.js';
 import {
@@ -211,6 +211,7 @@ export function retransmitRow(sk: TcpSock, i: number): boolean {
   let length = rowLength(sk, i);
   if ((rtx.rows[rtx.at(i) + RTX_FLAGS] & RTX_SYN) !== 0) {
     length = 0;
+    readvertiseMss(sk);
     if (!transmitSyn(sk, sk.state !== TCP_SYN_SENT)) return false;
     sk.host.mib.count(TcpExt.TCPSynRetrans);
   } else {

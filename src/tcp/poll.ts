@@ -26,7 +26,7 @@ export function tcpPoll(sk: TcpSock): number {
   let mask = 0;
   if (sk.shutdown === SHUTDOWN_MASK || sk.state === TCP_CLOSE) mask |= POLLHUP;
   if ((sk.shutdown & RCV_SHUTDOWN) !== 0) mask |= READABLE | POLLRDHUP;
-  if (sk.state !== TCP_SYN_SENT && sk.state !== TCP_SYN_RECV) {
+  if (isOpen(sk)) {
     let target = sk.rcvlowat;
     if (sk.urgData !== 0 && sk.urgSeq === sk.copiedSeq && !sk.oobInline) target++;
     if (streamIsReadable(sk, target)) mask |= READABLE;
@@ -34,9 +34,22 @@ export function tcpPoll(sk: TcpSock): number {
     else if (isWritable(sk)) mask |= WRITABLE;
     else sk.noSpace = true;
     if ((sk.urgData & URG_VALID) !== 0) mask |= POLLPRI;
+  } else if (sk.fastopen?.deferred && sk.state === TCP_SYN_SENT) {
+    // The first write is what will send the SYN.
+    mask |= WRITABLE;
   }
   if (sk.err !== 0 || (sk.extras !== null && !sk.extras.errorQueue.isEmpty)) mask |= POLLERR;
   return mask;
+}
+
+/** Past its handshake, or a Fast Open child, which need not wait for the end of it. */
+function isOpen(sk: TcpSock): boolean {
+  return (sk.state !== TCP_SYN_SENT && sk.state !== TCP_SYN_RECV) || passiveFastOpen(sk);
+}
+
+/** tcp_passive_fastopen: data may be sent before the handshake is over. */
+export function passiveFastOpen(sk: TcpSock): boolean {
+  return sk.state === TCP_SYN_RECV && sk.fastopen !== null && sk.fastopen.rsk !== null;
 }
 
 /** tcp_stream_is_readable with tcp_epollin_ready: enough bytes, or so full that more would not come. */

@@ -2,7 +2,7 @@
 // (tcp_fastretrans_alert, tcp_enter_loss). ack.ts calls it once per ACK, timers.ts on expiry.
 
 import { TcpExt } from '../core/mib.js';
-import { TCP_CA_Disorder, TCP_CA_Loss, TCP_CA_Open, TCP_CA_Recovery } from '../uapi/tcp.js';
+import { TCP_CA_Disorder, TCP_CA_Loss, TCP_CA_Open, TCP_CA_Recovery, TCP_SYN_SENT } from '../uapi/tcp.js';
 import { TIME_RETRANS } from './constants.js';
 import { probeLost } from './mtu-probe.js';
 import { retransmitRow } from './output.js';
@@ -88,7 +88,7 @@ function enterRecovery(sk: TcpSock): void {
 }
 
 /** tcp_end_cwnd_reduction and tcp_try_undo_recovery */
-function leaveRecovery(sk: TcpSock): void {
+export function leaveRecovery(sk: TcpSock): void {
   if (sk.caState === TCP_CA_Recovery) sk.sndCwnd = sk.sndSsthresh;
   sk.caState = TCP_CA_Open;
   sk.retransStamp = 0;
@@ -169,17 +169,24 @@ export function enterLoss(sk: TcpSock): void {
  */
 export function simpleRetransmit(sk: TcpSock, probes: boolean): boolean {
   const { rtx } = sk;
+  // SYN and data of a Fast Open were one packet: both are lost, however large each is.
+  const all = sk.state === TCP_SYN_SENT && sk.fastopen?.synData === true;
   for (let i = 0; i < rtx.count; i++) {
-    if (rowLength(sk, i) <= sk.mss || (probes && (rtx.rows[rtx.at(i) + RTX_FLAGS] & RTX_PROBE) === 0))
-      continue;
+    const fits = !all && rowLength(sk, i) <= sk.mss;
+    if (fits || (probes && (rtx.rows[rtx.at(i) + RTX_FLAGS] & RTX_PROBE) === 0)) continue;
     markLost(sk, i);
   }
   if (sk.lostOut === 0) return false;
   if (!sk.sackOk) limitRenoSacks(sk);
+  nonCongestionLoss(sk);
+  return true;
+}
+
+/** tcp_non_congestion_loss_retransmit: what is marked lost will be sent again, and the window stays as it is. */
+export function nonCongestionLoss(sk: TcpSock): void {
   if (sk.caState !== TCP_CA_Loss) {
     sk.highSeq = sk.sndNxt;
     sk.sndSsthresh = Math.max(sk.sndSsthresh, (sk.sndCwnd >> 1) + (sk.sndCwnd >> 2));
     sk.caState = TCP_CA_Loss;
   }
-  return true;
 }

@@ -18,6 +18,8 @@ export class RequestSock extends Timer implements Tuple<RequestSock> {
   readonly dport: number;
 
   irs = 0;
+  /** What we acknowledge: the SYN, and with Fast Open its data. */
+  rcvNxt = 0;
   iss = 0;
   /** Receive window announced in the SYN-ACK. */
   rcvWnd = 0;

@@ -3,6 +3,7 @@
 
 import type { RxPacket } from '../ip/rx-packet.js';
 import { FIN, SYN } from './constants.js';
+import { TCP_FASTOPEN_COOKIE_MAX, TCP_FASTOPEN_COOKIE_MIN } from './fastopen-cookie.js';
 
 const OPT_EOL = 0;
 const OPT_NOP = 1;
@@ -11,8 +12,12 @@ const OPT_WSCALE = 3;
 const OPT_SACK_PERMITTED = 4;
 const OPT_SACK = 5;
 const OPT_TIMESTAMP = 8;
+const OPT_FASTOPEN = 34;
+const OPT_EXPERIMENT = 254;
 /** nop, nop, timestamp, length 10: the layout all common stacks use once connected (RFC 7323 appendix A). */
 const ALIGNED_TIMESTAMP = 0x0101080a;
+/** Fast Open among the experiments of kind 254 (RFC 6994). */
+const FASTOPEN_MAGIC = 0xf989;
 
 export class Segment {
   /** TCP header in packet memory. */
@@ -42,6 +47,10 @@ export class Segment {
   mss = 0;
   wscale = -1;
   sackPermitted = false;
+  /** Fast Open's option of a SYN (RFC 7413): where its cookie is and how long, -1 absent; whether it was the experimental one. */
+  cookie = 0;
+  cookieLength = -1;
+  cookieExp = false;
 
   /** Parses the header at the packet's transport offset; false if it cannot be one. */
   parse(view: DataView, packet: RxPacket): boolean {
@@ -65,6 +74,7 @@ export class Segment {
     this.endSeq = (this.seq + this.length + ((word & SYN) !== 0 ? 1 : 0) + (word & FIN)) | 0;
     this.hasTs = false;
     this.sackCount = 0;
+    this.cookieLength = -1;
     if (headerLength === 32 && view.getInt32(at + 20) === ALIGNED_TIMESTAMP) {
       this.hasTs = true;
       this.tsVal = view.getInt32(at + 24);
@@ -108,9 +118,27 @@ export class Segment {
         this.wscale = Math.min(view.getUint8(at + 2), 14);
       } else if (isSyn && kind === OPT_SACK_PERMITTED && length === 2) {
         this.sackPermitted = true;
+      } else if (isSyn && kind === OPT_FASTOPEN) {
+        this.#noteCookie(at + 2, length - 2, false);
+      } else if (
+        isSyn &&
+        kind === OPT_EXPERIMENT &&
+        length >= 4 &&
+        view.getUint16(at + 2) === FASTOPEN_MAGIC
+      ) {
+        this.#noteCookie(at + 4, length - 4, true);
       }
       at += length;
     }
+  }
+
+  /** tcp_parse_fastopen_option: an odd length is ignored; one that no cookie has means that there is none. */
+  #noteCookie(at: number, length: number, exp: boolean): void {
+    if ((length & 1) !== 0) return;
+    const fits = length >= TCP_FASTOPEN_COOKIE_MIN && length <= TCP_FASTOPEN_COOKIE_MAX;
+    this.cookie = at;
+    this.cookieLength = fits || length === 0 ? length : -1;
+    this.cookieExp = exp;
   }
 }
 
@@ -154,4 +182,21 @@ export function writeTimestamp(view: DataView, at: number, tsVal: number, tsEcr:
 /** Starts a SACK option of `blocks` blocks with its two nops; the blocks follow, eight bytes each. */
 export function writeSackHeader(view: DataView, at: number, blocks: number): void {
   view.setUint32(at, (OPT_NOP << 24) | (OPT_NOP << 16) | (OPT_SACK << 8) | (2 + 8 * blocks));
+}
+
+/** Bytes that Fast Open's option takes with a cookie of so many, padded to words. */
+export function fastOpenOptionLength(cookieLength: number, exp: boolean): number {
+  return (cookieLength + (exp ? 4 : 2) + 3) & ~3;
+}
+
+/** Writes Fast Open's option (RFC 7413 section 4.1.1), or the experimental one, padded by nops; returns its length. */
+export function writeFastOpen(view: DataView, at: number, cookie: Uint8Array, exp: boolean): number {
+  const base = exp ? 4 : 2;
+  view.setUint8(at, exp ? OPT_EXPERIMENT : OPT_FASTOPEN);
+  view.setUint8(at + 1, base + cookie.length);
+  if (exp) view.setUint16(at + 2, FASTOPEN_MAGIC);
+  for (let i = 0; i < cookie.length; i++) view.setUint8(at + base + i, cookie[i]);
+  const padded = fastOpenOptionLength(cookie.length, exp);
+  for (let i = base + cookie.length; i < padded; i++) view.setUint8(at + i, OPT_NOP);
+  return padded;
 }

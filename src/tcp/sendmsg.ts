@@ -8,13 +8,13 @@ import { MSG_MORE, MSG_OOB } from '../uapi/socket.js';
 import { TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
 import { GSO_MAX_SIZE } from './constants.js';
 import { push } from './output.js';
-import { memoryFree, writeSpace } from './poll.js';
+import { memoryFree, passiveFastOpen, writeSpace } from './poll.js';
 import type { TcpSock } from './sock.js';
 import { markWritten, mayZerocopy } from './tx-marks.js';
 
 /** Bytes taken, or -EAGAIN, -EPIPE, or the pending error. */
 export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: number): number {
-  if (sk.state !== TCP_ESTABLISHED && sk.state !== TCP_CLOSE_WAIT) {
+  if (sk.state !== TCP_ESTABLISHED && sk.state !== TCP_CLOSE_WAIT && !passiveFastOpen(sk)) {
     if (sk.err !== 0) return sk.takeError();
     if (sk.state !== TCP_SYN_SENT && sk.state !== TCP_SYN_RECV) return -EPIPE;
     return wouldBlock(sk);

@@ -8,6 +8,7 @@ import type { Ip } from '../ip/ip.js';
 import { RxPacket } from '../ip/rx-packet.js';
 import type { CongestionControl } from './congestion/congestion.js';
 import { TupleTable } from './demux.js';
+import { FastOpenShared } from './fastopen.js';
 import { ListenerTable } from './listener-table.js';
 import { TcpMemory } from './memory.js';
 import type { RequestSock } from './request-sock.js';
@@ -36,6 +37,7 @@ export class TcpShared {
   readonly ports: PortTable;
   readonly tableKey: HsipKey;
   readonly secretKey: HsipKey;
+  readonly fastopen: FastOpenShared;
   /** Socks whose application is gone but whose protocol is not done. */
   orphans = 0;
   /** Why `transmit` sent nothing: the device's own queue takes no more (NET_XMIT_DROP), not the ring. */
@@ -61,6 +63,7 @@ export class TcpShared {
     this.ports = new PortTable(host);
     this.tableKey = new HsipKey(host.random);
     this.secretKey = new HsipKey(host.random);
+    this.fastopen = new FastOpenShared(host);
     this.metrics = new TcpMetricsTable(host, this.tableKey);
   }
 

@@ -12,6 +12,7 @@ import type { AckCompression } from './ack-compression.js';
 import type { Backlog } from './backlog.js';
 import type { CongestionControl } from './congestion/congestion.js';
 import { TCP_INFINITE_SSTHRESH, TCP_INIT_CWND, TCP_MSS_DEFAULT, TCP_TIMEOUT_INIT } from './constants.js';
+import { FastOpenState } from './fastopen.js';
 import type { ListenState } from './listen-state.js';
 import type { MtuProbing } from './mtu-probe.js';
 import { tcpPoll, writeSpace } from './poll.js';
@@ -56,6 +57,7 @@ export class TcpSock extends Sock {
   backlog: Backlog | null = null;
   /** Listener's queues; null unless LISTEN. */
   listener: ListenState | null = null;
+  fastopen: FastOpenState | null = null;
   /** The listener whose accept queue this child stands in, and the child behind it. */
   parent: TcpSock | null = null;
   acceptNext: TcpSock | null = null;
@@ -218,6 +220,12 @@ export class TcpSock extends Sock {
   ownTuning(): TcpTuning {
     this.tuning = this.tuning.clone();
     return this.tuning;
+  }
+
+  /** What it has to do with Fast Open, made now if there was nothing yet. */
+  ownFastOpen(): FastOpenState {
+    this.fastopen ??= new FastOpenState();
+    return this.fastopen;
   }
 
   /** Bytes charged to the send queue (sk_wmem_queued). */

@@ -2,7 +2,7 @@
 // simultaneous open, and the closing states. What each transition wakes, and in which order, is Linux's.
 
 import { TcpExt } from '../core/mib.js';
-import { RCV_SHUTDOWN, SEND_SHUTDOWN, SOCK_SNDBUF_LOCK } from '../core/sock.js';
+import { RCV_SHUTDOWN, SEND_SHUTDOWN } from '../core/sock.js';
 import { ends, traceRcvStateProcess } from '../core/trace.js';
 import {
   TCP_CLOSE,
@@ -16,55 +16,58 @@ import {
   TCP_SYN_SENT,
   TCP_TIME_WAIT,
 } from '../uapi/tcp.js';
-import { ACK_BAD, ACK_GOOD, checkSpace, expandSendBuffer, tcpAck } from './ack.js';
+import { ACK_BAD, ACK_GOOD, checkSpace, tcpAck } from './ack.js';
 import { finTimeout, setState, tcpDone, tcpReset, tcpShutdown, timeWait } from './close.js';
 import {
   ACK,
   ACK_SCHED,
   ACK_TIMER,
   FIN,
+  GO_ON,
+  HANDLED,
+  RESET_PEER,
   RST,
   SYN,
   TCP_DELACK_MAX,
   TCP_MAX_QUICKACKS,
-  TCP_MIN_MSS,
-  TCP_MSS_DEFAULT,
   TCP_TIMEOUT_MIN,
   TCP_TIMEWAIT_LEN,
-  TCPOLEN_TSTAMP_ALIGNED,
   TIME_RETRANS,
   URG,
 } from './constants.js';
 import { dueAck, enterQuickAck } from './delayed-ack.js';
+import { fastOpenSynAck } from './fastopen-client.js';
+import { checkFastOpen, fastOpenAcked, fastOpenFinished } from './fastopen-server.js';
 import { queueData } from './input.js';
 import { syncMss } from './mss.js';
 import { initMtuProbing } from './mtu-probe.js';
 import { pushPendingFrames } from './output.js';
-import { initialCwnd, initMetrics, updateMetrics } from './save-metrics.js';
+import { updateMetrics } from './save-metrics.js';
 import type { Segment } from './segment.js';
 import { after, before, between } from './seq.js';
 import type { TcpSock } from './sock.js';
-import { armDelack, armKeepalive, armRetransmit, keepaliveIdleMs } from './tcp-timer.js';
+import { armDelack, armKeepalive, armRetransmit } from './tcp-timer.js';
+import { initializeRcvMss, initTransfer, peerMss } from './transfer.js';
 import { sendAck, sendChallengeAck, transmitSyn } from './transmit.js';
 import { receiveUrgent } from './urgent.js';
 import { validateIncoming } from './validate.js';
-import { initBufferSpace } from './window.js';
-
-/** The segment was dealt with. */
-export const HANDLED = 0;
-/** It must be answered by a reset. */
-export const RESET_PEER = 1;
-const GO_ON = 2;
 
 export function receiveStateProcess(sk: TcpSock, segment: Segment): number {
   if (traceRcvStateProcess.on) traceRcvStateProcess.emit(sk.host, { ...ends(sk), state: sk.state });
   if (sk.state === TCP_CLOSE) return HANDLED;
   if (sk.state === TCP_SYN_SENT) return receiveSynSent(sk, segment);
+  const { fastopen } = sk;
+  const rsk = fastopen === null ? null : fastopen.rsk;
+  if (rsk !== null) {
+    const result = checkFastOpen(sk, rsk, segment);
+    if (result !== GO_ON) return result;
+  }
   if ((segment.flags & (ACK | RST | SYN)) === 0) return HANDLED;
   if (!validateIncoming(sk, segment)) return HANDLED;
   if ((segment.flags & ACK) === 0) return HANDLED;
   // Old and future acknowledgements of our SYN are answered by a reset (RFC 9293 section 3.10.7.4).
-  if (sk.state === TCP_SYN_RECV && segment.ackSeq !== ((sk.iss + 1) | 0)) return RESET_PEER;
+  if (sk.state === TCP_SYN_RECV && !(after(segment.ackSeq, sk.iss) && !after(segment.ackSeq, sk.sndNxt)))
+    return RESET_PEER;
   const verdict = tcpAck(sk, segment);
   if (verdict !== ACK_GOOD) {
     if (verdict === ACK_BAD) {
@@ -74,9 +77,11 @@ export function receiveStateProcess(sk: TcpSock, segment: Segment): number {
   }
   switch (sk.state) {
     case TCP_SYN_RECV:
-      synReceivedAcked(sk, segment);
+      if (rsk !== null) fastOpenAcked(sk, rsk, segment);
+      else synReceivedAcked(sk, segment);
       break;
     case TCP_FIN_WAIT1: {
+      if (rsk !== null) fastOpenFinished(sk);
       const result = finWait1Acked(sk, segment);
       if (result !== GO_ON) return result;
       break;
@@ -204,15 +209,25 @@ function echoIsOurs(sk: TcpSock, segment: Segment): boolean {
   return between(segment.tsEcr, (sk.retransStamp + sk.tsOffset) | 0, (sk.host.nowMs + sk.tsOffset) | 0);
 }
 
-/** Data that rides on a SYN-ACK is not taken; the peer sends it again. */
+/** Data that rides on a SYN-ACK is not taken, unless our SYN was a Fast Open; the peer sends it again. */
 function synAckReceived(sk: TcpSock, segment: Segment): void {
   learnFromSyn(sk, segment);
   tcpAck(sk, segment);
   sk.retransStamp = 0;
   initTransfer(sk);
   setState(sk, TCP_ESTABLISHED);
+  const { fastopen } = sk;
+  const repeated =
+    fastopen !== null && (fastopen.synFastopen || fastopen.synData) && fastOpenSynAck(sk, fastopen, segment);
   if (!sk.orphan) sk.stateChange();
-  if (sk.sndNxt !== sk.writeSeq || sk.tuning.deferAccept !== 0 || sk.ackPingpong > 0) {
+  if (repeated) {
+    // The data that went out again has acknowledged the SYN-ACK.
+  } else if (
+    fastopen?.writePending ||
+    sk.sndNxt !== sk.writeSeq ||
+    sk.tuning.deferAccept !== 0 ||
+    sk.ackPingpong > 0
+  ) {
     // Somebody is about to write: the first data carries the ACK.
     enterQuickAck(sk, TCP_MAX_QUICKACKS);
     sk.ackPending |= ACK_SCHED | ACK_TIMER;
@@ -228,7 +243,8 @@ function synAckReceived(sk: TcpSock, segment: Segment): void {
 function simultaneousOpen(sk: TcpSock, segment: Segment): void {
   setState(sk, TCP_SYN_RECV);
   learnFromSyn(sk, segment);
-  transmitSyn(sk, true);
+  // A SYN that waits for its data (Fast Open) has not been sent, so that there is nothing to acknowledge.
+  if (sk.rtx.count > 0) transmitSyn(sk, true);
 }
 
 /** What both ends now know of each other. */
@@ -259,31 +275,4 @@ function learnFromSyn(sk: TcpSock, segment: Segment): void {
   initMtuProbing(sk);
   syncMss(sk, sk.pmtu);
   initializeRcvMss(sk);
-}
-
-/** The peer's MSS option, 536 without one (RFC 9293 MUST-15), never above what TCP_MAXSEG asked for. */
-export function peerMss(option: number, userMss: number): number {
-  const mss = option === 0 ? TCP_MSS_DEFAULT : option;
-  return userMss !== 0 && userMss < mss ? userMss : mss;
-}
-
-/** tcp_initialize_rcv_mss */
-export function initializeRcvMss(sk: TcpSock): void {
-  const hint = Math.min(sk.advmss, sk.mss, sk.rcvWnd >> 1, TCP_MSS_DEFAULT);
-  sk.rcvMss = Math.max(hint, TCP_MIN_MSS);
-}
-
-/** tcp_init_transfer: congestion control and buffers start from what was agreed. */
-export function initTransfer(sk: TcpSock): void {
-  if (sk.tstampOk) sk.advmss -= TCPOLEN_TSTAMP_ALIGNED;
-  syncMss(sk);
-  initMtuProbing(sk);
-  initMetrics(sk);
-  // A SYN that was lost twice tells of congestion (RFC 5681 section 3.1).
-  sk.sndCwnd = sk.totalRetrans > 1 ? 1 : initialCwnd(sk);
-  sk.sndCwndStamp = sk.host.nowMs;
-  initBufferSpace(sk);
-  if ((sk.userlocks & SOCK_SNDBUF_LOCK) === 0) expandSendBuffer(sk);
-  sk.lrcvtime = sk.host.nowMs;
-  if (sk.keepOpen) armKeepalive(sk, keepaliveIdleMs(sk));
 }

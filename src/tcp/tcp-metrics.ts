@@ -13,6 +13,23 @@ const TIMEOUT_MS = 3_600_000;
 const RECLAIM_DEPTH = 5;
 const BUCKETS = 1024;
 
+const NO_COOKIE = new Uint8Array(0);
+
+/** What Fast Open remembers of a server (struct tcp_fastopen_metrics); it does not grow old. */
+export class FastOpenMetrics {
+  /** The MSS of its last SYN-ACK; 0: not known. */
+  mss = 0;
+  /** Empty: none yet. */
+  cookie: Uint8Array = NO_COOKIE;
+  /** The cookie came in the experimental option. */
+  exp = false;
+  /** 1: ask by the experimental option next time; 2: that was tried, too. */
+  tryExp = 0;
+  /** SYNs with data that were lost in a row, and when the last. */
+  synLoss = 0;
+  lastSynLoss = 0;
+}
+
 /** One destination (struct tcp_metrics_block). Times are microseconds, srtt << 3 and mdev << 2 as on the sock; 0: not known. */
 export class TcpMetrics {
   readonly saddr: IpAddress;
@@ -25,6 +42,7 @@ export class TcpMetrics {
   ssthresh = 0;
   cwnd = 0;
   reordering = 0;
+  fastopen: FastOpenMetrics | null = null;
   /** The line of the routing table that it was begun with, for what is locked there. */
   route: RouteMetrics;
 

@@ -26,8 +26,22 @@ class TcpTimer extends Timer {
   }
 }
 
+/**
+ * tcp_rearm_rto and its like, in effect: while a Fast Open child waits for its handshake to end, the timer repeats the SYN-ACK and
+ * is not to be had for anything else.
+ */
+function repeatsSynAck(sk: TcpSock): boolean {
+  return sk.fastopen !== null && sk.fastopen.rsk !== null;
+}
+
 /** Arms the retransmit timer for `what` (TIME_*), in `ms` from now (inet_csk_reset_xmit_timer). */
 export function armRetransmit(sk: TcpSock, what: number, ms: number): void {
+  if (repeatsSynAck(sk)) return;
+  startRetransmit(sk, what, ms);
+}
+
+/** The same, for the SYN-ACK of a Fast Open child. */
+export function startRetransmit(sk: TcpSock, what: number, ms: number): void {
   sk.pendingTimer = what;
   sk.retransmitTimer ??= new TcpTimer(sk, TIMER_RETRANSMIT);
   sk.host.wheel.arm(sk.retransmitTimer, ms < TCP_RTO_MAX ? ms : TCP_RTO_MAX);

@@ -8,7 +8,7 @@ import type { Ip } from '../ip/ip.js';
 import type { IpProtocol } from '../ip/protocol.js';
 import type { RxPacket } from '../ip/rx-packet.js';
 import type { IpAddress } from '../packet/address.js';
-import { EADDRINUSE, EINVAL, ENOTTY } from '../uapi/errno.js';
+import { EADDRINUSE, EALREADY, EINVAL, ENOTTY, EOPNOTSUPP } from '../uapi/errno.js';
 import { IPPROTO_TCP, SIOCATMARK, SIOCINQ, SIOCOUTQ, SIOCOUTQNSD } from '../uapi/socket.js';
 import { TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
 import {
@@ -23,8 +23,9 @@ import {
 } from './close.js';
 import type { CongestionControl } from './congestion/congestion.js';
 import { reno } from './congestion/reno.js';
-import { tcpConnect } from './connect.js';
+import { sendFirstSyn, tcpConnect } from './connect.js';
 import { sendWaitingAck } from './delayed-ack.js';
+import { FastOpenRequest, TFO_CLIENT_ENABLE } from './fastopen.js';
 import { icmpError } from './icmp-error.js';
 import { type TcpInfo, tcpInfo } from './info.js';
 import { ListenState } from './listen-state.js';
@@ -107,9 +108,34 @@ export class Tcp extends TcpShared implements IpProtocol {
     return tcpConnect(sk, daddr, dport);
   }
 
+  /**
+   * tcp_sendmsg_fastopen's first half: `data` is for the SYN of the connect that follows, or of the one that has waited for it.
+   * 0, -EOPNOTSUPP or -EALREADY.
+   */
+  fastOpen(sk: TcpSock, data: Uint8Array, size: number): number {
+    if ((this.host.sysctl.tcpFastopen & TFO_CLIENT_ENABLE) === 0) return -EOPNOTSUPP;
+    const state = sk.ownFastOpen();
+    if (state.request !== null) return -EALREADY;
+    state.request = new FastOpenRequest(data, size);
+    if (state.deferred && sk.state === TCP_SYN_SENT) sendFirstSyn(sk);
+    return 0;
+  }
+
+  /** Its second half: the call ends, or goes on with what is left. How many bytes the SYN took. */
+  fastOpenDone(sk: TcpSock): number {
+    const state = sk.fastopen;
+    if (state === null || state.request === null) return 0;
+    const { copied } = state.request;
+    state.request = null;
+    state.deferred = false;
+    state.writePending = false;
+    return copied;
+  }
+
   /** inet_csk_listen_start: claims the port as a listener's. 0 or -EADDRINUSE. */
   listenStart(sk: TcpSock, backlog: number): number {
     sk.listener = new ListenState(backlog);
+    sk.fastopen?.queue?.clear();
     sk.state = TCP_LISTEN;
     if (this.ports.portOf(sk) !== 0) {
       if (!this.ports.recheck(sk)) return this.#listenFailed(sk);

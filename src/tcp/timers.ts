@@ -17,6 +17,8 @@ import {
   TIME_RETRANS,
 } from './constants.js';
 import { delackExpired, sendWaitingAck } from './delayed-ack.js';
+import { detectBlackHole } from './fastopen-client.js';
+import { fastOpenTimer } from './fastopen-server.js';
 import { checkOom } from './memory.js';
 import { currentMss } from './mss.js';
 import { blackHole } from './mtu-probe.js';
@@ -62,6 +64,10 @@ function handshaking(sk: TcpSock): boolean {
 
 /** tcp_retransmit_timer */
 export function retransmitTimer(sk: TcpSock): void {
+  if (sk.fastopen !== null && sk.fastopen.rsk !== null) {
+    fastOpenTimer(sk, sk.fastopen.rsk);
+    return;
+  }
   if (sk.packetsOut === 0) return;
   const { host } = sk;
   if (sk.sndWnd === 0 && !sk.orphan && !handshaking(sk)) {
@@ -132,6 +138,7 @@ function writeTimedOut(sk: TcpSock): boolean {
     until = sk.tuning.synRetries || sysctl.tcpSynRetries;
     const most = sk.state === TCP_SYN_SENT ? until + sysctl.tcpSynLinearTimeouts : until;
     if (sk.retransmits >= most) {
+      if (sk.fastopen !== null) detectBlackHole(sk, sk.fastopen, true);
       writeError(sk);
       return true;
     }
@@ -144,7 +151,9 @@ function writeTimedOut(sk: TcpSock): boolean {
     until = orphanRetries(sk, alive);
     if (outOfResources(sk, alive || !retransmitsTimedOut(sk, until, 0))) return true;
   }
-  if (!retransmitsTimedOut(sk, until, sk.tuning.userTimeoutMs)) return false;
+  const expired = retransmitsTimedOut(sk, until, sk.tuning.userTimeoutMs);
+  if (sk.fastopen !== null) detectBlackHole(sk, sk.fastopen, expired);
+  if (!expired) return false;
   writeError(sk);
   return true;
 }

@@ -5,20 +5,37 @@ import { Tcp as TcpMib } from '../core/mib.js';
 import type { RxPacket } from '../ip/rx-packet.js';
 import { ACK, RST, SYN } from './constants.js';
 import type { RequestSock } from './request-sock.js';
-import { type Segment, writeSynOptions, writeTimestamp } from './segment.js';
+import {
+  fastOpenOptionLength,
+  type Segment,
+  writeFastOpen,
+  writeSynOptions,
+  writeTimestamp,
+} from './segment.js';
 import type { TcpShared } from './shared.js';
 import type { TimeWaitSock } from './time-wait.js';
 import { sendSegment, writeHeader } from './transmit.js';
 
-/** tcp_make_synack and its sending. `clockMs`: the time that its timestamp tells. */
-export function transmitSynAck(request: RequestSock, clockMs: number): void {
+/** What a header's options can take up. */
+const MAX_OPTIONS = 40;
+
+/**
+ * tcp_make_synack and its sending. `clockMs`: the time that its timestamp tells. `cookie`: Fast Open's for the client, in the
+ * experimental option if `exp`; null: none.
+ */
+export function transmitSynAck(
+  request: RequestSock,
+  clockMs: number,
+  cookie: Uint8Array | null = null,
+  exp = false,
+): void {
   const listener = request.listener;
   const { tcp, host } = listener;
   request.lastSynackMs = clockMs;
   const at = tcp.ip.begin(request.route);
   if (at < 0) return;
   const view = host.memory.view;
-  const length = writeSynOptions(
+  let length = writeSynOptions(
     view,
     at + 20,
     request.advmss,
@@ -28,6 +45,9 @@ export function transmitSynAck(request: RequestSock, clockMs: number): void {
     request.tsRecent,
     request.wscaleOk ? request.rcvWscale : -1,
   );
+  if (cookie !== null && length + fastOpenOptionLength(cookie.length, exp) <= MAX_OPTIONS) {
+    length += writeFastOpen(view, at + 20 + length, cookie, exp);
+  }
   const window = Math.min(request.rcvWnd, 65535);
   const headerLength = 20 + length;
   writeHeader(
@@ -36,7 +56,7 @@ export function transmitSynAck(request: RequestSock, clockMs: number): void {
     request.sport,
     request.dport,
     request.iss,
-    (request.irs + 1) | 0,
+    request.rcvNxt,
     headerLength,
     SYN | ACK,
     window,
@@ -81,14 +101,14 @@ export function sendReset(tcp: TcpShared, packet: RxPacket, segment: Segment): v
   else reply(tcp, packet, segment, 0, segment.endSeq, RST | ACK);
 }
 
-/** tcp_v4_reqsk_send_ack: the request's side of an unacceptable segment. */
-export function sendRequestAck(request: RequestSock): void {
+/** tcp_v4_reqsk_send_ack: the request's side of an unacceptable segment; of a Fast Open child, `seq` is its next. */
+export function sendRequestAck(request: RequestSock, seq: number = (request.iss + 1) | 0): void {
   const { tcp, host } = request.listener;
   controlAck(
     tcp,
     request,
-    (request.iss + 1) | 0,
-    (request.irs + 1) | 0,
+    seq,
+    request.rcvNxt,
     Math.min(request.rcvWnd, 65535) >>> request.rcvWscale,
     request.tstampOk,
     (host.nowMs + request.tsOffset) | 0,

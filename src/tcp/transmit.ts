@@ -9,8 +9,9 @@ import type { IpAddress } from '../packet/address.js';
 import { IPPROTO_TCP } from '../uapi/socket.js';
 import { settleCompressed } from './ack-compression.js';
 import { ACK, ACK_SCHED, PSH, RST, SYN, TCP_ATO_MIN, TCPOLEN_TSTAMP_ALIGNED, URG } from './constants.js';
+import type { FastOpenRequest } from './fastopen.js';
 import { checkRoute } from './route-hints.js';
-import { writeSackHeader, writeSynOptions, writeTimestamp } from './segment.js';
+import { writeFastOpen, writeSackHeader, writeSynOptions, writeTimestamp } from './segment.js';
 import { after, before } from './seq.js';
 import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
@@ -155,22 +156,7 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
   }
   const gsoSize = !whole && length > sk.mss - sack ? sk.mss - sack : 0;
   if (length > 0) {
-    const queue = sk.sndQueue;
-    const memory = queue.memory;
-    const ring = route.device.tx;
-    const from = (seq - sk.sndQueueSeq) | 0;
-    let chunk = queue.seek(from);
-    let position = (memory.start[chunk] + from - queue.seekAt) | 0;
-    for (let left = length; left > 0; ) {
-      const size = memory.end[chunk] - position;
-      const part = size < left ? size : left;
-      ring.piece(position, part);
-      left -= part;
-      if (left > 0) {
-        chunk = memory.next[chunk];
-        position = memory.start[chunk];
-      }
-    }
+    placePayload(sk, route, (seq - sk.sndQueueSeq) | 0, length);
     if (gsoSize !== 0) flags |= PSH;
     sk.dataSegsOut += gsoSize === 0 ? 1 : Math.ceil(length / gsoSize);
     sk.bytesSent += length;
@@ -213,6 +199,25 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     if (sk.extras !== null) stampSent(sk, sk.extras, seq, length, frame, at + headerLength);
   }
   return true;
+}
+
+/** The payload by reference: `length` bytes from `from` in the send queue, in as many pieces as they lie in. */
+function placePayload(sk: TcpSock, route: Route, from: number, length: number): void {
+  const queue = sk.sndQueue;
+  const memory = queue.memory;
+  const ring = route.device.tx;
+  let chunk = queue.seek(from);
+  let position = (memory.start[chunk] + from - queue.seekAt) | 0;
+  for (let left = length; left > 0; ) {
+    const size = memory.end[chunk] - position;
+    const part = size < left ? size : left;
+    ring.piece(position, part);
+    left -= part;
+    if (left > 0) {
+      chunk = memory.next[chunk];
+      position = memory.start[chunk];
+    }
+  }
 }
 
 /** tcp_event_ack_sent: whatever was owed is paid. */
@@ -263,15 +268,23 @@ export function sendActiveReset(sk: TcpSock): void {
   transmit(sk, sendSeq(sk), 0, ACK | RST);
 }
 
-/** The SYN of an active open, and its repetitions. */
-export function transmitSyn(sk: TcpSock, synAck: boolean): boolean {
+/**
+ * The SYN of an active open, and its repetitions. `fastopen`: with the option if it has a cookie, and with the first `length`
+ * bytes of the send queue.
+ */
+export function transmitSyn(
+  sk: TcpSock,
+  synAck: boolean,
+  fastopen: FastOpenRequest | null = null,
+  length = 0,
+): boolean {
   const { tcp, host } = sk;
   const route = checkRoute(sk);
   if (route === null) return sk.route !== null;
   const at = tcp.ip.begin(route);
   if (at < 0) return false;
   const view = host.memory.view;
-  const length = writeSynOptions(
+  let options = writeSynOptions(
     view,
     at + 20,
     sk.advmss,
@@ -281,10 +294,18 @@ export function transmitSyn(sk: TcpSock, synAck: boolean): boolean {
     sk.tsRecent,
     sk.wscaleOk ? sk.rcvWscale : -1,
   );
+  if (fastopen !== null && fastopen.cookie !== null)
+    options += writeFastOpen(view, at + 20 + options, fastopen.cookie, fastopen.exp);
+  if (length > 0) {
+    placePayload(sk, route, 0, length);
+    sk.dataSegsOut++;
+    sk.bytesSent += length;
+    sk.lsndtime = host.nowMs;
+  }
   const flags = synAck ? SYN | ACK : SYN;
   // A SYN's window is never scaled (RFC 7323 section 2.2).
   const window = Math.min(sk.rcvWnd, 65535);
-  writeHeader(view, at, sk.sport, sk.dport, sk.iss, synAck ? sk.rcvNxt : 0, 20 + length, flags, window);
+  writeHeader(view, at, sk.sport, sk.dport, sk.iss, synAck ? sk.rcvNxt : 0, 20 + options, flags, window);
   sk.segsOut++;
   sendSegment(
     tcp,
@@ -292,8 +313,8 @@ export function transmitSyn(sk: TcpSock, synAck: boolean): boolean {
     sk.saddr,
     sk.daddr,
     at,
-    20 + length,
-    0,
+    20 + options,
+    length,
     sk.tos,
     sk.ttl,
     0,

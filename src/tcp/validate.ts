@@ -2,7 +2,7 @@
 // outside the window, resets and SYNs that may be forged end here; input.ts and state.ts see what is left.
 
 import { TcpExt } from '../core/mib.js';
-import { TCP_CLOSE_WAIT, TCP_CLOSING, TCP_LAST_ACK, TCP_SYN_RECV } from '../uapi/tcp.js';
+import { TCP_CLOSE_WAIT, TCP_CLOSING, TCP_ESTABLISHED, TCP_LAST_ACK, TCP_SYN_RECV } from '../uapi/tcp.js';
 import { mayUpdateWindow } from './ack.js';
 import { tcpReset } from './close.js';
 import { ACK, FIN, RST, SYN, TCP_MAX_QUICKACKS, TCP_PAWS_WINDOW } from './constants.js';
@@ -48,7 +48,12 @@ export function validateIncoming(sk: TcpSock, segment: Segment): boolean {
     }
   } else if (isRst) {
     if (segment.seq === sk.rcvNxt || resetAtFin(sk, segment) || resetAtSackEdge(sk, segment)) tcpReset(sk);
-    else sendChallengeAck(sk);
+    else {
+      // Out of order, and nothing but it ever came: a box on the way ends what was opened with data.
+      const suspect = sk.fastopen?.synFastopen && sk.dataSegsIn === 0 && sk.state === TCP_ESTABLISHED;
+      if (suspect) sk.tcp.fastopen.disableActive();
+      sendChallengeAck(sk);
+    }
     return false;
   } else if (!isSyn || (paws === PAWS_OK && isCrossedSynAck(sk, segment))) {
     return true;

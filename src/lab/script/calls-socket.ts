@@ -11,6 +11,7 @@ import {
   SOCK_TYPE_MASK,
   SOL_SOCKET,
 } from '../../uapi/socket.js';
+import { TCP_FASTOPEN_KEY } from '../../uapi/tcp.js';
 import { type Arguments, evaluate, expressionText, field } from './arguments.js';
 import type { Call, CallContext, CallDone } from './call-context.js';
 import type { Flow } from './flow.js';
@@ -131,7 +132,9 @@ function optionValue(args: Arguments, index: number): OptionValue {
 
 const setsockopt: Call = {
   run(context, args) {
-    const value = optionValue(args, 3);
+    const option = optionValue(args, 3);
+    const isKey = typeof option === 'string' && args.int(2) === TCP_FASTOPEN_KEY;
+    const value = isKey ? Uint8Array.from(option, (letter) => letter.charCodeAt(0)) : option;
     const length = args.count > 4 && !args.isEllipsis(4) ? args.int(4) : undefined;
     return {
       result: context.stack.sys.setsockopt(context.fd(args, 0), args.int(1), args.int(2), value, length),

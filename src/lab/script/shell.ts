@@ -37,6 +37,9 @@ export class Shell {
   #lastCounters: Record<string, number>;
   /** Inside an init script that many scripts share: what it sets and is not here does no harm. */
   #shared = false;
+  #mayFail = false;
+  /** What set_sysctls.py has changed, for its restore script: the oldest value of each. */
+  readonly #before = new Map<string, string | number | number[]>();
 
   constructor(scriptPath: string, target: ShellTarget) {
     this.#scriptPath = scriptPath;
@@ -51,6 +54,8 @@ export class Shell {
     for (let at = 0; at < commands.length; at++) {
       const command = commands[at];
       const piped = commands[at + 1]?.joint === '|' ? commands[++at] : null;
+      // Where the script has an answer to failure, a setting that is none of ours fails as it does on a kernel without it.
+      this.#mayFail = commands[at + 1]?.joint === '||';
       const action = this.#action(command, piped);
       if ((command.joint === '&&' && failure !== null) || (command.joint === '||' && failure === null))
         continue;
@@ -77,13 +82,13 @@ export class Shell {
     if (name === 'nstat') return this.#nstat(piped);
     if (piped !== null)
       throw new NotHere(`the command ${command.words.join(' ')} | ${piped.words.join(' ')}`);
-    if (/^sysctl_restore_.*\.sh$/.test(name)) return () => {};
+    if (/^sysctl_restore_.*\.sh$/.test(name)) return () => this.#restore();
     if (name.endsWith('.sh')) return () => this.#include(program);
     switch (name) {
       case 'sysctl':
         return this.#settings(args.filter((arg) => !arg.startsWith('-')));
       case 'set_sysctls.py':
-        return this.#settings(args);
+        return this.#settings(args, true);
       case 'echo':
         return this.#echo(args, command.output);
       case 'true':
@@ -119,18 +124,23 @@ export class Shell {
     }
   }
 
-  #settings(assignments: readonly string[]): Action {
+  #settings(assignments: readonly string[], remember = false): Action {
+    const mayFail = this.#mayFail;
     return () => {
+      if (remember) this.#before.clear();
       for (const each of assignments) {
         const equals = each.indexOf('=');
         if (equals < 0) throw new NotHere(`the setting '${each}'`);
-        this.#set(each.slice(0, equals), each.slice(equals + 1));
+        const name = sysctlName(each.slice(0, equals));
+        if (mayFail && this.#target.sysctl.get(name) === -ENOENT) throw new Unmet(`there is no ${name}`);
+        if (remember) this.#before.set(name, this.#target.sysctl.get(name));
+        this.#set(name, each.slice(equals + 1));
       }
     };
   }
 
   #set(path: string, value: string): void {
-    const name = path.replace(/^\/proc\/sys\//, '').replaceAll('/', '.');
+    const name = sysctlName(path);
     const { sysctl } = this.#target;
     const error = sysctl.set(name, /^0x[0-9a-f]+$/i.test(value) ? Number(value) : value);
     if (error === 0) return;
@@ -141,6 +151,11 @@ export class Shell {
         error === -ENOENT ? `sysctl ${setting}` : `sysctl ${setting}, a value not known here`,
       );
     this.notes.push(setting);
+  }
+
+  /** The script that set_sysctls.py writes. */
+  #restore(): void {
+    for (const [name, value] of this.#before) this.#target.sysctl.set(name, value);
   }
 
   #echo(args: readonly string[], output: string | null): Action {
@@ -197,6 +212,11 @@ export class Shell {
         throw new Unmet(`no counter named ${pattern} has grown since nstat ran last`);
     };
   }
+}
+
+/** A name with dots, from one with slashes or a path below /proc/sys. */
+function sysctlName(path: string): string {
+  return path.replace(/^\/proc\/sys\//, '').replaceAll('/', '.');
 }
 
 function attempt(action: Action): Unmet | null {

@@ -1,0 +1,111 @@
+// The sock that a passive open makes (tcp_v4_syn_recv_sock, tcp_create_openreq_child): what it has from the request, and what from
+// its listener. Born of the third segment in syn-recv.ts, or of the SYN itself in fastopen-server.ts.
+
+import { Tcp as TcpMib } from '../core/mib.js';
+import { SOCK_BINDPORT_LOCK } from '../core/sock.js';
+import { ends, traceAcceptQueueAdd, traceSynRecvSock } from '../core/trace.js';
+import { TCP_SYN_RECV } from '../uapi/tcp.js';
+import { tupleHash } from './demux.js';
+import type { ListenState } from './listen-state.js';
+import type { RequestSock } from './request-sock.js';
+import { chooseControl } from './route-hints.js';
+import type { Segment } from './segment.js';
+import { TcpSock } from './sock.js';
+
+/** tcp_v4_syn_recv_sock and tcp_create_openreq_child: the sock that accept() will return, in SYN_RECV. */
+export function newChild(request: RequestSock, segment: Segment): TcpSock {
+  const parent = request.listener;
+  const { tcp, host } = parent;
+  const sk = new TcpSock(host, tcp, parent.cc, parent.family);
+  inherit(sk, parent);
+  sk.route = request.route;
+  chooseControl(sk, request.route);
+  sk.laddr = request.saddr;
+  sk.saddr = request.saddr;
+  sk.daddr = request.daddr;
+  sk.sport = request.sport;
+  sk.dport = request.dport;
+  sk.state = TCP_SYN_RECV;
+  sk.iss = request.iss;
+  const sndNxt = (request.iss + 1) | 0;
+  sk.sndUna = sndNxt;
+  sk.sndNxt = sndNxt;
+  sk.writeSeq = sndNxt;
+  sk.pushedSeq = sndNxt;
+  sk.sndSml = sndNxt;
+  sk.sndUp = sndNxt;
+  sk.sndQueueSeq = sndNxt;
+  sk.rttSeq = sndNxt;
+  sk.cwndUsageSeq = sndNxt;
+  sk.irs = request.irs;
+  sk.rcvNxt = (request.irs + 1) | 0;
+  sk.copiedSeq = sk.rcvNxt;
+  sk.rcvWup = sk.rcvNxt;
+  sk.rcvWnd = request.rcvWnd;
+  sk.rcvSsthresh = request.rcvWnd;
+  sk.windowClamp = request.wscaleOk ? request.windowClamp : Math.min(request.windowClamp, 65535);
+  sk.rcvWscale = request.rcvWscale;
+  sk.sndWscale = request.sndWscale;
+  sk.wscaleOk = request.wscaleOk;
+  sk.tstampOk = request.tstampOk;
+  sk.sackOk = request.sackOk;
+  sk.tsRecent = request.tsRecent;
+  sk.tsRecentStamp = request.tstampOk ? host.nowMs || 1 : 0;
+  sk.tsOffset = request.tsOffset;
+  sk.advmss = request.advmss;
+  sk.mssClamp = request.mss;
+  sk.totalRetrans = request.retransmitted;
+  sk.sndWnd = segment.window << sk.sndWscale;
+  sk.sndWl1 = segment.seq;
+  sk.maxWindow = sk.sndWnd;
+  if (request.savedSyn !== null) sk.ownExtras().savedSyn = request.savedSyn;
+  if (traceSynRecvSock.on) traceSynRecvSock.emit(host, ends(sk));
+  host.mib.count(TcpMib.PassiveOpens);
+  tcp.ports.inherit(sk, parent);
+  tcp.established.insert(sk, tupleHash(tcp.tableKey, sk.saddr, sk.sport, sk.daddr, sk.dport));
+  sk.hashed = true;
+  return sk;
+}
+
+/** accept() will find it (inet_csk_reqsk_queue_add). */
+export function queueChild(sk: TcpSock, parent: TcpSock): void {
+  const listener = parent.listener as ListenState;
+  sk.parent = parent;
+  listener.push(sk);
+  if (traceAcceptQueueAdd.on) {
+    const { acceptLength: length, backlog } = listener;
+    traceAcceptQueueAdd.emit(sk.host, { ...ends(sk), length, backlog });
+  }
+}
+
+/** What a child has from its listener, as of the final ACK (sk_clone_lock). */
+function inherit(sk: TcpSock, parent: TcpSock): void {
+  sk.shutdown = parent.shutdown;
+  sk.keepOpen = parent.keepOpen;
+  sk.oobInline = parent.oobInline;
+  sk.rcvbuf = parent.rcvbuf;
+  sk.sndbuf = parent.sndbuf;
+  sk.userlocks = parent.userlocks & ~SOCK_BINDPORT_LOCK;
+  sk.rcvlowat = parent.rcvlowat;
+  sk.lingerOn = parent.lingerOn;
+  sk.lingerMs = parent.lingerMs;
+  sk.rcvTimeoMs = parent.rcvTimeoMs;
+  sk.sndTimeoMs = parent.sndTimeoMs;
+  sk.reuse = parent.reuse;
+  sk.reusePort = parent.reusePort;
+  sk.uid = parent.uid;
+  sk.boundDevice = parent.boundDevice;
+  sk.mark = parent.mark;
+  sk.tos = parent.tos;
+  sk.ttl = parent.ttl;
+  sk.mtuDiscover = parent.mtuDiscover;
+  sk.maxPacingRate = parent.maxPacingRate;
+  if (parent.extras !== null) sk.extras = parent.extras.clone();
+  if (parent.fastopen?.noCookie) sk.ownFastOpen().noCookie = true;
+  sk.nonagle = parent.nonagle;
+  sk.ackPingpong = parent.ackPingpong;
+  if (parent.tuning.deferAccept !== 0) {
+    sk.tuning = parent.tuning;
+    sk.ownTuning().deferAccept = 0;
+  } else sk.tuning = parent.tuning;
+}

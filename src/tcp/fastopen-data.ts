@@ -1,0 +1,20 @@
+// Data that rides on a SYN or a SYN-ACK (tcp_fastopen_add_skb): the first bytes of the stream, into an empty receive queue.
+
+import { FIN } from './constants.js';
+import { receiveFin } from './input.js';
+import type { Segment } from './segment.js';
+import type { TcpSock } from './sock.js';
+
+/** The segment's SYN is taken already; its text and FIN follow. */
+export function addSynData(sk: TcpSock, segment: Segment): void {
+  const state = sk.fastopen;
+  if (state === null || segment.endSeq === sk.rcvNxt) return;
+  const { length } = segment;
+  // Without memory for it the peer sends it again.
+  if (length > 0 && !sk.rcvQueue.appendFrom(segment.data, length)) return;
+  sk.rcvNxt = segment.endSeq;
+  state.synDataAcked = true;
+  sk.bytesReceived = length;
+  if (length > 0) sk.dataSegsIn++;
+  if ((segment.flags & FIN) !== 0) receiveFin(sk);
+}

@@ -1,0 +1,38 @@
+// What a connection starts from once both SYNs are known (tcp_init_transfer): segment sizes, windows and buffers.
+
+import { SOCK_SNDBUF_LOCK } from '../core/sock.js';
+import { expandSendBuffer } from './ack.js';
+import { TCP_MIN_MSS, TCP_MSS_DEFAULT, TCPOLEN_TSTAMP_ALIGNED } from './constants.js';
+import { syncMss } from './mss.js';
+import { initMtuProbing } from './mtu-probe.js';
+import { initialCwnd, initMetrics } from './save-metrics.js';
+import type { TcpSock } from './sock.js';
+import { armKeepalive, keepaliveIdleMs } from './tcp-timer.js';
+import { initBufferSpace } from './window.js';
+
+/** The peer's MSS option, 536 without one (RFC 9293 MUST-15), never above what TCP_MAXSEG asked for. */
+export function peerMss(option: number, userMss: number): number {
+  const mss = option === 0 ? TCP_MSS_DEFAULT : option;
+  return userMss !== 0 && userMss < mss ? userMss : mss;
+}
+
+/** tcp_initialize_rcv_mss */
+export function initializeRcvMss(sk: TcpSock): void {
+  const hint = Math.min(sk.advmss, sk.mss, sk.rcvWnd >> 1, TCP_MSS_DEFAULT);
+  sk.rcvMss = Math.max(hint, TCP_MIN_MSS);
+}
+
+/** tcp_init_transfer: congestion control and buffers start from what was agreed. */
+export function initTransfer(sk: TcpSock): void {
+  if (sk.tstampOk) sk.advmss -= TCPOLEN_TSTAMP_ALIGNED;
+  syncMss(sk);
+  initMtuProbing(sk);
+  initMetrics(sk);
+  // A SYN that was lost twice tells of congestion (RFC 5681 section 3.1).
+  sk.sndCwnd = sk.totalRetrans > 1 ? 1 : initialCwnd(sk);
+  sk.sndCwndStamp = sk.host.nowMs;
+  initBufferSpace(sk);
+  if ((sk.userlocks & SOCK_SNDBUF_LOCK) === 0) expandSendBuffer(sk);
+  sk.lrcvtime = sk.host.nowMs;
+  if (sk.keepOpen) armKeepalive(sk, keepaliveIdleMs(sk));
+}
