@@ -2,13 +2,12 @@
 // blocking caller would wait for room, the answer is -EAGAIN or what was taken so far.
 
 import { SEND_SHUTDOWN } from '../core/sock.js';
-import { LINK_F_TSO4 } from '../link/link.js';
 import { EAGAIN, EPIPE } from '../uapi/errno.js';
 import { MSG_MORE, MSG_OOB } from '../uapi/socket.js';
 import { TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
-import { GSO_MAX_SIZE } from './constants.js';
 import { push } from './output.js';
 import { memoryFree, passiveFastOpen, writeSpace } from './poll.js';
+import { sizeGoal } from './size-goal.js';
 import type { TcpSock } from './sock.js';
 import { markWritten, mayZerocopy } from './tx-marks.js';
 
@@ -68,14 +67,6 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
 function wouldBlock(sk: TcpSock): number {
   if (sk.packetsOut === 0 && sk.sndQueue.length === 0) writeSpace(sk);
   return -EAGAIN;
-}
-
-/** tcp_send_mss: how large one segment handed to the device may get. */
-function sizeGoal(sk: TcpSock): number {
-  if (sk.route === null || (sk.route.device.features & LINK_F_TSO4) === 0) return sk.mss;
-  const half = sk.maxWindow >> 1;
-  const most = half > sk.mss && half < GSO_MAX_SIZE ? half : GSO_MAX_SIZE;
-  return Math.max(sk.mss, most - (most % sk.mss));
 }
 
 /** What still fits into the unsent segment at the tail; bytes may join it even when no new one may be started. */

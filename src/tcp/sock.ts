@@ -19,6 +19,7 @@ import { tcpPoll, writeSpace } from './poll.js';
 import type { Reassembly } from './reassembly.js';
 import { RtxQueue } from './rtx-queue.js';
 import type { TcpShared } from './shared.js';
+import { sendQueueCharge } from './size-goal.js';
 
 /** Options that most sockets never touch, shared copy-on-write between a listener and its children. */
 export class TcpTuning {
@@ -230,7 +231,7 @@ export class TcpSock extends Sock {
 
   /** Bytes charged to the send queue (sk_wmem_queued). */
   get wmemQueued(): number {
-    return this.sndQueue.length;
+    return sendQueueCharge(this);
   }
 
   /**
