@@ -30,7 +30,7 @@ export async function sendFastOpen(
   file.get();
   const error = ops.fastOpenBegin(sk, buffer, count, to);
   const result = error < 0 ? error : await connectAndWait(kernel, ops, socket, sk, to, signal);
-  const taken = error < 0 ? 0 : ops.tcp.fastOpenDone(sk);
+  const taken = error < 0 ? 0 : ops.tcp.fastOpenDone(sk, flags);
   ops.tcp.release(sk);
   try {
     // SO_SNDTIMEO is over, but what the SYN took is on its way.

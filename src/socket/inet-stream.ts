@@ -227,7 +227,7 @@ export class InetStreamOps implements ProtoOps {
     if ((result === -EINPROGRESS || result === -EALREADY) && !handshaking(sk)) {
       result = this.connectDone(socket);
     }
-    const taken = this.tcp.fastOpenDone(sk);
+    const taken = this.tcp.fastOpenDone(sk, flags);
     if (result === -EINPROGRESS && taken > 0) return taken;
     return result < 0 ? result : this.tcp.send(sk, buffer, count, flags);
   }

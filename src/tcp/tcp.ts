@@ -39,6 +39,7 @@ import { before } from './seq.js';
 import { TcpShared } from './shared.js';
 import { TcpSock } from './sock.js';
 import { timerExpired } from './timers.js';
+import { markSynData } from './tx-marks.js';
 
 export class Tcp extends TcpShared implements IpProtocol {
   constructor(host: Host, ip: Ip) {
@@ -122,10 +123,11 @@ export class Tcp extends TcpShared implements IpProtocol {
   }
 
   /** Its second half: the call ends, or goes on with what is left. How many bytes the SYN took. */
-  fastOpenDone(sk: TcpSock): number {
+  fastOpenDone(sk: TcpSock, flags: number): number {
     const state = sk.fastopen;
     if (state === null || state.request === null) return 0;
     const { copied } = state.request;
+    if (copied > 0 && sk.extras !== null) markSynData(sk, sk.extras, flags, copied);
     state.request = null;
     state.deferred = false;
     state.writePending = false;

@@ -47,6 +47,13 @@ export function markWritten(
   if (all || extras.writeStep === WRITE_WHOLE) markTimed(sk, extras, goal);
 }
 
+/** The SYN took `taken` bytes of a send, which may be acknowledged already (tcp_sendmsg_fastopen). They are not timed. */
+export function markSynData(sk: TcpSock, extras: SockExtras, flags: number, taken: number): void {
+  if ((flags & MSG_ZEROCOPY) === 0 || !extras.zerocopy) return;
+  markZerocopy(sk, extras, (sk.writeSeq - 1) | 0, taken, sk.mss);
+  stampAcked(sk, extras, sk.sndUna);
+}
+
 /** A blocking write gives up: its last byte is the one to be timed. */
 export function markGivenUp(sk: TcpSock): void {
   if (sk.extras !== null) markTimed(sk, sk.extras, sk.mss);
