@@ -5,7 +5,7 @@ import type { MemoryAccount } from './memory-account.js';
 import { CHUNK_SMALL, CHUNK_TINY, type PacketMemory } from './packet-memory.js';
 
 /** Below this a typed-array copy costs more than a loop, because the view it needs must be allocated. */
-const LOOP_COPY = 48;
+const LOOP_COPY = 64;
 
 export class ByteQueue {
   readonly memory: PacketMemory;
