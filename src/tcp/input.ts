@@ -186,7 +186,7 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
     setDsack(sk, ooo.knownStart, ooo.knownEnd);
   }
   if (sk.reassembly.runs.length === 0) sk.reassembly = null;
-  sk.dataSegsIn++;
+  if (segment.length > 0) sk.dataSegsIn++;
 }
 
 /** tcp_fin: the peer will send no more. */
