@@ -69,6 +69,12 @@ export class CallContext {
     return this.#flowOfFd.get(script);
   }
 
+  /** What accept() returns may have a name that the script has used before: the older one goes on without a name. */
+  accepted(script: number, live: number, flow: Flow): void {
+    this.#fds.delete(script);
+    this.alias(script, live, flow);
+  }
+
   /** The script calls `live` `script` from now on. */
   alias(script: number, live: number, flow: Flow | null): void {
     if (this.#fds.has(script))

@@ -69,7 +69,7 @@ async function acceptCall(context: CallContext, args: Arguments, flags: number):
         throw new Unmet(
           `the connection from ${peer.address}:${peer.port} is not one that this script has opened`,
         );
-      context.alias(script, result, flow);
+      context.accepted(script, result, flow);
     },
   };
 }
