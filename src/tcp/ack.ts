@@ -1,33 +1,40 @@
-// Processes the acknowledgement of an incoming segment (tcp_ack): window update, retransmit queue, round-trip time,
-// recovery, congestion window. Called for every acceptable segment; allocates nothing.
+// Processes the acknowledgement of an incoming segment (tcp_ack): window update, scoreboard, write queue, recovery, congestion
+// window, and then what is lost goes out again. Called for every acceptable segment; allocates nothing.
 
 import { SOCK_SNDBUF_LOCK } from '../core/sock.js';
-import { TCP_CA_Open, TCP_CA_Recovery } from '../uapi/tcp.js';
-import { SYN, TCP_INIT_CWND, TIME_PROBE0, TIME_RETRANS } from './constants.js';
-import { syncMss } from './mss.js';
-import { probeAcked } from './mtu-probe.js';
-import { probe0When } from './output.js';
-import { writeSpace } from './poll.js';
-import { fastRetransAlert, reduceWindow, retransmitLost } from './recovery.js';
-import { updateRtt } from './rtt.js';
+import { TCP_CA_Open } from '../uapi/tcp.js';
 import {
-  RTX_END,
-  RTX_EVER_RETRANS,
-  RTX_FLAGS,
-  RTX_LOST,
-  RTX_RETRANS,
-  RTX_SACKED,
-  RTX_SENT_US,
-  RTX_SEQ,
-} from './rtx-queue.js';
-import { rowPackets } from './rtx-rows.js';
-import { removeRenoSacks, tagSacked } from './scoreboard.js';
+  type AckState,
+  FLAG_CA_ALERT,
+  FLAG_DATA,
+  FLAG_DATA_ACKED,
+  FLAG_DSACKING_ACK,
+  FLAG_FORWARD_PROGRESS,
+  FLAG_NOT_DUP,
+  FLAG_SET_XMIT_TIMER,
+  FLAG_SND_UNA_ADVANCED,
+  FLAG_WIN_UPDATE,
+  REXMIT_NONE,
+} from './ack-state.js';
+import { cleanRtxQueue } from './clean-rtx-queue.js';
+import { SYN, TCP_INIT_CWND, TIME_PROBE0 } from './constants.js';
+import { inCwndReduction, reduceCwnd, slowStartAfterIdleCheck } from './cwnd.js';
+import { syncMss } from './mss.js';
+import { probe0When } from './output.js';
+import { updatePacingRate } from './pacing.js';
+import { writeSpace } from './poll.js';
+import { rackUpdateWindow } from './rack.js';
+import { rateGenerate } from './rate.js';
+import { fastRetransAlert } from './recovery.js';
+import { xmitRecovery } from './retransmit.js';
+import { highestSack, tagSacked } from './scoreboard.js';
 import type { Segment } from './segment.js';
 import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
-import { armRetransmit, clearRetransmit } from './tcp-timer.js';
+import { armRetransmit, clearRetransmit, rearmRto } from './tcp-timer.js';
+import { processTlpAck, scheduleLossProbe } from './tlp.js';
 import { sendChallengeAck } from './transmit.js';
-import { stampAcked } from './tx-marks.js';
+import { ROW_END } from './write-queue.js';
 
 /** The acknowledgement is one to act on. */
 export const ACK_GOOD = 1;
@@ -40,62 +47,98 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   const priorUna = sk.sndUna;
   const priorDelivered = sk.delivered;
   const priorLost = sk.lost;
-  const ack = segment.ackSeq;
+  const ackSeq = segment.ackSeq;
   const selects = segment.sackCount > 0 && sk.sackOk;
-  if (before(ack, priorUna)) {
+  const ack = sk.tcp.ackState;
+  begin(ack, sk, segment);
+  if (before(ackSeq, priorUna)) {
     // RFC 5961 section 5.2: too old to be an honest delay.
-    if (before(ack, (priorUna - Math.min(sk.maxWindow, sk.bytesAcked)) | 0)) {
+    if (before(ackSeq, (priorUna - Math.min(sk.maxWindow, sk.bytesAcked)) | 0)) {
       sendChallengeAck(sk);
       return ACK_BAD;
     }
-    if (selects && sk.packetsOut > 0) {
-      tagSacked(sk, segment);
-      fastRetransAlert(sk, false, false);
-      if (sk.lostOut > 0) retransmitLost(sk);
+    if (selects) {
+      tagSacked(sk, segment, ack);
+      fastRetransAlert(sk, ack, 0);
+      xmitRecovery(sk, ack.rexmit);
     }
     return ACK_OLD;
   }
-  if (after(ack, sk.sndNxt)) return ACK_BAD;
+  if (after(ackSeq, sk.sndNxt)) return ACK_BAD;
 
-  const advanced = ack !== priorUna;
-  if (advanced) sk.retransmits = 0;
+  const advanced = ackSeq !== priorUna;
+  if (advanced) {
+    ack.flag |= FLAG_SND_UNA_ADVANCED;
+    sk.retransmits = 0;
+  }
   replaceTsRecent(sk, segment);
   const priorPackets = sk.packetsOut;
-  const windowMoved = updateWindow(sk, segment);
+  const priorSacked = sk.sackedOut;
+  if (segment.endSeq !== segment.seq) ack.flag |= FLAG_DATA;
+  if (updateWindow(sk, segment)) ack.flag |= FLAG_WIN_UPDATE;
   // Something worked: what a router complained of is history.
   sk.errSoft = 0;
   sk.probesOut = 0;
   sk.rcvTstamp = sk.host.nowMs;
   if (advanced) {
-    sk.bytesAcked += (ack - priorUna) | 0;
-    sk.sndUna = ack;
+    sk.bytesAcked += (ackSeq - priorUna) | 0;
+    sk.sndUna = ackSeq;
   }
+  if (selects) tagSacked(sk, segment, ack);
   if (priorPackets === 0) {
-    if (sk.sndNxt !== sk.writeSeq) ackProbe(sk);
+    if ((ack.flag & FLAG_DSACKING_ACK) !== 0) fastRetransAlert(sk, ack, 0);
+    ackProbe(sk);
+    if (sk.tlpOut) processTlpAck(sk, ackSeq, ack);
     return ACK_GOOD;
   }
-  if (selects) tagSacked(sk, segment);
-  if (advanced) cleanRtxQueue(sk, segment);
-  const duplicate = !advanced && !windowMoved && segment.endSeq === segment.seq;
-  if (duplicate || sk.sackedOut > 0 || sk.caState !== TCP_CA_Open) fastRetransAlert(sk, duplicate, advanced);
-  congestionControl(sk, sk.delivered - priorDelivered, sk.lost - priorLost, advanced);
-  if (sk.lostOut > 0) retransmitLost(sk);
+  cleanRtxQueue(sk, ack, priorSacked);
+  rackUpdateWindow(sk, ack);
+  if (sk.tlpOut) processTlpAck(sk, ackSeq, ack);
+  if ((ack.flag & FLAG_NOT_DUP) === 0 || (ack.flag & FLAG_CA_ALERT) !== 0 || sk.caState !== TCP_CA_Open) {
+    const news = FLAG_SND_UNA_ADVANCED | FLAG_NOT_DUP | FLAG_DSACKING_ACK;
+    fastRetransAlert(sk, ack, (ack.flag & news) === 0 ? 1 : 0);
+  }
+  if ((ack.flag & FLAG_SET_XMIT_TIMER) !== 0 && !scheduleLossProbe(sk, true)) rearmRto(sk);
+  if ((ack.flag & FLAG_FORWARD_PROGRESS) !== 0 || (ack.flag & FLAG_NOT_DUP) === 0) sk.route?.confirm();
+  const delivered = sk.delivered - priorDelivered;
+  const lost = sk.lost - priorLost;
+  const { rexmit } = ack;
+  rateGenerate(sk, delivered, lost, sk.reneged, ack.sample);
+  congestionControl(sk, ack, delivered, lost);
+  // Sending may bring other acknowledgements over loopback: `ack` is theirs from here on.
+  xmitRecovery(sk, rexmit);
   return ACK_GOOD;
 }
 
-/** tcp_cong_control: the window shrinks in step with what leaves the network, or grows if it was the limit. */
-function congestionControl(sk: TcpSock, delivered: number, newlyLost: number, advanced: boolean): void {
-  if (sk.caState === TCP_CA_Recovery) {
-    reduceWindow(sk, delivered, newlyLost, advanced);
-  } else if (advanced && delivered > 0 && isCwndLimited(sk)) {
-    sk.cc.congestionAvoidance(sk, delivered);
-    sk.sndCwndStamp = sk.host.nowMs;
-  }
+function begin(ack: AckState, sk: TcpSock, segment: Segment): void {
+  ack.flag = 0;
+  ack.priorUna = sk.sndUna;
+  ack.priorFack = sk.sackOk ? highestSack(sk) : sk.sndUna;
+  ack.reord = sk.sndNxt;
+  ack.sacked = false;
+  ack.rexmit = REXMIT_NONE;
+  ack.hasEcr = segment.hasTs && sk.tstampOk && segment.tsEcr !== 0;
+  ack.tsEcr = segment.tsEcr;
+  ack.sample.reset(sk.inFlight);
 }
 
-/** tcp_is_cwnd_limited: a window that was not used up has proved nothing. */
-function isCwndLimited(sk: TcpSock): boolean {
-  return sk.isCwndLimited || (sk.sndCwnd < sk.sndSsthresh && sk.sndCwnd < 2 * sk.maxPacketsOut);
+/** tcp_cong_control: the window shrinks in step with what leaves the network, or grows if the ACK allows it. */
+function congestionControl(sk: TcpSock, ack: AckState, delivered: number, lost: number): void {
+  if (sk.cc.controls) {
+    sk.cc.control(sk, ack.sample);
+    return;
+  }
+  if (inCwndReduction(sk)) {
+    reduceCwnd(sk, delivered, lost, (ack.flag & FLAG_SND_UNA_ADVANCED) !== 0);
+  } else {
+    // tcp_may_raise_cwnd: where the network shuffles, what arrives out of order counts as well.
+    const shuffled = sk.reordering > sk.host.sysctl.tcpReordering;
+    if ((ack.flag & (shuffled ? FLAG_FORWARD_PROGRESS : FLAG_DATA_ACKED)) !== 0) {
+      sk.cc.congestionAvoidance(sk, sk.sndUna, delivered);
+      sk.sndCwndStamp = sk.host.nowMs;
+    }
+  }
+  updatePacingRate(sk);
 }
 
 /** tcp_replace_ts_recent: the timestamp to echo is that of the segment at the left edge (RFC 7323 section 4.3). */
@@ -119,7 +162,10 @@ function updateWindow(sk: TcpSock, segment: Segment): boolean {
   const window = (segment.flags & SYN) !== 0 ? segment.window : segment.window << sk.sndWscale;
   if (!mayUpdateWindow(sk, segment, window)) return false;
   sk.sndWl1 = segment.seq;
+  if (window === sk.sndWnd) return true;
   sk.sndWnd = window;
+  // What waited for the window may have waited for long.
+  if (sk.writeQueue.sent < sk.writeQueue.count) slowStartAfterIdleCheck(sk);
   if (window > sk.maxWindow) {
     sk.maxWindow = window;
     syncMss(sk, sk.pmtu);
@@ -129,86 +175,14 @@ function updateWindow(sk: TcpSock, segment: Segment): boolean {
 
 /** tcp_ack_probe: the answer to a window probe. Open: sending goes on. Still closed: the next probe waits longer. */
 function ackProbe(sk: TcpSock): void {
-  const dataEnd = (sk.sndUna + sk.sndWnd) | 0;
-  const wanted = Math.min((sk.writeSeq - sk.sndNxt) | 0, sk.mss);
-  if (!after((sk.sndNxt + wanted) | 0, dataEnd)) {
+  const queue = sk.writeQueue;
+  if (queue.sent === queue.count) return;
+  if (!after(queue.rows[queue.at(queue.sent) + ROW_END], (sk.sndUna + sk.sndWnd) | 0)) {
     sk.backoff = 0;
     sk.probesStart = 0;
     clearRetransmit(sk);
   } else {
     armRetransmit(sk, TIME_PROBE0, probe0When(sk));
-  }
-}
-
-/** tcp_clean_rtx_queue: frees what is acknowledged, counts what is newly delivered, takes the round-trip time. */
-function cleanRtxQueue(sk: TcpSock, segment: Segment): void {
-  const rtx = sk.rtx;
-  const una = sk.sndUna;
-  let acked = 0;
-  let delivered = 0;
-  let rttUs = -1;
-  let ambiguous = false;
-  while (rtx.count > 0) {
-    const at = rtx.at(0);
-    const flags = rtx.rows[at + RTX_FLAGS];
-    const end = rtx.rows[at + RTX_END];
-    let packets = rowPackets(sk, 0);
-    const whole = !after(end, una);
-    if (!whole) {
-      if (!after(una, rtx.rows[at + RTX_SEQ])) break;
-      // Part of a large segment (tcp_tso_acked).
-      rtx.rows[at + RTX_SEQ] = una;
-      packets -= rowPackets(sk, 0);
-      if (packets === 0) break;
-    }
-    if ((flags & RTX_SACKED) !== 0) sk.sackedOut -= packets;
-    else delivered += packets;
-    if ((flags & RTX_LOST) !== 0) sk.lostOut -= packets;
-    if ((flags & RTX_RETRANS) !== 0) sk.retransOut -= packets;
-    if ((flags & RTX_EVER_RETRANS) !== 0) ambiguous = true;
-    else if (rttUs < 0 && (flags & RTX_SACKED) === 0)
-      rttUs = (sk.host.nowUs - rtx.rows[at + RTX_SENT_US]) | 0;
-    sk.packetsOut -= packets;
-    acked += packets;
-    if (!whole) break;
-    rtx.shift();
-  }
-  if (sk.extras !== null) stampAcked(sk, sk.extras, una);
-  dropAcked(sk, una);
-  if (sk.mtup !== null && acked > 0) probeAcked(sk, sk.mtup);
-  // Karn's rule, and its way out by timestamps (RFC 7323 section 4.1).
-  if (ambiguous) rttUs = timestampRtt(sk, segment);
-  if (rttUs >= 0) updateRtt(sk, rttUs);
-  if (sk.sackOk) sk.delivered += delivered;
-  else if (acked > 0) removeRenoSacks(sk, acked);
-  if (sk.packetsOut === 0) {
-    clearRetransmit(sk);
-    sk.retransStamp = 0;
-  } else {
-    armRetransmit(sk, TIME_RETRANS, sk.rto);
-  }
-  // No urgent pointer is left behind to look like one ahead when sequence numbers have come round.
-  if (!before(una, sk.sndUp)) {
-    sk.urgMode = false;
-    sk.sndUp = una;
-  }
-}
-
-/** tcp_rtt_tsopt_us: the round trip by the timestamp echoed, in microseconds; -1: it tells none. */
-export function timestampRtt(sk: TcpSock, segment: Segment): number {
-  if (!sk.tstampOk || !segment.hasTs || segment.tsEcr === 0) return -1;
-  const ms = (sk.host.nowMs + sk.tsOffset - segment.tsEcr) | 0;
-  return ms < 0 || ms > 0x1fffff ? -1 : Math.max(ms, 1) * 1000;
-}
-
-/** Frees the send queue up to `una`; a SYN or FIN that was acknowledged has no byte there. */
-function dropAcked(sk: TcpSock, una: number): void {
-  const queue = sk.sndQueue;
-  let count = (una - sk.sndQueueSeq) | 0;
-  if (count > queue.length) count = queue.length;
-  if (count > 0) {
-    queue.drop(count);
-    sk.sndQueueSeq = (sk.sndQueueSeq + count) | 0;
   }
 }
 
@@ -225,6 +199,6 @@ export function checkSpace(sk: TcpSock): void {
 export function expandSendBuffer(sk: TcpSock): void {
   const segment = Math.max(sk.mssClamp, sk.mss) + 640;
   const charge = 2 ** (32 - Math.clz32(segment - 1)) + 256;
-  const wanted = 2 * Math.max(TCP_INIT_CWND, sk.sndCwnd, sk.reordering + 1) * charge;
+  const wanted = sk.cc.sendBufferExpand(sk) * Math.max(TCP_INIT_CWND, sk.sndCwnd, sk.reordering + 1) * charge;
   if (sk.sndbuf < wanted) sk.sndbuf = Math.min(wanted, sk.host.sysctl.tcpWmem[2]);
 }

@@ -3,13 +3,23 @@
 
 import { TcpExt } from '../core/mib.js';
 import type { TcpSock } from './sock.js';
+import { ROW_END, ROW_EOR, ROW_FLAGS, ROW_SEQ } from './write-queue.js';
 
 /** tcp_should_autocork: what was just written, less than `goal` of it unsent in the last segment, can wait for the ring. */
 export function shouldAutocork(sk: TcpSock, goal: number): boolean {
   const { route } = sk;
   // A link that takes frames at once, as the loopback does, holds none of ours (skb_orphan).
   if (route === null || sk.packetsOut === 0 || route.device.tx.passed(sk.txMark)) return false;
-  if (sk.host.sysctl.tcpAutocorking === 0 || sk.notsent % goal === 0) return false;
+  if (sk.host.sysctl.tcpAutocorking === 0 || tailIsFull(sk, goal)) return false;
   sk.host.mib.count(TcpExt.TCPAutoCorking);
   return true;
+}
+
+/** Nothing can join the segment at the tail: it is full, or ends a record. */
+function tailIsFull(sk: TcpSock, goal: number): boolean {
+  const queue = sk.writeQueue;
+  if (queue.sent === queue.count) return true;
+  const at = queue.at(queue.count - 1);
+  if ((queue.rows[at + ROW_FLAGS] & ROW_EOR) !== 0) return true;
+  return ((queue.rows[at + ROW_END] - queue.rows[at + ROW_SEQ]) | 0) >= goal;
 }

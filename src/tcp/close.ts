@@ -55,7 +55,7 @@ function unhash(sk: TcpSock): void {
 function purge(sk: TcpSock): void {
   if (sk.extras !== null) dropMarks(sk, sk.extras);
   sk.sndQueue.clear();
-  sk.rtx.clear();
+  sk.writeQueue.clear();
   sk.packetsOut = 0;
   sk.sackedOut = 0;
   sk.lostOut = 0;

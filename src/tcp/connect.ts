@@ -12,13 +12,14 @@ import { deferConnect, sendSynData } from './fastopen-client.js';
 import { initialSequence, portOffset, timestampOffset } from './isn.js';
 import { advertisedMss, syncMss } from './mss.js';
 import { initMtuProbing } from './mtu-probe.js';
+import { rateSent } from './rate.js';
 import { chooseControl } from './route-hints.js';
-import { RTX_SYN } from './rtx-queue.js';
 import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
 import { armRetransmit } from './tcp-timer.js';
 import { initializeRcvMss } from './transfer.js';
 import { prepareSyn, transmitSyn } from './transmit.js';
+import { ROW_SYN } from './write-queue.js';
 
 /** Asks whether one sock's four-tuple is taken, for each port that is tried (__inet_check_established). */
 class TupleCheck {
@@ -143,7 +144,8 @@ export function sendFirstSyn(sk: TcpSock): void {
   sk.cwndUsageSeq = next;
   sk.rttSeq = next;
   // The SYN stands in the retransmit queue like any segment: its ACK gives the first round-trip time.
-  sk.rtx.push(sk.iss, next, RTX_SYN, host.nowUs);
+  sk.writeQueue.push(sk.iss, next, ROW_SYN);
+  rateSent(sk, sk.writeQueue.sentFirst(host.nowUs), true);
   sk.packetsOut = 1;
   sk.retransStamp = host.nowMs || 1;
   host.mib.count(TcpMib.ActiveOpens);

@@ -52,6 +52,8 @@ export const ACK_NOW = 16;
 export const TIME_NONE = 0;
 export const TIME_RETRANS = 1;
 export const TIME_PROBE0 = 2;
+export const TIME_LOSS_PROBE = 3;
+export const TIME_REO_TIMEOUT = 4;
 
 /** Urgent state (tcp_sock.urg_data); the byte itself is in the low eight bits. */
 export const URG_VALID = 0x100;

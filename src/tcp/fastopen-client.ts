@@ -13,14 +13,16 @@ import {
 } from './fastopen.js';
 import { addSynData } from './fastopen-data.js';
 import { mtuToMss, syncMss } from './mss.js';
-import { nonCongestionLoss, retransmitLost } from './recovery.js';
-import { RTX_PSH } from './rtx-queue.js';
-import { rowPackets } from './rtx-rows.js';
-import { markLost } from './scoreboard.js';
+import { rateSent } from './rate.js';
+import { nonCongestionLoss } from './recovery.js';
+import { xmitRetransmitQueue } from './retransmit.js';
+import { rowPackets } from './row-packets.js';
+import { markLost } from './scoreboard-marks.js';
 import { fastOpenOptionLength, type Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
 import { FastOpenMetrics } from './tcp-metrics.js';
 import { transmitSyn } from './transmit.js';
+import { ROW_PSH } from './write-queue.js';
 
 /** Options are never more (MAX_TCP_OPTION_SPACE): boxes on the way may add some of their own to a SYN. */
 const MAX_TCP_OPTION_SPACE = 40;
@@ -92,7 +94,7 @@ export function sendSynData(sk: TcpSock, state: FastOpenState, request: FastOpen
 }
 
 function sendWithData(sk: TcpSock, state: FastOpenState, request: FastOpenRequest): void {
-  const { host, sndQueue, rtx } = sk;
+  const { host, sndQueue, writeQueue } = sk;
   const start = sk.sndNxt;
   const wanted = Math.min(mtuToMss(sk, sk.pmtu) + optionSpace(sk) - MAX_TCP_OPTION_SPACE, request.size);
   const taken = wanted > 0 ? sndQueue.append(request.data, 0, wanted) : 0;
@@ -101,13 +103,18 @@ function sendWithData(sk: TcpSock, state: FastOpenState, request: FastOpenReques
   state.writePending = taken < request.size;
   noteOption(sk, state, request);
   const length = taken === 0 ? 0 : sndQueue.contiguous(0, taken, TX_PIECES);
-  if (!transmitSyn(sk, false, request, length)) return;
-  host.mib.count(TcpExt.TCPOrigDataSent);
-  if (length === 0) return;
+  const left = transmitSyn(sk, false, request, length);
+  if (left) host.mib.count(TcpExt.TCPOrigDataSent);
+  if (!left || length === 0) {
+    if (taken > 0) writeQueue.push(start, sk.writeSeq, ROW_PSH);
+    return;
+  }
   state.synData = true;
   const end = (start + length) | 0;
-  rtx.push(start, end, RTX_PSH, host.nowUs);
-  sk.packetsOut += rowPackets(sk, rtx.count - 1);
+  writeQueue.push(start, end, ROW_PSH);
+  rateSent(sk, writeQueue.sentFirst(host.nowUs), false);
+  sk.packetsOut += rowPackets(sk, writeQueue.sent - 1);
+  if (taken > length) writeQueue.push(end, sk.writeSeq, ROW_PSH);
   sk.sndNxt = end;
   sk.pushedSeq = end;
 }
@@ -135,7 +142,7 @@ function noteOption(sk: TcpSock, state: FastOpenState, request: FastOpenRequest)
  * not arrive and was sent again, which acknowledges the SYN-ACK as well.
  */
 export function fastOpenSynAck(sk: TcpSock, state: FastOpenState, segment: Segment): boolean {
-  const unacked = state.synData && sk.rtx.count > 0;
+  const unacked = state.synData && sk.writeQueue.sent > 0;
   let { cookieLength } = segment;
   let lost = false;
   let tryExp = 0;
@@ -152,9 +159,9 @@ export function fastOpenSynAck(sk: TcpSock, state: FastOpenState, segment: Segme
   remember(sk, segment, cookieLength, lost, tryExp);
   if (unacked) {
     state.clientFail = sk.totalRetrans > 0 ? TFO_SYN_RETRANSMITTED : TFO_DATA_NOT_ACKED;
-    for (let i = 0; i < sk.rtx.count; i++) markLost(sk, i);
+    for (let i = 0; i < sk.writeQueue.sent; i++) markLost(sk, i);
     nonCongestionLoss(sk);
-    retransmitLost(sk);
+    xmitRetransmitQueue(sk);
     sk.host.mib.count(TcpExt.TCPFastOpenActiveFail);
     return true;
   }

@@ -20,7 +20,7 @@ import {
 } from './constants.js';
 import { TFO_SERVER_COOKIE_NOT_REQD, TFO_SERVER_ENABLE } from './fastopen.js';
 import { addSynData } from './fastopen-data.js';
-import { enterLoss, leaveRecovery } from './recovery.js';
+import { enterLoss } from './recovery.js';
 import { foreignEcho, inWindow, oldTimestamp, synAckRtt } from './request-checks.js';
 import type { RequestSock } from './request-sock.js';
 import { updateRtt } from './rtt.js';
@@ -31,6 +31,7 @@ import { armRetransmit, clearRetransmit, startRetransmit } from './tcp-timer.js'
 import { initializeRcvMss, initTransfer } from './transfer.js';
 import { oowRateLimited } from './transmit.js';
 import { sendRequestAck, transmitSynAck } from './transmit-control.js';
+import { tryUndoRecovery } from './undo.js';
 
 /** What comes of a SYN: a child, or not; and the cookie that the SYN-ACK shall bear, or null. */
 interface Offer {
@@ -150,7 +151,7 @@ export function fastOpenAcked(sk: TcpSock, request: RequestSock, segment: Segmen
 
 /** tcp_rcv_synrecv_state_fastopen: the request has done its work; the timer is free for the data. */
 export function fastOpenFinished(sk: TcpSock): void {
-  if (sk.caState === TCP_CA_Loss && sk.packetsOut === 0) leaveRecovery(sk);
+  if (sk.caState === TCP_CA_Loss && sk.packetsOut === 0) tryUndoRecovery(sk, sk.tcp.ackState);
   sk.retransmits = 0;
   if (sk.retransOut === 0) sk.retransStamp = 0;
   removeFastOpen(sk, false);

@@ -15,16 +15,17 @@ import { TCP_RTO_MAX, TCP_TIMEOUT_INIT, TIME_RETRANS } from './constants.js';
 import { tupleHash } from './demux.js';
 import { dropRequest } from './listener.js';
 import { syncMss } from './mss.js';
-import { retransmitLost, simpleRetransmit } from './recovery.js';
+import { simpleRetransmit } from './recovery.js';
 import type { RequestSock } from './request-sock.js';
+import { xmitRetransmitQueue } from './retransmit.js';
 import { checkRoute } from './route-hints.js';
 import { setRto } from './rtt.js';
-import { RTX_SENT_US } from './rtx-queue.js';
 import { between } from './seq.js';
 import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
 import { armRetransmit } from './tcp-timer.js';
 import { retransmitTimer } from './timers.js';
+import { ROW_SENT_US } from './write-queue.js';
 
 export function icmpError(
   tcp: TcpShared,
@@ -121,12 +122,13 @@ function requestError(tcp: TcpShared, request: RequestSock, seq: number, type: n
  * congestion that silenced the peer: the last doubling of the timeout is taken back.
  */
 function revertRto(sk: TcpSock, seq: number): void {
-  if (sk.owned || seq !== sk.sndUna || sk.retransmits === 0 || sk.backoff === 0 || sk.rtx.count === 0) return;
+  if (sk.owned || seq !== sk.sndUna || sk.retransmits === 0 || sk.backoff === 0 || sk.writeQueue.count === 0)
+    return;
   sk.backoff--;
   if (sk.srttUs !== 0) setRto(sk);
   else sk.rto = TCP_TIMEOUT_INIT;
   sk.rto = Math.min(sk.rto * 2 ** sk.backoff, TCP_RTO_MAX);
-  const sent = sk.rtx.rows[sk.rtx.at(0) + RTX_SENT_US];
+  const sent = sk.writeQueue.rows[sk.writeQueue.at(0) + ROW_SENT_US];
   const left = sk.rto - Math.floor(((sk.host.nowUs - sent) | 0) / 1000);
   if (left > 0) armRetransmit(sk, TIME_RETRANS, left);
   else retransmitTimer(sk);
@@ -148,5 +150,5 @@ function pathMtuReduced(sk: TcpSock, mtu: number): void {
   // Another connection to the same peer may have been told before.
   if (route.mtu >= sk.pmtu) return;
   syncMss(sk);
-  if (simpleRetransmit(sk, false)) retransmitLost(sk);
+  if (simpleRetransmit(sk, false)) xmitRetransmitQueue(sk);
 }

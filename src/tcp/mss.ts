@@ -3,7 +3,7 @@
 
 import type { Route } from '../ip/routes.js';
 import { TCP_MSS_DEFAULT, TCPOLEN_TSTAMP_ALIGNED } from './constants.js';
-import { recount } from './rtx-rows.js';
+import { recount } from './row-packets.js';
 import type { TcpSock } from './sock.js';
 import { sackLength } from './transmit.js';
 

@@ -1,179 +1,270 @@
-// Loss recovery: fast retransmit and recovery (RFC 5681, 6582, 6675), its rate (RFC 6937), and what a timeout does
-// (tcp_fastretrans_alert, tcp_enter_loss). ack.ts calls it once per ACK, timers.ts on expiry.
+// Loss recovery: the states of tcp_fastretrans_alert (Open, Disorder, CWR, Recovery, Loss) and what a timeout does
+// (RFC 5681, 6582, 6675, 5682). ack.ts calls it once for each ACK that is not plain progress; it only marks and settles
+// `ack.rexmit`: retransmit.ts sends when the window is settled.
 
 import { TcpExt } from '../core/mib.js';
-import { TCP_CA_Disorder, TCP_CA_Loss, TCP_CA_Open, TCP_CA_Recovery, TCP_SYN_SENT } from '../uapi/tcp.js';
+import {
+  TCP_CA_CWR,
+  TCP_CA_Disorder,
+  TCP_CA_Loss,
+  TCP_CA_Open,
+  TCP_CA_Recovery,
+  TCP_SYN_SENT,
+} from '../uapi/tcp.js';
+import {
+  type AckState,
+  FLAG_DATA_SACKED,
+  FLAG_ECE,
+  FLAG_LOST_RETRANS,
+  FLAG_ORIG_SACK_ACKED,
+  FLAG_SACK_RENEGING,
+  FLAG_SET_XMIT_TIMER,
+  FLAG_SND_UNA_ADVANCED,
+  REXMIT_LOST,
+  REXMIT_NEW,
+} from './ack-state.js';
+import { CA_EVENT_LOSS } from './congestion/congestion.js';
 import { TIME_RETRANS } from './constants.js';
+import {
+  anyRetransDone,
+  currentSsthresh,
+  endCwndReduction,
+  enterCwr,
+  inCwndReduction,
+  initCwndReduction,
+  setCaState,
+  tryKeepOpen,
+} from './cwnd.js';
 import { probeLost } from './mtu-probe.js';
-import { retransmitRow } from './output.js';
-import { RTX_FLAGS, RTX_LOST, RTX_PROBE, RTX_RETRANS, RTX_SACKED } from './rtx-queue.js';
-import { limitRenoSacks, rowLength, rowPackets } from './rtx-rows.js';
-import { addRenoSack, markFirstSegmentLost, markLost, markLostBySack } from './scoreboard.js';
-import { before } from './seq.js';
+import { rackMarkLost, rackTimeLeft } from './rack.js';
+import { limitRenoSacks, rowLength } from './row-packets.js';
+import { addRenoSack, markFirstSegmentLost, markLost } from './scoreboard-marks.js';
+import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { armRetransmit } from './tcp-timer.js';
+import {
+  initUndo,
+  rememberSsthresh,
+  tryUndoDsack,
+  tryUndoLoss,
+  tryUndoPartial,
+  tryUndoRecovery,
+} from './undo.js';
+import { ROW_FLAGS, ROW_PROBE, ROW_SENT_US, TCPCB_SACKED_ACKED } from './write-queue.js';
 
-/**
- * One ACK's consequences for what is believed lost (tcp_fastretrans_alert). `duplicate`: it acknowledged nothing, carried no
- * data and moved no window; `advanced`: it moved sndUna.
- */
-export function fastRetransAlert(sk: TcpSock, duplicate: boolean, advanced: boolean): void {
-  if (sk.caState === TCP_CA_Recovery || sk.caState === TCP_CA_Loss) {
-    if (!hasRecovered(sk)) {
-      stillRecovering(sk, duplicate, advanced);
-      return;
+/** tcp_fastretrans_alert. `duplicates`: how many duplicate ACKs this one stands for. */
+export function fastRetransAlert(sk: TcpSock, ack: AckState, duplicates: number): void {
+  const advanced = (ack.flag & FLAG_SND_UNA_ADVANCED) !== 0;
+  const ece = (ack.flag & FLAG_ECE) !== 0;
+  if (sk.packetsOut === 0 && sk.sackedOut !== 0) sk.sackedOut = 0;
+  // What the network marked is no mistake to be undone.
+  if (ece) sk.priorSsthresh = 0;
+  if (checkReneging(sk, ack)) return;
+  if (sk.caState === TCP_CA_Open) {
+    sk.retransStamp = 0;
+  } else if (!before(sk.sndUna, sk.highSeq)) {
+    if (sk.caState === TCP_CA_CWR) {
+      // Held until something above highSeq is acknowledged, so that CWR has reached the receiver.
+      if (sk.sndUna !== sk.highSeq) {
+        endCwndReduction(sk);
+        setCaState(sk, TCP_CA_Open);
+      }
+    } else if (sk.caState === TCP_CA_Recovery) {
+      if (!sk.sackOk) sk.sackedOut = 0;
+      if (tryUndoRecovery(sk, ack)) return;
+      endCwndReduction(sk);
     }
-    leaveRecovery(sk);
   }
+  switch (sk.caState as number) {
+    case TCP_CA_Recovery:
+      if (!advanced) {
+        if (!sk.sackOk) addRenoSack(sk, duplicates);
+      } else if (tryUndoPartial(sk, ack)) return;
+      if (tryUndoDsack(sk)) tryToOpen(sk, ece);
+      identifyLoss(sk, ack, advanced);
+      if (sk.caState !== TCP_CA_Recovery) {
+        if (sk.lostOut === 0) return;
+        // What was undone is followed by a loss that is real.
+        enterRecovery(sk, ece);
+      }
+      break;
+    case TCP_CA_Loss:
+      processLoss(sk, ack, duplicates, advanced);
+      identifyLoss(sk, ack, advanced);
+      if ((sk.caState as number) !== TCP_CA_Open && (ack.flag & FLAG_LOST_RETRANS) === 0) return;
+      if (!considerRecovery(sk, ack, duplicates, advanced, ece)) return;
+      break;
+    default:
+      if (!considerRecovery(sk, ack, duplicates, advanced, ece)) return;
+  }
+  ack.rexmit = REXMIT_LOST;
+}
+
+/** What follows in any state but Recovery: is there a loss to recover from? */
+function considerRecovery(
+  sk: TcpSock,
+  ack: AckState,
+  duplicates: number,
+  advanced: boolean,
+  ece: boolean,
+): boolean {
   if (!sk.sackOk) {
     if (advanced) sk.sackedOut = 0;
-    if (duplicate) addRenoSack(sk);
+    addRenoSack(sk, duplicates);
   }
-  identifyLoss(sk, advanced);
-  if (sk.lostOut > 0) {
-    if (sk.mtup !== null && probeLost(sk, sk.mtup)) simpleRetransmit(sk, true);
-    else enterRecovery(sk);
-  } else {
-    sk.caState = sk.sackedOut > 0 ? TCP_CA_Disorder : TCP_CA_Open;
-    if (sk.retransOut === 0) sk.retransStamp = 0;
+  if (sk.caState <= TCP_CA_Disorder) tryUndoDsack(sk);
+  identifyLoss(sk, ack, advanced);
+  if (sk.lostOut === 0) {
+    tryToOpen(sk, ece);
+    return false;
   }
+  if (sk.mtup !== null && probeLost(sk, sk.mtup)) simpleRetransmit(sk, true);
+  else enterRecovery(sk, ece);
+  return true;
 }
 
-/**
- * Everything sent before recovery began is acknowledged. Without SACK one byte more, so that duplicates still under way are
- * not taken for a new loss (RFC 6582 section 3.2, tcp_is_non_sack_preventing_reopen).
- */
-function hasRecovered(sk: TcpSock): boolean {
-  if (before(sk.sndUna, sk.highSeq)) return false;
-  return sk.sackOk || sk.sndUna !== sk.highSeq;
+/** tcp_check_sack_reneging: the head was selected and yet not acknowledged; give the peer a moment, then start again. */
+function checkReneging(sk: TcpSock, ack: AckState): boolean {
+  const both = FLAG_SACK_RENEGING | FLAG_SND_UNA_ADVANCED;
+  if ((ack.flag & both) !== both) return false;
+  armRetransmit(sk, TIME_RETRANS, Math.max(Math.ceil((sk.srttUs >> 4) / 1000), 10));
+  ack.flag &= ~FLAG_SET_XMIT_TIMER;
+  return true;
 }
 
-function stillRecovering(sk: TcpSock, duplicate: boolean, advanced: boolean): void {
-  if (!sk.sackOk && !before(sk.sndUna, sk.highSeq)) {
-    sk.sackedOut = 0;
-    return;
-  }
-  if (!sk.sackOk) {
-    if (sk.caState === TCP_CA_Loss && advanced) sk.sackedOut = 0;
-    else if (duplicate) addRenoSack(sk);
-  }
-  identifyLoss(sk, advanced);
+/** tcp_try_to_open */
+function tryToOpen(sk: TcpSock, ece: boolean): void {
+  if (!anyRetransDone(sk)) sk.retransStamp = 0;
+  if (ece) enterCwr(sk);
+  if (sk.caState !== TCP_CA_CWR) tryKeepOpen(sk);
 }
 
 /** tcp_identify_packet_loss */
-function identifyLoss(sk: TcpSock, advanced: boolean): void {
-  if (sk.rtx.count === 0) return;
-  const recovering = sk.caState === TCP_CA_Recovery;
+function identifyLoss(sk: TcpSock, ack: AckState, advanced: boolean): void {
+  if (sk.writeQueue.sent === 0) return;
   if (!sk.sackOk) {
-    if (recovering ? advanced : sk.sackedOut >= sk.reordering && sk.caState !== TCP_CA_Loss) {
-      markFirstSegmentLost(sk);
-    }
+    const { caState } = sk;
+    const begins = caState < TCP_CA_Recovery && sk.sackedOut >= sk.reordering;
+    // A partial ACK: the hole it points at is lost, too (RFC 6582 section 3.2 step 3).
+    if (begins || (caState === TCP_CA_Recovery && advanced)) markFirstSegmentLost(sk);
     return;
   }
-  if (sk.sackedOut > 0) markLostBySack(sk);
-  // A partial ACK: the hole it points at is lost, too (RFC 6582 section 3.2 step 3).
-  if (recovering && (advanced || sk.lostOut === 0)) markLost(sk, 0);
+  const retransmitted = sk.retransOut;
+  if (rackMarkLost(sk)) ack.flag &= ~FLAG_SET_XMIT_TIMER;
+  if (retransmitted > sk.retransOut) ack.flag |= FLAG_LOST_RETRANS;
 }
 
 /** tcp_enter_recovery */
-function enterRecovery(sk: TcpSock): void {
+export function enterRecovery(sk: TcpSock, ece: boolean): void {
   sk.host.mib.count(sk.sackOk ? TcpExt.TCPSackRecovery : TcpExt.TCPRenoRecovery);
-  sk.highSeq = sk.sndNxt;
-  sk.priorCwnd = sk.sndCwnd;
-  sk.prrDelivered = 0;
-  sk.prrOut = 0;
-  sk.sndCwndCnt = 0;
-  sk.sndSsthresh = sk.cc.ssthresh(sk);
-  sk.caState = TCP_CA_Recovery;
-}
-
-/** tcp_end_cwnd_reduction and tcp_try_undo_recovery */
-export function leaveRecovery(sk: TcpSock): void {
-  if (sk.caState === TCP_CA_Recovery) sk.sndCwnd = sk.sndSsthresh;
-  sk.caState = TCP_CA_Open;
-  sk.retransStamp = 0;
-  sk.sndCwndStamp = sk.host.nowMs;
-  if (!sk.sackOk) sk.sackedOut = 0;
-}
-
-/** tcp_cwnd_reduction (RFC 6937): the window comes down in step with what leaves the network. */
-export function reduceWindow(sk: TcpSock, delivered: number, newlyLost: number, advanced: boolean): void {
-  if (delivered <= 0) return;
-  const flight = sk.inFlight;
-  const delta = sk.sndSsthresh - flight;
-  sk.prrDelivered += delivered;
-  let count: number;
-  if (delta < 0) {
-    count = Math.ceil((sk.sndSsthresh * sk.prrDelivered) / Math.max(1, sk.priorCwnd)) - sk.prrOut;
-  } else {
-    count = Math.max(sk.prrDelivered - sk.prrOut, delivered);
-    if (advanced && newlyLost <= 0) count++;
-    if (count > delta) count = delta;
+  if (!anyRetransDone(sk)) sk.retransStamp = 0;
+  sk.priorSsthresh = 0;
+  initUndo(sk);
+  if (!inCwndReduction(sk)) {
+    if (!ece) rememberSsthresh(sk);
+    initCwndReduction(sk);
   }
-  // Force a fast retransmit upon entering recovery.
-  const least = sk.prrOut === 0 ? 1 : 0;
-  sk.sndCwnd = flight + Math.max(count, least);
+  setCaState(sk, TCP_CA_Recovery);
 }
 
-/** tcp_xmit_retransmit_queue: lost rows whose repetition is not under way, as far as the window goes. */
-export function retransmitLost(sk: TcpSock): void {
-  const rtx = sk.rtx;
-  for (let i = 0; i < rtx.count; i++) {
-    if (sk.inFlight >= sk.sndCwnd) return;
-    const flags = rtx.rows[rtx.at(i) + RTX_FLAGS];
-    if ((flags & RTX_LOST) === 0 || (flags & (RTX_RETRANS | RTX_SACKED)) !== 0) continue;
-    if (!retransmitRow(sk, i)) return;
-    if (i === 0) armRetransmit(sk, TIME_RETRANS, sk.rto);
-    sk.host.mib.count(sk.caState === TCP_CA_Loss ? TcpExt.TCPSlowStartRetrans : TcpExt.TCPFastRetrans);
-    if (sk.caState === TCP_CA_Recovery) sk.prrOut++;
-  }
-}
-
-/** tcp_enter_loss: a timeout. Nothing in flight is believed in any more; start again with one segment. */
-export function enterLoss(sk: TcpSock): void {
-  if (
-    sk.caState <= TCP_CA_Disorder ||
-    !before(sk.sndUna, sk.highSeq) ||
-    (sk.caState === TCP_CA_Loss && sk.retransmits === 0)
-  ) {
-    sk.priorCwnd = sk.sndCwnd;
-    sk.sndSsthresh = sk.cc.ssthresh(sk);
-  }
-  sk.caState = TCP_CA_Loss;
-  sk.sndCwndCnt = 0;
-  sk.sndCwndStamp = sk.host.nowMs;
-  sk.highSeq = sk.sndNxt;
-  sk.retransOut = 0;
-  sk.lostOut = 0;
-  const rtx = sk.rtx;
-  // The head was selected and yet not acknowledged: the peer has thrown away what it had selected (RFC 2018 section 8).
-  const reneged = rtx.count > 0 && (rtx.rows[rtx.at(0) + RTX_FLAGS] & RTX_SACKED) !== 0;
-  if (reneged) sk.host.mib.count(TcpExt.TCPSACKReneging);
-  if (reneged || !sk.sackOk) sk.sackedOut = 0;
-  const forgotten = reneged ? RTX_LOST | RTX_RETRANS | RTX_SACKED : RTX_LOST | RTX_RETRANS;
-  for (let i = 0; i < rtx.count; i++) {
-    const at = rtx.at(i);
-    rtx.rows[at + RTX_FLAGS] &= ~forgotten;
-    if ((rtx.rows[at + RTX_FLAGS] & RTX_SACKED) === 0) {
-      rtx.rows[at + RTX_FLAGS] |= RTX_LOST;
-      sk.lostOut += rowPackets(sk, i);
+/** tcp_process_loss: after a timeout. F-RTO (RFC 5682 section 3.1) first sends new data to learn whether it was spurious. */
+function processLoss(sk: TcpSock, ack: AckState, duplicates: number, advanced: boolean): void {
+  const recovered = !before(sk.sndUna, sk.highSeq);
+  if (advanced && tryUndoLoss(sk, ack, false)) return;
+  if (sk.frto) {
+    // Step 3.b: something that was never sent again has arrived, so not everything was lost.
+    if ((ack.flag & FLAG_ORIG_SACK_ACKED) !== 0 && tryUndoLoss(sk, ack, true)) return;
+    if (after(sk.sndNxt, sk.highSeq)) {
+      // Step 3.a: the loss was real.
+      if ((ack.flag & FLAG_DATA_SACKED) !== 0 || duplicates > 0) sk.frto = false;
+    } else if (advanced && !recovered) {
+      sk.highSeq = sk.sndNxt;
+      // Step 2.b: try new data, if there is any and the peer takes it.
+      const waiting = sk.writeQueue.count > sk.writeQueue.sent;
+      if (waiting && after((sk.sndUna + sk.sndWnd) | 0, sk.sndNxt)) {
+        ack.rexmit = REXMIT_NEW;
+        return;
+      }
+      sk.frto = false;
     }
   }
+  if (recovered) {
+    // Steps 2.a and 3.a.
+    tryUndoRecovery(sk, ack);
+    return;
+  }
+  if (!sk.sackOk) {
+    if (after(sk.sndNxt, sk.highSeq) && duplicates > 0) addRenoSack(sk, duplicates);
+    else if (advanced) sk.sackedOut = 0;
+  }
+  ack.rexmit = REXMIT_LOST;
+}
+
+/** tcp_enter_loss: a timeout. What was sent long enough ago is not believed in any more; start again with one segment. */
+export function enterLoss(sk: TcpSock): void {
+  const fresh = sk.caState < TCP_CA_Recovery;
+  timeoutMarkLost(sk);
+  if (
+    sk.caState <= TCP_CA_Disorder ||
+    !after(sk.highSeq, sk.sndUna) ||
+    (sk.caState === TCP_CA_Loss && sk.retransmits === 0)
+  ) {
+    rememberSsthresh(sk);
+    sk.priorCwnd = sk.sndCwnd;
+    sk.sndSsthresh = sk.cc.ssthresh(sk);
+    sk.cc.cwndEvent(sk, CA_EVENT_LOSS);
+    initUndo(sk);
+  }
   sk.sndCwnd = sk.inFlight + 1;
+  sk.sndCwndCnt = 0;
+  sk.sndCwndStamp = sk.host.nowMs;
+  // A timeout after many duplicates: the degree of reordering was overestimated.
+  const { tcpReordering, tcpFrto } = sk.host.sysctl;
+  if (sk.caState <= TCP_CA_Disorder && sk.sackedOut >= tcpReordering && sk.reordering > tcpReordering) {
+    sk.reordering = tcpReordering;
+  }
+  setCaState(sk, TCP_CA_Loss);
+  sk.highSeq = sk.sndNxt;
+  sk.tlpOut = false;
+  sk.queueCwr = true;
+  sk.frto = tcpFrto !== 0 && (fresh || sk.retransmits > 0) && (sk.mtup === null || sk.mtup.probeSize === 0);
+}
+
+/** tcp_timeout_mark_lost */
+function timeoutMarkLost(sk: TcpSock): void {
+  const queue = sk.writeQueue;
+  if (queue.sent === 0) return;
+  // The head was selected and yet not acknowledged: the peer has thrown away what it had selected (RFC 2018 section 8).
+  const reneged = (queue.rows[queue.at(0) + ROW_FLAGS] & TCPCB_SACKED_ACKED) !== 0;
+  if (reneged) {
+    sk.host.mib.count(TcpExt.TCPSACKReneging);
+    sk.sackedOut = 0;
+    sk.reneged = true;
+    for (let i = 0; i < queue.sent; i++) queue.rows[queue.at(i) + ROW_FLAGS] &= ~TCPCB_SACKED_ACKED;
+  } else if (!sk.sackOk) {
+    sk.sackedOut = 0;
+  }
+  for (let i = 0; i < queue.sent; i++) {
+    // What was sent a moment ago may well arrive.
+    if (!reneged && i > 0 && sk.sackOk && rackTimeLeft(sk, queue.rows[queue.at(i) + ROW_SENT_US], 0) > 0)
+      continue;
+    markLost(sk, i);
+  }
+  sk.rtxHint = sk.sndUna;
 }
 
 /**
  * tcp_simple_retransmit: what is larger than the path takes is lost, and will be sent again in smaller segments without
  * blaming congestion. `probes`: only probes of the MTU can have been too large, for the MSS is what it was. True if anything
- * was; the caller calls `retransmitLost`.
+ * was; the caller sends it.
  */
 export function simpleRetransmit(sk: TcpSock, probes: boolean): boolean {
-  const { rtx } = sk;
+  const queue = sk.writeQueue;
   // SYN and data of a Fast Open were one packet: both are lost, however large each is.
   const all = sk.state === TCP_SYN_SENT && sk.fastopen?.synData === true;
-  for (let i = 0; i < rtx.count; i++) {
+  for (let i = 0; i < queue.sent; i++) {
     const fits = !all && rowLength(sk, i) <= sk.mss;
-    if (fits || (probes && (rtx.rows[rtx.at(i) + RTX_FLAGS] & RTX_PROBE) === 0)) continue;
+    if (fits || (probes && (queue.rows[queue.at(i) + ROW_FLAGS] & ROW_PROBE) === 0)) continue;
     markLost(sk, i);
   }
   if (sk.lostOut === 0) return false;
@@ -184,9 +275,10 @@ export function simpleRetransmit(sk: TcpSock, probes: boolean): boolean {
 
 /** tcp_non_congestion_loss_retransmit: what is marked lost will be sent again, and the window stays as it is. */
 export function nonCongestionLoss(sk: TcpSock): void {
-  if (sk.caState !== TCP_CA_Loss) {
-    sk.highSeq = sk.sndNxt;
-    sk.sndSsthresh = Math.max(sk.sndSsthresh, (sk.sndCwnd >> 1) + (sk.sndCwnd >> 2));
-    sk.caState = TCP_CA_Loss;
-  }
+  if (sk.caState === TCP_CA_Loss) return;
+  sk.highSeq = sk.sndNxt;
+  sk.sndSsthresh = currentSsthresh(sk);
+  sk.priorSsthresh = 0;
+  sk.undoMarked = false;
+  setCaState(sk, TCP_CA_Loss);
 }

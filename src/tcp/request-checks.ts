@@ -1,7 +1,7 @@
 // What tcp_check_req asks of a segment for a handshake at a listener, be the request still alone (syn-recv.ts) or the child of a
 // Fast Open born already (fastopen-server.ts).
 
-import { timestampRtt } from './ack.js';
+import { echoRtt } from './clean-rtx-queue.js';
 import { RST, TCP_TIMEOUT_INIT } from './constants.js';
 import { pawsRejects } from './paws.js';
 import type { RequestSock } from './request-sock.js';
@@ -37,5 +37,7 @@ export function inWindow(segment: Segment, start: number, end: number): boolean 
  */
 export function synAckRtt(sk: TcpSock, request: RequestSock, segment: Segment): number {
   const timed = request.synackUs !== 0 && request.retransmitted === 0;
-  return timed ? (sk.host.nowUs - request.synackUs) | 0 : timestampRtt(sk, segment);
+  return timed
+    ? (sk.host.nowUs - request.synackUs) | 0
+    : echoRtt(sk, segment.hasTs && sk.tstampOk, segment.tsEcr);
 }

@@ -1,5 +1,6 @@
 // Round-trip time and retransmission timeout (RFC 6298 with Linux's variance rules; tcp_rtt_estimator, tcp_set_rto).
 
+import { WindowedMin } from '../core/windowed-min.js';
 import { TCP_RTO_MAX } from './constants.js';
 import { rtoMinUs } from './route-hints.js';
 import { after } from './seq.js';
@@ -44,12 +45,24 @@ export function setRto(sk: TcpSock): void {
   sk.rto = rto < TCP_RTO_MAX ? rto : TCP_RTO_MAX;
 }
 
-/** A sample from a segment that was sent once: estimator, timeout and minimum; resets the backoff (tcp_ack_update_rtt). */
+/** tcp_update_rtt_min: the least of the last tcp_min_rtt_wlen seconds; an ACK that may have been held back does not raise it. */
+export function updateMinRtt(sk: TcpSock, rttUs: number, maybeDelayed: boolean): void {
+  if (maybeDelayed && sk.minRttUs !== 0 && rttUs > sk.minRttUs) return;
+  const sample = rttUs < 1 ? 1 : rttUs;
+  const { nowMs, sysctl } = sk.host;
+  if (sk.minRttUs === 0) {
+    sk.minRttUs = sample;
+    sk.minRttStamp = nowMs;
+    return;
+  }
+  sk.rttFilter ??= new WindowedMin(sk.minRttStamp, sk.minRttUs);
+  sk.minRttUs = sk.rttFilter.update(sysctl.tcpMinRttWlen * 1000, nowMs, sample);
+}
+
+/** A sample for the estimator and the timeout, if it is one; resets the backoff (tcp_ack_update_rtt). */
 export function updateRtt(sk: TcpSock, sampleUs: number): void {
   if (sampleUs < 0) return;
-  const sample = sampleUs < 1 ? 1 : sampleUs;
-  if (sk.minRttUs === 0 || sample < sk.minRttUs) sk.minRttUs = sample;
-  rttEstimator(sk, sample);
+  rttEstimator(sk, sampleUs);
   setRto(sk);
   sk.backoff = 0;
 }

@@ -1,56 +1,174 @@
-// The SACK scoreboard (RFC 2018, 6675): marks rows of the retransmit queue as selected or lost. Without SACK the same
-// counters are driven by duplicate ACKs, as Reno has it (tcp_add_reno_sack).
+// The SACK scoreboard (RFC 2018, 2883; tcp_sacktag_write_queue): each ACK's blocks mark rows of the write queue as selected,
+// tell of reordering and of needless retransmissions. Called by ack.ts before what is acknowledged leaves the queue.
 
 import { TcpExt } from '../core/mib.js';
-import { RTX_END, RTX_FLAGS, RTX_LOST, RTX_RETRANS, RTX_SACKED, RTX_SEQ } from './rtx-queue.js';
-import { limitRenoSacks, rowLength, rowPackets, splitRow } from './rtx-rows.js';
+import { TCP_CA_Loss } from '../uapi/tcp.js';
+import {
+  type AckState,
+  FLAG_DATA_SACKED,
+  FLAG_DSACK_TLP,
+  FLAG_DSACKING_ACK,
+  FLAG_ORIG_SACK_ACKED,
+} from './ack-state.js';
+import { rackAdvance } from './rack.js';
+import { rateDelivered } from './rate.js';
+import { rowLength, rowPackets, splitRow } from './row-packets.js';
 import type { Segment } from './segment.js';
-import { after, before, notAfter } from './seq.js';
+import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
+import {
+  ROW_END,
+  ROW_FLAGS,
+  ROW_SENT_US,
+  ROW_SEQ,
+  TCPCB_LOST,
+  TCPCB_RETRANS,
+  TCPCB_SACKED_ACKED,
+  TCPCB_SACKED_RETRANS,
+} from './write-queue.js';
 
-/** tcp_sacktag_write_queue: marks what the blocks of this segment newly select. */
-export function tagSacked(sk: TcpSock, segment: Segment): void {
-  const view = sk.host.memory.view;
-  for (let i = 0; i < segment.sackCount; i++) {
+const MAX_BLOCKS = 4;
+/** Blocks of this ACK that count, ascending: start, end. */
+const blocks = new Int32Array(2 * MAX_BLOCKS);
+
+/** tcp_sacktag_write_queue: reads the blocks of this segment. */
+export function tagSacked(sk: TcpSock, segment: Segment, ack: AckState): void {
+  const { view } = sk.host.memory;
+  const duplicate = checkDsack(sk, segment, ack);
+  if (sk.packetsOut === 0) return;
+  if (sk.sackedOut === 0) sk.sackCache?.fill(0);
+  let count = 0;
+  for (let i = 0; i < segment.sackCount && i < MAX_BLOCKS; i++) {
     const start = view.getInt32(segment.sacks + i * 8);
     const end = view.getInt32(segment.sacks + i * 8 + 4);
-    if (i === 0 && isDsack(sk, segment, start, end, view)) continue;
-    // Blocks outside of what is in flight say nothing, or lie (tcp_is_sackblock_valid).
-    if (!before(start, end) || after(end, sk.sndNxt) || !after(start, sk.sndUna)) {
-      if (after(end, sk.sndNxt)) sk.host.mib.count(TcpExt.TCPSACKDiscard);
+    const isDup = duplicate && i === 0;
+    if (!isValid(sk, isDup, start, end)) {
+      countInvalid(sk, segment, isDup, end);
       continue;
     }
-    tagBlock(sk, start, end);
+    if (!after(end, ack.priorUna)) continue;
+    if (isDup) {
+      tagRange(sk, ack, start, end, start, end, true);
+      continue;
+    }
+    let at = count++;
+    for (; at > 0 && before(start, blocks[2 * at - 2]); at--) {
+      blocks[2 * at] = blocks[2 * at - 2];
+      blocks[2 * at + 1] = blocks[2 * at - 1];
+    }
+    blocks[2 * at] = start;
+    blocks[2 * at + 1] = end;
   }
+  for (let i = 0; i < count; i++) tagBlock(sk, ack, blocks[2 * i], blocks[2 * i + 1]);
+  remember(sk, count);
+  if (sk.caState !== TCP_CA_Loss || sk.undoMarked) checkSackReordering(sk, ack.reord, false);
+}
+
+/** tcp_is_sackblock_valid: blocks outside of what is in flight say nothing, or lie. */
+function isValid(sk: TcpSock, isDsack: boolean, start: number, end: number): boolean {
+  if (after(end, sk.sndNxt) || !before(start, end) || !before(start, sk.sndNxt)) return false;
+  if (after(start, sk.sndUna)) return true;
+  if (!isDsack || !sk.undoMarked) return false;
+  // A D-SACK below sndUna; it counts unless it is older than the recovery it might undo.
+  if (after(end, sk.sndUna)) return false;
+  if (!before(start, sk.undoMarker)) return true;
+  if (!after(end, sk.undoMarker)) return false;
+  return !before(start, (end - sk.maxWindow) | 0);
+}
+
+function countInvalid(sk: TcpSock, segment: Segment, isDsack: boolean, end: number): void {
+  const { mib } = sk.host;
+  if (isDsack) mib.count(sk.undoMarked ? TcpExt.TCPDSACKIgnoredOld : TcpExt.TCPDSACKIgnoredNoUndo);
+  // An ACK that was overtaken repeats what is known.
+  else if (segment.ackSeq === sk.sndUna || after(end, sk.sndUna)) mib.count(TcpExt.TCPSACKDiscard);
 }
 
 /** tcp_check_dsack (RFC 2883): the first block reports a duplicate if it is acknowledged already or inside the second. */
-function isDsack(sk: TcpSock, segment: Segment, start: number, end: number, view: DataView): boolean {
-  let duplicate = before(start, segment.ackSeq);
-  if (!duplicate && segment.sackCount > 1) {
+function checkDsack(sk: TcpSock, segment: Segment, ack: AckState): boolean {
+  const { view } = sk.host.memory;
+  const start = view.getInt32(segment.sacks);
+  const end = view.getInt32(segment.sacks + 4);
+  const { mib } = sk.host;
+  if (before(start, segment.ackSeq)) {
+    mib.count(TcpExt.TCPDSACKRecv);
+  } else if (segment.sackCount > 1) {
     const start1 = view.getInt32(segment.sacks + 8);
     const end1 = view.getInt32(segment.sacks + 12);
-    duplicate = !after(end, end1) && !before(start, start1);
+    if (after(end, end1) || before(start, start1)) return false;
+    mib.count(TcpExt.TCPDSACKOfoRecv);
+  } else return false;
+  const segments = dsackSeen(sk, start, end, ack);
+  if (segments === 0) {
+    mib.count(TcpExt.TCPDSACKIgnoredDubious);
+    return false;
   }
-  if (duplicate) sk.host.mib.count(TcpExt.TCPDSACKRecv);
-  return duplicate;
+  mib.add(TcpExt.TCPDSACKRecvSegs, segments);
+  // A duplicate of what has left the queue by now.
+  if (sk.undoMarked && sk.undoRetrans > 0 && !after(end, ack.priorUna) && after(end, sk.undoMarker)) {
+    sk.undoRetrans = Math.max(0, sk.undoRetrans - segments);
+  }
+  return true;
 }
 
-function tagBlock(sk: TcpSock, start: number, end: number): void {
-  const rtx = sk.rtx;
-  for (let i = 0; i < rtx.count; i++) {
-    const at = rtx.at(i);
-    if (!before(rtx.rows[at + RTX_SEQ], end)) break;
-    if (notAfter(rtx.rows[at + RTX_END], start) || (rtx.rows[at + RTX_FLAGS] & RTX_SACKED) !== 0) continue;
-    if (!isSelected(sk, i, start, end)) continue;
-    const row = rtx.at(i);
-    const packets = rowPackets(sk, i);
-    const flags = rtx.rows[row + RTX_FLAGS];
-    if ((flags & RTX_LOST) !== 0) sk.lostOut -= packets;
-    if ((flags & RTX_RETRANS) !== 0) sk.retransOut -= packets;
-    rtx.rows[row + RTX_FLAGS] = (flags & ~(RTX_LOST | RTX_RETRANS)) | RTX_SACKED;
-    sk.sackedOut += packets;
-    sk.delivered += packets;
+/** tcp_dsack_seen: how many segments arrived twice; 0 if the report is not to be believed. */
+function dsackSeen(sk: TcpSock, start: number, end: number, ack: AckState): number {
+  if (!before(start, end)) return 0;
+  const length = (end - start) | 0;
+  if (length > sk.maxWindow) return 0;
+  let segments = 1;
+  if (length > sk.mss) segments = Math.ceil(length / sk.mss);
+  else if (sk.tlpOut && sk.tlpHighSeq === end) ack.flag |= FLAG_DSACK_TLP;
+  sk.dsackDups += segments;
+  // The network, or an attacker, duplicated: we never sent it twice.
+  if (sk.dsackDups > sk.totalRetrans) return 0;
+  sk.dsackSeen = true;
+  // RACK need not be more patient on account of a path that keeps order, or of a probe that a timer sent.
+  if (sk.reordSeen > 0 && (ack.flag & FLAG_DSACK_TLP) === 0) sk.rackDsackSeen = true;
+  ack.flag |= FLAG_DSACKING_ACK;
+  // The needless retransmission has left the network.
+  sk.delivered += segments;
+  return segments;
+}
+
+/** Tags what of a block was not in the previous ACK's blocks: they repeat themselves, and their rows are done. */
+function tagBlock(sk: TcpSock, ack: AckState, start: number, end: number): void {
+  const cache = sk.sackCache;
+  let from = start;
+  if (cache !== null) {
+    for (let i = 0; i < cache.length && before(from, end); i += 2) {
+      const known = cache[i];
+      const knownEnd = cache[i + 1];
+      if (known === knownEnd || !before(known, end) || !after(knownEnd, from)) continue;
+      if (before(from, known)) tagRange(sk, ack, start, end, from, known, false);
+      from = knownEnd;
+    }
+  }
+  if (before(from, end)) tagRange(sk, ack, start, end, from, end, false);
+}
+
+/** The blocks just tagged, for the next ACK. */
+function remember(sk: TcpSock, count: number): void {
+  if (count === 0 && sk.sackCache === null) return;
+  sk.sackCache ??= new Int32Array(2 * MAX_BLOCKS);
+  for (let i = 0; i < 2 * MAX_BLOCKS; i++) sk.sackCache[i] = i < 2 * count ? blocks[i] : 0;
+}
+
+/** tcp_sacktag_walk: rows between `from` and `to`, as far as the block [start, end) selects them. */
+function tagRange(
+  sk: TcpSock,
+  ack: AckState,
+  start: number,
+  end: number,
+  from: number,
+  to: number,
+  duplicate: boolean,
+): void {
+  const queue = sk.writeQueue;
+  for (let i = queue.find(from); i < queue.sent; i++) {
+    const at = queue.at(i);
+    if (!before(queue.rows[at + ROW_SEQ], to)) break;
+    if (!duplicate && (queue.rows[at + ROW_FLAGS] & TCPCB_SACKED_ACKED) !== 0) continue;
+    if (isSelected(sk, i, start, end)) tagRow(sk, ack, i, duplicate);
   }
 }
 
@@ -59,10 +177,11 @@ function tagBlock(sk: TcpSock, start: number, end: number): void {
  * it, but only between full segments, or a peer could break our queue into bytes (CVE-2019-11477).
  */
 function isSelected(sk: TcpSock, i: number, start: number, end: number): boolean {
-  const at = sk.rtx.at(i);
-  const seq = sk.rtx.rows[at + RTX_SEQ];
+  const queue = sk.writeQueue;
+  const at = queue.at(i);
+  const seq = queue.rows[at + ROW_SEQ];
   const coversHead = !before(seq, start);
-  if (coversHead && !after(sk.rtx.rows[at + RTX_END], end)) return true;
+  if (coversHead && !after(queue.rows[at + ROW_END], end)) return true;
   if (rowPackets(sk, i) < 2) return false;
   const mss = sk.mss;
   const cut = coversHead
@@ -73,48 +192,74 @@ function isSelected(sk: TcpSock, i: number, start: number, end: number): boolean
   return coversHead;
 }
 
-/** Marks a row lost, if it is neither selected nor marked already. */
-export function markLost(sk: TcpSock, i: number): void {
-  const at = sk.rtx.at(i);
-  const flags = sk.rtx.rows[at + RTX_FLAGS];
-  if ((flags & (RTX_LOST | RTX_SACKED)) !== 0) return;
-  sk.rtx.rows[at + RTX_FLAGS] = flags | RTX_LOST;
+/** tcp_sacktag_one */
+function tagRow(sk: TcpSock, ack: AckState, i: number, duplicate: boolean): void {
+  const queue = sk.writeQueue;
+  const at = queue.at(i);
+  const { rows } = queue;
   const packets = rowPackets(sk, i);
-  sk.lostOut += packets;
-  sk.lost += packets;
-}
-
-/** tcp_newreno_mark_lost: the first segment is lost, and only it. */
-export function markFirstSegmentLost(sk: TcpSock): void {
-  if (sk.rtx.count === 0) return;
-  const first = (sk.rtx.rows[sk.rtx.at(0) + RTX_SEQ] + sk.mss) | 0;
-  if (rowPackets(sk, 0) > 1) splitRow(sk, 0, first);
-  markLost(sk, 0);
-  limitRenoSacks(sk);
-}
-
-/** IsLost of RFC 6675: a row is lost once `reordering` packets after it were selected. */
-export function markLostBySack(sk: TcpSock): void {
-  const rtx = sk.rtx;
-  let above = 0;
-  for (let i = rtx.count - 1; i >= 0; i--) {
-    if ((rtx.rows[rtx.at(i) + RTX_FLAGS] & RTX_SACKED) !== 0) above += rowPackets(sk, i);
-    else if (above >= sk.reordering) markLost(sk, i);
+  const seq = rows[at + ROW_SEQ];
+  const end = rows[at + ROW_END];
+  let flags = rows[at + ROW_FLAGS];
+  if (duplicate && (flags & TCPCB_RETRANS) !== 0) {
+    if (sk.undoMarked && sk.undoRetrans > 0 && after(end, sk.undoMarker)) {
+      sk.undoRetrans = Math.max(0, sk.undoRetrans - packets);
+    }
+    if ((flags & TCPCB_SACKED_ACKED) !== 0 && before(seq, ack.reord)) ack.reord = seq;
   }
+  if (!after(end, sk.sndUna)) return;
+  if ((flags & TCPCB_SACKED_ACKED) === 0) {
+    const sentUs = rows[at + ROW_SENT_US];
+    rackAdvance(sk, flags, end, sentUs);
+    if ((flags & TCPCB_SACKED_RETRANS) !== 0) {
+      // Not marked lost: the retransmission is believed to be still in flight.
+      if ((flags & TCPCB_LOST) !== 0) {
+        flags &= ~(TCPCB_LOST | TCPCB_SACKED_RETRANS);
+        sk.lostOut -= packets;
+        sk.retransOut -= packets;
+      }
+    } else {
+      if ((flags & TCPCB_RETRANS) === 0) {
+        // Never sent again, and it fills a hole: that is reordering.
+        if (before(seq, highestSack(sk)) && before(seq, ack.reord)) ack.reord = seq;
+        if (!after(end, sk.highSeq)) ack.flag |= FLAG_ORIG_SACK_ACKED;
+        if (!ack.sacked) ack.firstSackUs = sentUs;
+        ack.sacked = true;
+        ack.lastSackUs = sentUs;
+      }
+      if ((flags & TCPCB_LOST) !== 0) {
+        flags &= ~TCPCB_LOST;
+        sk.lostOut -= packets;
+      }
+    }
+    flags |= TCPCB_SACKED_ACKED;
+    ack.flag |= FLAG_DATA_SACKED;
+    sk.sackedOut += packets;
+    sk.delivered += packets;
+    rows[at + ROW_FLAGS] = flags;
+    rateDelivered(sk, at, ack.sample);
+    flags = rows[at + ROW_FLAGS];
+    if (sk.sackedOut === packets || after(end, sk.highestSack)) sk.highestSack = end;
+  }
+  if (duplicate && (flags & TCPCB_SACKED_RETRANS) !== 0) {
+    flags &= ~TCPCB_SACKED_RETRANS;
+    sk.retransOut -= packets;
+  }
+  rows[at + ROW_FLAGS] = flags;
 }
 
-/** tcp_add_reno_sack: a duplicate ACK says that one more packet has left the network. */
-export function addRenoSack(sk: TcpSock): void {
-  const before = sk.sackedOut;
-  sk.sackedOut++;
-  limitRenoSacks(sk);
-  if (sk.sackedOut > before) sk.delivered++;
+/** tcp_highest_sack_seq: end of the highest row selected. */
+export function highestSack(sk: TcpSock): number {
+  return sk.sackedOut === 0 ? sk.sndUna : sk.highestSack;
 }
 
-/** tcp_remove_reno_sacks: an ACK of `packets` explains that many duplicates less the one that was lost. */
-export function removeRenoSacks(sk: TcpSock, packets: number): void {
-  sk.delivered += Math.max(packets - sk.sackedOut, 1);
-  const explained = packets - 1;
-  sk.sackedOut = explained >= sk.sackedOut ? 0 : sk.sackedOut - explained;
-  limitRenoSacks(sk);
+/** tcp_check_sack_reordering: `low` arrived after something sent later; how far did the network shuffle them? */
+export function checkSackReordering(sk: TcpSock, low: number, byTimestamp: boolean): void {
+  const fack = highestSack(sk);
+  if (!before(low, fack)) return;
+  const { mib, sysctl } = sk.host;
+  const distance = Math.ceil(((fack - low) | 0) / sk.mss);
+  if (distance > sk.reordering) sk.reordering = Math.min(distance, sysctl.tcpMaxReordering);
+  sk.reordSeen++;
+  mib.count(byTimestamp ? TcpExt.TCPTSReorder : TcpExt.TCPSACKReorder);
 }

@@ -3,13 +3,18 @@
 
 import { SEND_SHUTDOWN } from '../core/sock.js';
 import { EAGAIN, EPIPE } from '../uapi/errno.js';
-import { MSG_MORE, MSG_OOB } from '../uapi/socket.js';
+import { MSG_EOR, MSG_MORE, MSG_OOB } from '../uapi/socket.js';
 import { TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
-import { push } from './output.js';
+import { NAGLE_PUSH } from './constants.js';
+import { slowStartAfterIdleCheck } from './cwnd.js';
+import { currentMss } from './mss.js';
+import { forcedPush, markPush, PUSH_ONE, push, pushPendingFrames, writeXmit } from './output.js';
 import { memoryFree, passiveFastOpen, writeSpace } from './poll.js';
+import { rateCheckAppLimited } from './rate.js';
 import { sizeGoal } from './size-goal.js';
 import type { TcpSock } from './sock.js';
 import { markWritten, mayZerocopy } from './tx-marks.js';
+import { ROW_END, ROW_EOR, ROW_FLAGS, ROW_PSH, ROW_SEQ } from './write-queue.js';
 
 /** Bytes taken, or -EAGAIN, -EPIPE, or the pending error. */
 export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: number): number {
@@ -23,13 +28,17 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
     const refused = mayZerocopy(sk, sk.extras, flags);
     if (refused !== 0) return refused;
   }
-  const goal = sizeGoal(sk);
+  const oob = (flags & MSG_OOB) !== 0;
+  currentMss(sk);
+  const goal = oob ? sk.mss : sizeGoal(sk);
   const { memory } = sk.tcp;
+  rateCheckAppLimited(sk);
   let taken = 0;
   let starved = false;
   while (taken < length) {
     let room = tailRoom(sk, goal);
-    if (room === 0) {
+    const fresh = room <= 0;
+    if (fresh) {
       if (!memoryFree(sk)) break;
       room = goal;
     }
@@ -40,13 +49,16 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
       break;
     }
     const done = sk.sndQueue.append(buffer, taken, part);
-    sk.writeSeq = (sk.writeSeq + done) | 0;
+    if (done > 0) queueBytes(sk, done, fresh, taken === 0);
     taken += done;
     if (done < part) {
       sk.host.memory.waitFor(sk);
       starved = true;
       break;
     }
+    if (taken === length) {
+      if ((flags & MSG_EOR) !== 0) endRecord(sk);
+    } else if (part === room && !oob) pushFilled(sk);
   }
   const full = taken < length;
   if (full) sk.noSpace = true;
@@ -55,7 +67,7 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
       sk.sndUp = sk.writeSeq;
       sk.urgMode = true;
     }
-    if (sk.extras !== null) markWritten(sk, sk.extras, flags, taken, !full, goal);
+    if (sk.extras !== null) markWritten(sk, sk.extras, flags, taken, !full);
     push(sk, (flags & MSG_MORE) !== 0 && !full, full, goal);
   }
   if (taken > 0 || length === 0) return taken;
@@ -71,8 +83,41 @@ function wouldBlock(sk: TcpSock): number {
 
 /** What still fits into the unsent segment at the tail; bytes may join it even when no new one may be started. */
 function tailRoom(sk: TcpSock, goal: number): number {
-  const unsent = sk.notsent;
-  if (unsent === 0) return 0;
-  const last = unsent % goal;
-  return last === 0 ? 0 : goal - last;
+  const queue = sk.writeQueue;
+  if (queue.sent === queue.count) return 0;
+  const at = queue.at(queue.count - 1);
+  if ((queue.rows[at + ROW_FLAGS] & ROW_EOR) !== 0) return 0;
+  return goal - ((queue.rows[at + ROW_END] - queue.rows[at + ROW_SEQ]) | 0);
+}
+
+/** `count` bytes were appended: they extend the segment at the tail, or begin a `fresh` one (tcp_skb_entail). */
+function queueBytes(sk: TcpSock, count: number, fresh: boolean, first: boolean): void {
+  const queue = sk.writeQueue;
+  const end = (sk.writeSeq + count) | 0;
+  if (fresh) {
+    slowStartAfterIdleCheck(sk);
+    queue.push(sk.writeSeq, end, 0);
+    sk.nonagle &= ~NAGLE_PUSH;
+  } else {
+    const at = queue.at(queue.count - 1);
+    queue.rows[at + ROW_END] = end;
+    // What ended a write before is in the middle of a segment now.
+    if (first) queue.rows[at + ROW_FLAGS] &= ~ROW_PSH;
+  }
+  sk.writeSeq = end;
+}
+
+/** MSG_EOR: the record ends with the segment, and nothing will be appended to it. */
+function endRecord(sk: TcpSock): void {
+  const queue = sk.writeQueue;
+  queue.rows[queue.at(queue.count - 1) + ROW_FLAGS] |= ROW_EOR;
+}
+
+/** A segment is full and there is more to come: it need not wait for that (tcp_push_one), and at times is pushed. */
+function pushFilled(sk: TcpSock): void {
+  const queue = sk.writeQueue;
+  if (forcedPush(sk)) {
+    markPush(sk);
+    pushPendingFrames(sk, NAGLE_PUSH);
+  } else if (queue.sent === queue.count - 1) writeXmit(sk, NAGLE_PUSH, PUSH_ONE);
 }

@@ -6,6 +6,7 @@ import { HsipKey } from '../core/hsiphash.js';
 import { PortTable } from '../core/ports.js';
 import type { Ip } from '../ip/ip.js';
 import { RxPacket } from '../ip/rx-packet.js';
+import { AckState } from './ack-state.js';
 import type { CongestionControl } from './congestion/congestion.js';
 import { TupleTable } from './demux.js';
 import { FastOpenShared } from './fastopen.js';
@@ -25,6 +26,8 @@ export class TcpShared {
   readonly segment = new Segment();
   /** And one from a backlog, whose answers may be received while it is being dealt with. */
   readonly backlogSegment = new Segment();
+  /** What the acknowledgement being dealt with says. */
+  readonly ackState = new AckState();
   readonly backlogPacket = new RxPacket();
   readonly established = new TupleTable<TcpSock>();
   readonly requests = new TupleTable<RequestSock>();

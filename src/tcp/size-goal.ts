@@ -2,7 +2,7 @@
 // (sk_wmem_queued): the bytes, and for each segment what Linux's buffer for it weighs without them.
 
 import { LINK_F_TSO4 } from '../link/link.js';
-import { GSO_MAX_SIZE } from './constants.js';
+import { GSO_MAX_SIZE, TCP_MSS_DEFAULT } from './constants.js';
 import type { TcpSock } from './sock.js';
 
 /** Truesize of an empty segment (tcp_stream_alloc_skb): sk_buff, headroom for the headers, skb_shared_info. */
@@ -11,8 +11,9 @@ const SEGMENT_CHARGE = 960;
 /** How large one segment handed to the device may get. */
 export function sizeGoal(sk: TcpSock): number {
   if (sk.route === null || (sk.route.device.features & LINK_F_TSO4) === 0) return sk.mss;
-  const half = sk.maxWindow >> 1;
-  const most = half > sk.mss && half < GSO_MAX_SIZE ? half : GSO_MAX_SIZE;
+  // tcp_bound_to_half_wnd
+  const half = sk.maxWindow > TCP_MSS_DEFAULT ? sk.maxWindow >> 1 : sk.maxWindow;
+  const most = half > 0 && half < GSO_MAX_SIZE ? half : GSO_MAX_SIZE;
   return Math.max(sk.mss, most - (most % sk.mss));
 }
 
@@ -20,7 +21,5 @@ export function sizeGoal(sk: TcpSock): number {
 export function sendQueueCharge(sk: TcpSock): number {
   const bytes = sk.sndQueue.length;
   if (bytes === 0) return 0;
-  const unsent = sk.notsent;
-  const waiting = unsent <= 0 ? 0 : Math.ceil(unsent / sizeGoal(sk));
-  return bytes + (sk.rtx.count + waiting) * SEGMENT_CHARGE;
+  return bytes + sk.writeQueue.count * SEGMENT_CHARGE;
 }

@@ -3,6 +3,7 @@
 
 import type { Host } from '../core/host.js';
 import { Sock } from '../core/sock.js';
+import type { WindowedMin } from '../core/windowed-min.js';
 import type { Route } from '../ip/routes.js';
 import { ByteQueue } from '../memory/byte-queue.js';
 import type { Timer } from '../time/timer-wheel.js';
@@ -17,9 +18,9 @@ import type { ListenState } from './listen-state.js';
 import type { MtuProbing } from './mtu-probe.js';
 import { tcpPoll, writeSpace } from './poll.js';
 import type { Reassembly } from './reassembly.js';
-import { RtxQueue } from './rtx-queue.js';
 import type { TcpShared } from './shared.js';
 import { sendQueueCharge } from './size-goal.js';
+import { WriteQueue } from './write-queue.js';
 
 /** Options that most sockets never touch, shared copy-on-write between a listener and its children. */
 export class TcpTuning {
@@ -77,7 +78,10 @@ export class TcpSock extends Sock {
   readonly sndQueue: ByteQueue;
   /** Sequence number of the first byte of `sndQueue`. */
   sndQueueSeq = 0;
-  readonly rtx = new RtxQueue();
+  /** Its segments, sent and unsent. */
+  readonly writeQueue = new WriteQueue();
+  /** Nothing before this sequence number wants to be sent again (retransmit_skb_hint). */
+  rtxHint = 0;
   finQueued = false;
   nonagle = 0;
   sndWscale = 0;
@@ -148,17 +152,27 @@ export class TcpSock extends Sock {
   rttvarUs = 0;
   rttSeq = 0;
   minRttUs = 0;
+  minRttStamp = 0;
+  /** The least round trip of the last five minutes, once there is more than one sample. */
+  rttFilter: WindowedMin | null = null;
   rto = TCP_TIMEOUT_INIT;
   backoff = 0;
   retransmits = 0;
   /** Time of the first of a series of retransmissions, for user timeouts; 0: none. */
   retransStamp = 0;
+  /** Timeouts in all, and since when the present series runs (tcpi_total_rto). */
+  totalRto = 0;
+  totalRtoRecoveries = 0;
+  totalRtoMs = 0;
+  rtoStamp = 0;
   probesOut = 0;
   probesStart = 0;
 
   // Congestion state.
   caState = TCP_CA_Open;
   cc: CongestionControl;
+  /** What the congestion control remembers of this sock; it knows the type. */
+  caPriv: object | null = null;
   sndCwnd = TCP_INIT_CWND;
   sndCwndCnt = 0;
   /** Bound of sndCwnd, if the route has one. */
@@ -181,6 +195,56 @@ export class TcpSock extends Sock {
   prrOut = 0;
   priorCwnd = 0;
   reordering = 3;
+  reordSeen = 0;
+
+  // What a reduction may be undone by; `undoMarked`: it still may be.
+  undoMarked = false;
+  undoMarker = 0;
+  undoRetrans = 0;
+  priorSsthresh = 0;
+  /** F-RTO is finding out whether the timeout was spurious. */
+  frto = false;
+  dsackSeen = false;
+  dsackDups = 0;
+  /** End of the highest segment selected; valid while sackedOut > 0. */
+  highestSack = 0;
+  /** The blocks of the last ACK. */
+  sackCache: Int32Array | null = null;
+  /** The peer forgot what it had selected. */
+  reneged = false;
+  /** The next new segment tells that the window was reduced (TCP_ECN_QUEUE_CWR). */
+  queueCwr = false;
+
+  // RACK-TLP (RFC 8985).
+  rackUs = 0;
+  rackEndSeq = 0;
+  rackRttUs = 0;
+  rackAdvanced = false;
+  rackDsackSeen = false;
+  rackReoSteps = 1;
+  rackReoPersist = 0;
+  rackLastDelivered = 0;
+  /** A loss probe is out; what was sent when it left; it was a retransmission. */
+  tlpOut = false;
+  tlpHighSeq = 0;
+  tlpRetrans = false;
+
+  // Delivery rate and pacing.
+  firstTxUs = 0;
+  deliveredUs = 0;
+  /** Until `delivered` has passed it, the application was the limit; 0: it is not. */
+  appLimited = 0;
+  rateDelivered = 0;
+  rateIntervalUs = 0;
+  rateAppLimited = false;
+  /** Bytes per second. */
+  pacingRate = Infinity;
+  /** The congestion control wants its segments spread over time. */
+  pacingNeeded = false;
+  /** The next segment may leave at this time: microseconds, and nanoseconds of them. */
+  pacingUs = 0;
+  pacingNs = 0;
+  pacingTimer: Timer | null = null;
 
   // Receive-buffer autotuning (tcp_rcv_space_adjust).
   rcvRttUs = 0;

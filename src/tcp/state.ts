@@ -244,7 +244,7 @@ function simultaneousOpen(sk: TcpSock, segment: Segment): void {
   setState(sk, TCP_SYN_RECV);
   learnFromSyn(sk, segment);
   // A SYN that waits for its data (Fast Open) has not been sent, so that there is nothing to acknowledge.
-  if (sk.rtx.count > 0) transmitSyn(sk, true);
+  if (sk.writeQueue.sent > 0) transmitSyn(sk, true);
 }
 
 /** What both ends now know of each other. */

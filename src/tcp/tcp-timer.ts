@@ -1,15 +1,17 @@
-// The timers of a connection: retransmission (or zero-window probe), delayed and compressed ACKs, keepalive. They are made when
-// first armed, so an idle connection carries none.
+// The timers of a connection: retransmission (or a probe in its place), delayed and compressed ACKs, keepalive, pacing. They
+// are made when first armed, so an idle connection carries none.
 
 import { Timer } from '../time/timer-wheel.js';
 import type { AckCompression } from './ack-compression.js';
-import { TCP_RTO_MAX, TIME_NONE } from './constants.js';
+import { TCP_RTO_MAX, TIME_LOSS_PROBE, TIME_NONE, TIME_REO_TIMEOUT, TIME_RETRANS } from './constants.js';
 import type { TcpSock } from './sock.js';
+import { ROW_SENT_US } from './write-queue.js';
 
 export const TIMER_RETRANSMIT = 0;
 export const TIMER_DELACK = 1;
 export const TIMER_KEEPALIVE = 2;
 export const TIMER_COMPRESSED_ACK = 3;
+export const TIMER_PACING = 4;
 
 class TcpTimer extends Timer {
   readonly #sk: TcpSock;
@@ -53,6 +55,26 @@ export function clearRetransmit(sk: TcpSock): void {
   if (sk.retransmitTimer !== null) sk.host.wheel.cancel(sk.retransmitTimer);
 }
 
+/** tcp_rto_delta_us: what is left of the timeout of the oldest segment, microseconds; negative: overdue. */
+export function rtoDeltaUs(sk: TcpSock): number {
+  const queue = sk.writeQueue;
+  if (queue.sent === 0) return sk.rto * 1000;
+  return sk.rto * 1000 - ((sk.host.nowUs - queue.rows[queue.at(0) + ROW_SENT_US]) | 0);
+}
+
+/** tcp_rearm_rto: from now, or from when the oldest segment left if the timer served another purpose meanwhile. */
+export function rearmRto(sk: TcpSock): void {
+  if (sk.packetsOut === 0) {
+    clearRetransmit(sk);
+    return;
+  }
+  let rto = sk.rto;
+  if (sk.pendingTimer === TIME_REO_TIMEOUT || sk.pendingTimer === TIME_LOSS_PROBE) {
+    rto = Math.ceil(Math.max(rtoDeltaUs(sk), 1) / 1000);
+  }
+  armRetransmit(sk, TIME_RETRANS, rto);
+}
+
 export function armDelack(sk: TcpSock, ms: number): void {
   sk.delackTimer ??= new TcpTimer(sk, TIMER_DELACK);
   sk.host.wheel.arm(sk.delackTimer, ms);
@@ -60,6 +82,11 @@ export function armDelack(sk: TcpSock, ms: number): void {
 
 export function clearDelack(sk: TcpSock): void {
   if (sk.delackTimer !== null) sk.host.wheel.cancel(sk.delackTimer);
+}
+
+export function armPacing(sk: TcpSock, ms: number): void {
+  sk.pacingTimer ??= new TcpTimer(sk, TIMER_PACING);
+  if (!sk.pacingTimer.pending) sk.host.wheel.arm(sk.pacingTimer, ms);
 }
 
 /** The compressed_ack_timer. */
@@ -88,5 +115,6 @@ export function clearTimers(sk: TcpSock): void {
   clearRetransmit(sk);
   clearDelack(sk);
   clearKeepalive(sk);
+  if (sk.pacingTimer !== null) sk.host.wheel.cancel(sk.pacingTimer);
   if (sk.compression !== null && sk.compression.timer !== null) sk.host.wheel.cancel(sk.compression.timer);
 }

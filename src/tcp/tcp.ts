@@ -22,7 +22,7 @@ import {
   tcpShutdown,
 } from './close.js';
 import type { CongestionControl } from './congestion/congestion.js';
-import { reno } from './congestion/reno.js';
+import { Reno } from './congestion/reno.js';
 import { sendFirstSyn, tcpConnect } from './connect.js';
 import { sendWaitingAck } from './delayed-ack.js';
 import { FastOpenRequest, TFO_CLIENT_ENABLE } from './fastopen.js';
@@ -31,15 +31,17 @@ import { type TcpInfo, tcpInfo } from './info.js';
 import { ListenState } from './listen-state.js';
 import { dropRequest, requestExpired } from './listener.js';
 import { defaultTcpMem } from './memory.js';
-import { pushPendingFrames } from './output.js';
 import { receiveSegment, runBacklog } from './receive.js';
 import { tcpRecv } from './recvmsg.js';
+import { resumeSending } from './retransmit.js';
 import { tcpSend } from './sendmsg.js';
 import { before } from './seq.js';
 import { TcpShared } from './shared.js';
 import { TcpSock } from './sock.js';
 import { timerExpired } from './timers.js';
 import { markSynData } from './tx-marks.js';
+
+const reno = new Reno();
 
 export class Tcp extends TcpShared implements IpProtocol {
   constructor(host: Host, ip: Ip) {
@@ -77,7 +79,7 @@ export class Tcp extends TcpShared implements IpProtocol {
     for (let i = 0; i < list.length; i++) {
       const sk = list[i];
       sk.deferred = false;
-      pushPendingFrames(sk);
+      resumeSending(sk);
       if (!sk.ackDeferred) continue;
       sk.ackDeferred = false;
       if (sk.state !== TCP_CLOSE) sendWaitingAck(sk);

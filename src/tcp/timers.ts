@@ -3,29 +3,43 @@
 
 import { TcpExt } from '../core/mib.js';
 import { ETIMEDOUT } from '../uapi/errno.js';
-import { TCP_CLOSE, TCP_FIN_WAIT2, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
+import {
+  TCP_CA_Disorder,
+  TCP_CA_Loss,
+  TCP_CA_Recovery,
+  TCP_CLOSE,
+  TCP_FIN_WAIT2,
+  TCP_LISTEN,
+  TCP_SYN_RECV,
+  TCP_SYN_SENT,
+} from '../uapi/tcp.js';
 import { doneWithError, finTimeout, tcpDone, timeWait } from './close.js';
 import {
   ACK,
+  FIN,
   PSH,
   TCP_RESOURCE_PROBE_INTERVAL,
   TCP_RTO_MAX,
   TCP_TIMEOUT_INIT,
   TCP_TIMEWAIT_LEN,
+  TIME_LOSS_PROBE,
   TIME_NONE,
   TIME_PROBE0,
+  TIME_REO_TIMEOUT,
   TIME_RETRANS,
 } from './constants.js';
 import { delackExpired, sendWaitingAck } from './delayed-ack.js';
 import { detectBlackHole } from './fastopen-client.js';
 import { fastOpenTimer } from './fastopen-server.js';
+import { reorderingTimeout, sendLossProbe } from './loss-probe.js';
 import { checkOom } from './memory.js';
 import { currentMss } from './mss.js';
 import { blackHole } from './mtu-probe.js';
-import { probe0Bound, probe0When, retransmitRow } from './output.js';
+import { newDataSent, probe0Bound, probe0When } from './output.js';
 import { enterLoss } from './recovery.js';
-import { RTX_PSH } from './rtx-queue.js';
-import { after, before, between } from './seq.js';
+import { resumeSending, retransmitRow } from './retransmit.js';
+import { rowLength } from './row-packets.js';
+import { before, between } from './seq.js';
 import type { TcpSock } from './sock.js';
 import {
   armKeepalive,
@@ -33,9 +47,11 @@ import {
   keepaliveIdleMs,
   TIMER_COMPRESSED_ACK,
   TIMER_DELACK,
+  TIMER_PACING,
   TIMER_RETRANSMIT,
 } from './tcp-timer.js';
 import { sendActiveReset, sendProbe, transmit } from './transmit.js';
+import { ROW_FIN, ROW_FLAGS, ROW_PSH, ROW_SEQ } from './write-queue.js';
 
 /** One of a sock's timers is due. */
 export function timerExpired(sk: TcpSock, kind: number): void {
@@ -48,11 +64,17 @@ export function timerExpired(sk: TcpSock, kind: number): void {
     sendWaitingAck(sk);
     return;
   }
+  if (kind === TIMER_PACING) {
+    resumeSending(sk);
+    return;
+  }
   if (kind === TIMER_RETRANSMIT) {
     const what = sk.pendingTimer;
     sk.pendingTimer = TIME_NONE;
     if (what === TIME_RETRANS) retransmitTimer(sk);
     else if (what === TIME_PROBE0) probeTimer(sk);
+    else if (what === TIME_REO_TIMEOUT) reorderingTimeout(sk);
+    else if (what === TIME_LOSS_PROBE) sendLossProbe(sk);
     return;
   }
   keepaliveTimer(sk);
@@ -77,7 +99,7 @@ export function retransmitTimer(sk: TcpSock): void {
       return;
     }
     enterLoss(sk);
-    retransmitRow(sk, 0);
+    retransmitRow(sk, 0, 1);
     backOff(sk);
     return;
   }
@@ -87,14 +109,26 @@ export function retransmitTimer(sk: TcpSock): void {
     repeatSyn(sk);
     return;
   }
-  if (sk.retransmits === 0) host.mib.count(sk.sackOk ? TcpExt.TCPSackFailures : TcpExt.TCPRenoFailures);
+  if (sk.retransmits === 0) countFailure(sk);
   enterLoss(sk);
   sk.retransmits++;
-  if (!retransmitRow(sk, 0)) {
+  if (!retransmitRow(sk, 0, 1)) {
     armRetransmit(sk, TIME_RETRANS, Math.min(sk.rto, TCP_RESOURCE_PROBE_INTERVAL));
     return;
   }
   backOff(sk);
+}
+
+/** Which kind of recovery the timeout ends, for the counters. */
+function countFailure(sk: TcpSock): void {
+  const { mib } = sk.host;
+  if (sk.caState === TCP_CA_Recovery) {
+    mib.count(sk.sackOk ? TcpExt.TCPSackRecoveryFail : TcpExt.TCPRenoRecoveryFail);
+  } else if (sk.caState === TCP_CA_Loss) {
+    mib.count(TcpExt.TCPLossFailures);
+  } else if (sk.caState === TCP_CA_Disorder || sk.sackedOut > 0) {
+    mib.count(sk.sackOk ? TcpExt.TCPSackFailures : TcpExt.TCPRenoFailures);
+  }
 }
 
 /** tcp_rtx_probe0_timed_out: nobody has answered for longer than a closed window excuses. */
@@ -108,7 +142,7 @@ function closedWindowTimedOut(sk: TcpSock): boolean {
 
 function repeatSyn(sk: TcpSock): void {
   sk.retransmits++;
-  retransmitRow(sk, 0);
+  retransmitRow(sk, 0, 1);
   // The first few timeouts of a SYN do not double (tcp_syn_linear_timeouts).
   if (sk.state === TCP_SYN_SENT && sk.retransmits <= sk.host.sysctl.tcpSynLinearTimeouts) {
     armRetransmit(sk, TIME_RETRANS, userTimeoutBound(sk));
@@ -251,16 +285,15 @@ function sendProbe0(sk: TcpSock): void {
 function writeWakeup(sk: TcpSock, counter: number): void {
   sk.host.mib.count(counter);
   const edge = (sk.sndUna + sk.sndWnd) | 0;
-  const dataEnd = sk.finQueued ? (sk.writeSeq - 1) | 0 : sk.writeSeq;
-  if (sk.sndNxt !== sk.writeSeq && before(sk.sndNxt, edge) && after(dataEnd, sk.sndNxt)) {
-    const length = Math.min((edge - sk.sndNxt) | 0, (dataEnd - sk.sndNxt) | 0, currentMss(sk));
-    const seq = sk.sndNxt;
-    if (!transmit(sk, seq, length, ACK | PSH)) return;
-    const first = sk.packetsOut === 0;
-    sk.rtx.push(seq, (seq + length) | 0, RTX_PSH, sk.host.nowUs);
-    sk.sndNxt = (seq + length) | 0;
-    sk.packetsOut++;
-    if (first) armRetransmit(sk, TIME_RETRANS, sk.rto);
+  const queue = sk.writeQueue;
+  const i = queue.sent;
+  if (i < queue.count && before(sk.sndNxt, edge) && rowLength(sk, i) > 0) {
+    const seq = queue.rows[queue.at(i) + ROW_SEQ];
+    const length = Math.min((edge - seq) | 0, rowLength(sk, i), currentMss(sk));
+    if (length < rowLength(sk, i)) queue.split(i, (seq + length) | 0);
+    queue.rows[queue.at(i) + ROW_FLAGS] |= ROW_PSH;
+    const fin = (queue.rows[queue.at(i) + ROW_FLAGS] & ROW_FIN) !== 0 ? FIN : 0;
+    if (transmit(sk, seq, length, ACK | PSH | fin)) newDataSent(sk);
     return;
   }
   if (between(sk.sndUp, (sk.sndUna + 1) | 0, (sk.sndUna + 0xffff) | 0)) sendProbe(sk, true);

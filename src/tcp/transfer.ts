@@ -5,6 +5,7 @@ import { expandSendBuffer } from './ack.js';
 import { TCP_MIN_MSS, TCP_MSS_DEFAULT, TCPOLEN_TSTAMP_ALIGNED } from './constants.js';
 import { syncMss } from './mss.js';
 import { initMtuProbing } from './mtu-probe.js';
+import { updatePacingRate } from './pacing.js';
 import { initialCwnd, initMetrics } from './save-metrics.js';
 import type { TcpSock } from './sock.js';
 import { armKeepalive, keepaliveIdleMs } from './tcp-timer.js';
@@ -31,6 +32,9 @@ export function initTransfer(sk: TcpSock): void {
   // A SYN that was lost twice tells of congestion (RFC 5681 section 3.1).
   sk.sndCwnd = sk.totalRetrans > 1 ? 1 : initialCwnd(sk);
   sk.sndCwndStamp = sk.host.nowMs;
+  sk.lsndtime = sk.host.nowMs;
+  sk.cc.init(sk);
+  updatePacingRate(sk);
   initBufferSpace(sk);
   if ((sk.userlocks & SOCK_SNDBUF_LOCK) === 0) expandSendBuffer(sk);
   sk.lrcvtime = sk.host.nowMs;

@@ -8,6 +8,7 @@ import type { Route } from '../ip/routes.js';
 import type { IpAddress } from '../packet/address.js';
 import { IPPROTO_TCP } from '../uapi/socket.js';
 import { settleCompressed } from './ack-compression.js';
+import { CA_EVENT_TX_START } from './congestion/congestion.js';
 import { ACK, ACK_SCHED, PSH, RST, SYN, TCP_ATO_MIN, TCPOLEN_TSTAMP_ALIGNED, URG } from './constants.js';
 import type { FastOpenRequest } from './fastopen.js';
 import { checkRoute } from './route-hints.js';
@@ -156,6 +157,8 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
   }
   const gsoSize = !whole && length > sk.mss - sack ? sk.mss - sack : 0;
   if (length > 0) {
+    // The first data after all was acknowledged (tcp_event_data_sent).
+    if (sk.inFlight === 0) sk.cc.cwndEvent(sk, CA_EVENT_TX_START);
     placePayload(sk, route, (seq - sk.sndQueueSeq) | 0, length);
     if (gsoSize !== 0) flags |= PSH;
     sk.dataSegsOut += gsoSize === 0 ? 1 : Math.ceil(length / gsoSize);

@@ -21,6 +21,7 @@ import { MSG_ZEROCOPY } from '../uapi/socket.js';
 import { encodeStats, optStats } from './opt-stats.js';
 import { before, notAfter } from './seq.js';
 import type { TcpSock } from './sock.js';
+import { ROW_SEQ } from './write-queue.js';
 
 /** 0; -ENOBUFS when a send with MSG_ZEROCOPY finds too many not heard of yet (net.core.optmem_max). */
 export function mayZerocopy(sk: TcpSock, extras: SockExtras, flags: number): number {
@@ -30,8 +31,8 @@ export function mayZerocopy(sk: TcpSock, extras: SockExtras, flags: number): num
 }
 
 /**
- * `taken` bytes were written (`all`: it was all the program gave), none of them sent yet or only the first of them. `goal`: how
- * large segments are filled; marks within one are merged, as there is one to a segment.
+ * `taken` bytes were written (`all`: it was all the program gave), the last of them not sent yet. Marks within one segment are
+ * merged, as there is one to a segment.
  */
 export function markWritten(
   sk: TcpSock,
@@ -39,39 +40,38 @@ export function markWritten(
   flags: number,
   taken: number,
   all: boolean,
-  goal: number,
 ): void {
   const seq = (sk.writeSeq - 1) | 0;
-  if ((flags & MSG_ZEROCOPY) !== 0 && extras.zerocopy) markZerocopy(sk, extras, seq, taken, goal);
+  if ((flags & MSG_ZEROCOPY) !== 0 && extras.zerocopy) markZerocopy(sk, extras, seq, taken);
   // A call that will go on is timed by its last byte.
-  if (all || extras.writeStep === WRITE_WHOLE) markTimed(sk, extras, goal);
+  if (all || extras.writeStep === WRITE_WHOLE) markTimed(sk, extras);
 }
 
 /** The SYN took `taken` bytes of a send, which may be acknowledged already (tcp_sendmsg_fastopen). They are not timed. */
 export function markSynData(sk: TcpSock, extras: SockExtras, flags: number, taken: number): void {
   if ((flags & MSG_ZEROCOPY) === 0 || !extras.zerocopy) return;
-  markZerocopy(sk, extras, (sk.writeSeq - 1) | 0, taken, sk.mss);
+  markZerocopy(sk, extras, (sk.writeSeq - 1) | 0, taken);
   stampAcked(sk, extras, sk.sndUna);
 }
 
 /** A blocking write gives up: its last byte is the one to be timed. */
 export function markGivenUp(sk: TcpSock): void {
-  if (sk.extras !== null) markTimed(sk, sk.extras, sk.mss);
+  if (sk.extras !== null) markTimed(sk, sk.extras);
 }
 
-function markTimed(sk: TcpSock, extras: SockExtras, goal: number): void {
+function markTimed(sk: TcpSock, extras: SockExtras): void {
   const tsflags = extras.writeTsflags >= 0 ? extras.writeTsflags : extras.tsflags;
   const wanted = tsflags & SOF_TIMESTAMPING_TX_RECORD_MASK;
   if (wanted === 0) return;
   const seq = (sk.writeSeq - 1) | 0;
   const last = extras.txMarks[extras.txMarks.length - 1];
-  if (last !== undefined && sameSegment(sk, last.seq, seq, goal)) {
+  if (last !== undefined && sameSegment(sk, last.seq, seq)) {
     last.seq = seq;
     last.flags |= wanted;
   } else extras.txMarks.push({ seq, flags: wanted });
 }
 
-function markZerocopy(sk: TcpSock, extras: SockExtras, seq: number, taken: number, goal: number): void {
+function markZerocopy(sk: TcpSock, extras: SockExtras, seq: number, taken: number): void {
   const sends = extras.zerocopySends;
   const last = sends[sends.length - 1];
   if (extras.writeStep === WRITE_LATER && last !== undefined) {
@@ -81,16 +81,20 @@ function markZerocopy(sk: TcpSock, extras: SockExtras, seq: number, taken: numbe
   const id = extras.zckey;
   extras.zckey = (id + 1) >>> 0;
   const first = (sk.writeSeq - taken) | 0;
-  if (last !== undefined && (last.last + 1) >>> 0 === id && sameSegment(sk, last.seq, first, goal)) {
+  if (last !== undefined && (last.last + 1) >>> 0 === id && sameSegment(sk, last.seq, first)) {
     last.seq = seq;
     last.last = id;
   } else sends.push({ seq, first: id, last: id });
 }
 
-/** Whether two bytes that are not sent yet wait in one segment. */
-function sameSegment(sk: TcpSock, a: number, b: number, goal: number): boolean {
-  if (before(a, sk.sndNxt)) return false;
-  return Math.floor(((a - sk.sndNxt) | 0) / goal) === Math.floor(((b - sk.sndNxt) | 0) / goal);
+/** Whether byte `a`, written before the last byte `b`, waits in one segment with it. */
+function sameSegment(sk: TcpSock, a: number, b: number): boolean {
+  const queue = sk.writeQueue;
+  for (let i = queue.count - 1; i >= queue.sent; i--) {
+    const seq = queue.rows[queue.at(i) + ROW_SEQ];
+    if (!before(b, seq)) return !before(a, seq);
+  }
+  return false;
 }
 
 /** Bytes [seq, seq + length) went out, with headers from `frame` to `payload`: who wanted to know is told. */

@@ -1,40 +1,57 @@
 // What must hold of a sock after every segment, whatever the peer said.
 
 import { expect } from 'vitest';
-import { RTX_END, RTX_FLAGS, RTX_LOST, RTX_RETRANS, RTX_SACKED, RTX_SEQ } from '../../src/tcp/rtx-queue.js';
-import { rowLength, rowPackets } from '../../src/tcp/rtx-rows.js';
+import { rowLength, rowPackets } from '../../src/tcp/row-packets.js';
 import type { TcpSock } from '../../src/tcp/sock.js';
 import type { Tcp } from '../../src/tcp/tcp.js';
+import {
+  ROW_END,
+  ROW_FLAGS,
+  ROW_SEQ,
+  TCPCB_LOST,
+  TCPCB_SACKED_ACKED,
+  TCPCB_SACKED_RETRANS,
+} from '../../src/tcp/write-queue.js';
 import { TCP_CLOSE, TCP_LISTEN } from '../../src/uapi/tcp.js';
 
 /** Counters agree with the rows of the retransmit queue, the queues with the sequence numbers. */
 export function checkSock(sk: TcpSock): void {
   if (sk.state === TCP_LISTEN || sk.state === TCP_CLOSE) return;
-  const { rtx } = sk;
+  const queue = sk.writeQueue;
   let packets = 0;
   let sacked = 0;
   let lost = 0;
   let retrans = 0;
   let at = sk.sndUna;
-  for (let i = 0; i < rtx.count; i++) {
-    const row = rtx.at(i);
-    const flags = rtx.rows[row + RTX_FLAGS];
+  for (let i = 0; i < queue.sent; i++) {
+    const row = queue.at(i);
+    const flags = queue.rows[row + ROW_FLAGS];
     const count = rowPackets(sk, i);
-    if (rtx.rows[row + RTX_SEQ] !== at)
-      throw new Error(`row ${i} begins at ${rtx.rows[row + RTX_SEQ]}, not ${at}`);
+    if (queue.rows[row + ROW_SEQ] !== at)
+      throw new Error(`row ${i} begins at ${queue.rows[row + ROW_SEQ]}, not ${at}`);
     if (rowLength(sk, i) < 0) throw new Error(`row ${i} has a negative length`);
-    at = rtx.rows[row + RTX_END];
+    at = queue.rows[row + ROW_END];
     packets += count;
-    if ((flags & RTX_SACKED) !== 0) sacked += count;
-    if ((flags & RTX_LOST) !== 0) lost += count;
-    if ((flags & RTX_RETRANS) !== 0) retrans += count;
+    if ((flags & TCPCB_SACKED_ACKED) !== 0) sacked += count;
+    if ((flags & TCPCB_LOST) !== 0) lost += count;
+    if ((flags & TCPCB_SACKED_RETRANS) !== 0) retrans += count;
   }
   if (at !== sk.sndNxt) throw new Error(`the rows end at ${at}, not at sndNxt ${sk.sndNxt}`);
+  for (let i = queue.sent; i < queue.count; i++) {
+    const row = queue.at(i);
+    if (queue.rows[row + ROW_SEQ] !== at)
+      throw new Error(`unsent row ${i} begins at ${queue.rows[row + ROW_SEQ]}, not ${at}`);
+    at = queue.rows[row + ROW_END];
+  }
+  if (at !== sk.writeSeq) throw new Error(`the unsent rows end at ${at}, not at writeSeq ${sk.writeSeq}`);
   const counters = [sk.packetsOut, sk.sackOk ? sk.sackedOut : 0, sk.lostOut, sk.retransOut];
   const rows = [packets, sk.sackOk ? sacked : 0, lost, retrans];
   if (counters.join() !== rows.join())
     throw new Error(`packets, sacked, lost, retrans: ${counters}, but rows: ${rows}`);
-  if (sk.sackedOut + sk.lostOut > sk.packetsOut) throw new Error('more left the network than entered it');
+  if (sk.sackedOut + sk.lostOut > sk.packetsOut)
+    throw new Error(
+      `more left the network than entered it: sack ${sk.sackOk} packets ${sk.packetsOut} sacked ${sk.sackedOut} lost ${sk.lostOut} state ${sk.caState}`,
+    );
   if (sk.inFlight < 0) throw new Error(`inFlight is ${sk.inFlight}`);
   if (sk.sndCwnd < 1) throw new Error(`sndCwnd is ${sk.sndCwnd}`);
   const unread = (sk.rcvNxt - sk.copiedSeq) | 0;

@@ -4,6 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import { NAGLE_OFF } from '../../src/tcp/constants.js';
 import { conversation, type Opening } from './conversation.js';
+import type { Program } from './program.js';
 
 /** Half way between 512 and 1460 bytes of payload; with it must wait four segments of 512. */
 const PROBE = 986;
@@ -18,29 +19,39 @@ function searching(cwnd = 11, opening: Opening = {}) {
   return { t, ...both };
 }
 
+/** Writes `count` bytes at once: a program's write would send its first segment before the rest is there. */
+function write(program: Program, count: number): void {
+  const { sk } = program;
+  const { sndCwnd } = sk;
+  sk.sndCwnd = 0;
+  program.send(count);
+  sk.sndCwnd = sndCwnd;
+  program.push();
+}
+
 describe('a probe', () => {
   it('is made of the data itself, if so much waits as tells of its loss', () => {
     const { peer, program } = searching();
-    program.send(NEEDED - 1);
+    write(program, NEEDED - 1);
     expect(peer.heard()[0]).toBe('A 1:513 ack 1');
     peer.sends({});
-    program.send(NEEDED);
+    write(program, NEEDED);
     const [first] = peer.heard();
     expect(first).toBe(`A ${NEEDED}:${NEEDED + PROBE} ack 1`);
   });
 
   it('needs a window that takes all that', () => {
     const small = searching(11, { win: NEEDED - 1 });
-    small.program.send(8000);
+    write(small.program, 8000);
     expect(small.peer.heard()[0]).toBe('A 1:513 ack 1');
     const enough = searching(11, { win: NEEDED });
-    enough.program.send(8000);
+    write(enough.program, 8000);
     expect(enough.peer.heard()[0]).toBe(`A 1:${1 + PROBE} ack 1`);
   });
 
   it('needs eleven segments of congestion window', () => {
     const { peer, program } = searching(10);
-    program.send(NEEDED);
+    write(program, NEEDED);
     expect(peer.heard()[0]).toBe('A 1:513 ack 1');
   });
 
@@ -48,7 +59,7 @@ describe('a probe', () => {
     const { peer, program } = searching(11, { sackOk: true });
     peer.sends({ seq: 100, data: 10 });
     peer.heard();
-    program.send(NEEDED);
+    write(program, NEEDED);
     expect(peer.hears().length).toBeLessThanOrEqual(512);
   });
 
@@ -56,7 +67,7 @@ describe('a probe', () => {
     const { peer, program } = searching(30, { win: NEEDED + 500 });
     program.send(512);
     peer.heard();
-    program.send(NEEDED);
+    write(program, NEEDED);
     peer.hearsNothing().sends({});
     expect(peer.heard()[0]).toBe(`A 513:${513 + PROBE} ack 1`);
   });
@@ -65,14 +76,14 @@ describe('a probe', () => {
     const { peer, program } = searching(11);
     for (let i = 0; i < 10; i++) program.send(512);
     expect(peer.heard()).toHaveLength(10);
-    program.send(NEEDED);
+    write(program, NEEDED);
     peer.hearsNothing().sends({});
     expect(peer.heard()[0]).toBe(`A 5121:${5121 + PROBE} ack 1`);
   });
 
   it('proves nothing once something was sent again', () => {
     const { t, peer, program } = searching();
-    program.send(NEEDED);
+    write(program, NEEDED);
     peer.heard();
     t.after(1000);
     expect(peer.heard()[0]).toBe('A 1:513 ack 1');
@@ -84,7 +95,7 @@ describe('a probe', () => {
   it('proves nothing by what was acknowledged before it', () => {
     const { t, peer, program } = searching(30);
     program.send(512);
-    program.send(NEEDED);
+    write(program, NEEDED);
     expect(peer.heard().slice(0, 2)).toEqual(['PA 1:513 ack 1', `A 513:${513 + PROBE} ack 1`]);
     peer.sends({ ack: 513 });
     expect([t.counter('TcpExt', 'TCPMTUPSuccess'), program.sk.mss]).toEqual([0, 512]);
@@ -94,10 +105,10 @@ describe('a probe', () => {
 
   it('is one at a time, and counts as one packet', () => {
     const { peer, program } = searching(40);
-    program.send(NEEDED);
+    write(program, NEEDED);
     peer.heard();
     expect([program.sk.packetsOut, program.sk.sndCwnd]).toEqual([5, 39]);
-    program.send(NEEDED);
+    write(program, NEEDED);
     expect(peer.hears().length).toBe(512);
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Icmp } from '../../src/icmp/icmp.js';
 import { DEFAULT_METRICS, RouteMetrics } from '../../src/ip/route-metrics.js';
 import { IpAddress } from '../../src/packet/address.js';
-import { reno } from '../../src/tcp/congestion/reno.js';
+import { Reno } from '../../src/tcp/congestion/reno.js';
 import { NAGLE_OFF } from '../../src/tcp/constants.js';
 import { updateMetrics } from '../../src/tcp/save-metrics.js';
 import { TcpMetricsTable } from '../../src/tcp/tcp-metrics.js';
@@ -265,7 +265,9 @@ describe('routes', () => {
   it('name the congestion control of both kinds of connection', () => {
     const t = talk();
     const { routes } = t.stack.ip;
-    const control = { ...reno, name: 'other' };
+    const control = new (class extends Reno {
+      override readonly name = 'other';
+    })();
     t.tcp.congestionControl = (name) => (name === 'other' ? control : null);
     const cc = (congctl: string): string[] => {
       const metrics = new RouteMetrics({ congctl });

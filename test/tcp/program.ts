@@ -3,6 +3,7 @@
 
 import { SHUTDOWN_MASK } from '../../src/core/sock.js';
 import { type WaitQueueEntry as Entry, WaitQueue, WaitQueueEntry } from '../../src/core/wait-queue.js';
+import { pushPendingFrames } from '../../src/tcp/output.js';
 import type { TcpSock } from '../../src/tcp/sock.js';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLPRI, POLLRDHUP } from '../../src/uapi/poll.js';
 import { TCP_STATE_NAMES, TCP_SYN_SENT } from '../../src/uapi/tcp.js';
@@ -80,6 +81,14 @@ export class Program {
   }
 
   /** Bytes taken or -errno. A number: that many bytes. */
+  /** What waits goes out, as far as it may. */
+  push(): void {
+    this.#call(() => {
+      pushPendingFrames(this.sk);
+      return 0;
+    });
+  }
+
   send(data: string | Uint8Array | number, flags = 0): number {
     const bytes =
       typeof data === 'number'

@@ -3,14 +3,23 @@
 
 import { describe, expect, it } from 'vitest';
 import { TCP_CA_Disorder, TCP_CA_Loss, TCP_CA_Open, TCP_CA_Recovery } from '../../src/uapi/tcp.js';
-import { conversation, LINK_F_CSUM, LINK_F_TSO4, type Opening } from './conversation.js';
+import {
+  type ConversationOptions,
+  conversation,
+  LINK_F_CSUM,
+  LINK_F_TSO4,
+  type Opening,
+} from './conversation.js';
 import { expectSound } from './invariants.js';
 
 const MSS = 1460;
 
+/** Probes and F-RTO have packet scripts of their own; here is what happens without them. */
+const PLAIN = { tcpEarlyRetrans: 0, tcpFrto: 0 };
+
 /** `segments` full segments are in flight; the round trip is 10 ms. */
-function inFlight(segments: number, opening: Opening = {}, options = {}) {
-  const t = conversation(options);
+function inFlight(segments: number, opening: Opening = {}, options: ConversationOptions = {}) {
+  const t = conversation({ ...options, sysctl: { ...PLAIN, ...options.sysctl } });
   const both = t.established({ win: 65535, ...opening });
   const { peer, program } = both;
   program.send(1);
@@ -18,6 +27,7 @@ function inFlight(segments: number, opening: Opening = {}, options = {}) {
   peer.sends({});
   peer.heard();
   const mss = program.sk.mss;
+  program.sk.minRttUs = 10_000;
   program.send(segments * mss);
   peer.heard();
   t.mark();
@@ -115,7 +125,8 @@ describe('the timeout', () => {
 describe('fast retransmit', () => {
   for (const sackOk of [true, false]) {
     it(`the third duplicate repeats the first segment (tcp_sack=${sackOk ? 1 : 0})`, () => {
-      const { peer, program, at, mss } = inFlight(8, { sackOk });
+      const { t, peer, program, at, mss } = inFlight(8, { sackOk });
+      t.after(10);
       const dup = (n: number) =>
         peer.sends(sackOk ? { ack: at(0), sack: [[at(1), at(n + 1)]] } : { ack: at(0) });
       dup(1);
@@ -198,7 +209,8 @@ describe('fast retransmit', () => {
   });
 
   it('SACK: several holes are repeated, what was selected is not', () => {
-    const { peer, program, at, mss } = inFlight(10, { sackOk: true });
+    const { t, peer, program, at, mss } = inFlight(10, { sackOk: true });
+    t.after(10);
     peer.sends({
       ack: at(0),
       sack: [
@@ -224,9 +236,10 @@ describe('fast retransmit', () => {
   });
 
   it('SACK cuts large segments only between full ones (CVE-2019-11477)', () => {
-    const { peer, program, at } = inFlight(10, { sackOk: true }, { features: LINK_F_TSO4 | LINK_F_CSUM });
+    const { t, peer, program, at } = inFlight(10, { sackOk: true }, { features: LINK_F_TSO4 | LINK_F_CSUM });
+    t.after(10);
     // Two rows, each of half a window.
-    expect(program.sk.rtx.count).toBe(2);
+    expect(program.sk.writeQueue.count).toBe(2);
     peer.sends({
       ack: at(0),
       sack: [
@@ -234,10 +247,10 @@ describe('fast retransmit', () => {
         [at(3) + 5, at(5) + 9],
       ],
     });
-    expect([program.sk.rtx.count, program.sk.sackedOut]).toEqual([4, 1]);
+    expect([program.sk.writeQueue.count, program.sk.sackedOut]).toEqual([4, 1]);
     expectSound(program.sk);
     for (let i = 0; i < 200; i++) peer.sends({ ack: at(0), sack: [[at(0) + 1 + 7 * i, at(0) + 3 + 7 * i]] });
-    expect(program.sk.rtx.count).toBeLessThan(10);
+    expect(program.sk.writeQueue.count).toBeLessThan(10);
   });
 
   it('lies about what was never sent are ignored', () => {
@@ -250,7 +263,7 @@ describe('fast retransmit', () => {
     ] as const) {
       peer.sends({ ack: at(0), sack: [block] });
     }
-    expect([program.sk.sackedOut, t.counter('TcpExt', 'TCPSACKDiscard')]).toEqual([0, 1]);
+    expect([program.sk.sackedOut, t.counter('TcpExt', 'TCPSACKDiscard')]).toEqual([0, 4]);
   });
 
   it('the window comes down in step with what arrives (PRR)', () => {
@@ -293,7 +306,7 @@ describe('what is acknowledged', () => {
   });
 
   it('keeps its PSH and its FIN when sent again', () => {
-    const { t, peer, program } = inFlight(0);
+    const { t, peer, program } = inFlight(0, {}, { sysctl: { tcpRetransCollapse: 0 } });
     program.send('a');
     program.sk.nonagle = 1;
     program.send('b');
@@ -303,5 +316,17 @@ describe('what is acknowledged', () => {
     peer.hears({ flags: 'PA', data: 'a' });
     peer.sends({ ack: 3 });
     expect(peer.heard()).toEqual(['PA 3:4 ack 1', 'FA 4:4 ack 1']);
+  });
+
+  it('small segments join into one when they are sent again (tcp_retrans_collapse)', () => {
+    const { t, peer, program } = inFlight(0);
+    program.sk.nonagle = 1;
+    program.send('a');
+    program.send('b');
+    program.shutdown(2);
+    peer.heard();
+    t.after(program.sk.rto);
+    peer.hears({ flags: 'FPA', data: 'ab' });
+    expectSound(program.sk);
   });
 });

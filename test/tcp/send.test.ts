@@ -58,7 +58,7 @@ describe('segments', () => {
       }
       expect(peer.heard().length).toBeGreaterThan(0);
       peer.sends({});
-      expect([program.sk.packetsOut, program.sk.rtx.count]).toEqual([0, 0]);
+      expect([program.sk.packetsOut, program.sk.writeQueue.count]).toEqual([0, 0]);
     }
   });
 

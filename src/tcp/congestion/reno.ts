@@ -1,7 +1,7 @@
 // Reno: slow start, then one segment per round trip; half after a loss (RFC 5681; net/ipv4/tcp_cong.c).
 
 import type { TcpSock } from '../sock.js';
-import type { CongestionControl } from './congestion.js';
+import { CongestionControl, isCwndLimited } from './congestion.js';
 
 /** tcp_slow_start: returns what of `acked` is left once the threshold is reached. */
 export function slowStart(sk: TcpSock, acked: number): number {
@@ -26,17 +26,20 @@ export function additiveIncrease(sk: TcpSock, w: number, acked: number): void {
   if (sk.sndCwnd > sk.sndCwndClamp) sk.sndCwnd = sk.sndCwndClamp;
 }
 
-export const reno: CongestionControl = {
-  name: 'reno',
-  ssthresh(sk) {
+export class Reno extends CongestionControl {
+  override readonly name: string = 'reno';
+
+  override ssthresh(sk: TcpSock): number {
     return Math.max(sk.sndCwnd >> 1, 2);
-  },
-  congestionAvoidance(sk, acked) {
+  }
+
+  override congestionAvoidance(sk: TcpSock, _ack: number, acked: number): void {
+    if (!isCwndLimited(sk)) return;
     let left = acked;
     if (sk.sndCwnd < sk.sndSsthresh) {
       left = slowStart(sk, acked);
       if (left === 0) return;
     }
     additiveIncrease(sk, sk.sndCwnd, left);
-  },
-};
+  }
+}

@@ -1,0 +1,105 @@
+// RACK: a segment is lost when one sent sufficiently later was delivered (RFC 8985; tcp_recovery.c). The scoreboard and the
+// write queue tell what was delivered, recovery.ts asks what is lost, and a timer waits out what may be mere reordering.
+
+import { TCP_CA_Recovery } from '../uapi/tcp.js';
+import type { AckState } from './ack-state.js';
+import { TIME_REO_TIMEOUT } from './constants.js';
+import { minRtt, sentAfter } from './rate.js';
+import { markLost } from './scoreboard-marks.js';
+import type { TcpSock } from './sock.js';
+import { armRetransmit } from './tcp-timer.js';
+import {
+  ROW_END,
+  ROW_FLAGS,
+  ROW_SENT_US,
+  TCPCB_LOST,
+  TCPCB_RETRANS,
+  TCPCB_SACKED_ACKED,
+  TCPCB_SACKED_RETRANS,
+} from './write-queue.js';
+
+/** Bits of tcp_recovery. */
+const TCP_RACK_STATIC_REO_WND = 2;
+const TCP_RACK_NO_DUPTHRESH = 4;
+/** Recoveries for which a widened reordering window is kept. */
+export const TCP_RACK_RECOVERY_THRESH = 16;
+const TIMEOUT_MIN_US = 2000;
+
+/** tcp_rack_advance: a segment with these marks, sent at `sentUs`, was delivered. */
+export function rackAdvance(sk: TcpSock, flags: number, end: number, sentUs: number): void {
+  const rtt = (sk.host.nowUs - sentUs) | 0;
+  // Sooner than possible: this answers the original, not the retransmission (RFC 8985 section 6.2 step 2).
+  if (rtt < minRtt(sk) && (flags & TCPCB_RETRANS) !== 0) return;
+  sk.rackAdvanced = true;
+  sk.rackRttUs = rtt;
+  if (sentAfter(sentUs, sk.rackUs, end, sk.rackEndSeq)) {
+    sk.rackUs = sentUs;
+    sk.rackEndSeq = end;
+  }
+}
+
+/** tcp_rack_reo_wnd: how much later than expected a segment may be, microseconds (RFC 8985 section 6.2 step 4). */
+function reorderingWindow(sk: TcpSock): number {
+  if (sk.reordSeen === 0) {
+    // Without reordering so far, be quick while recovering or when DupThresh would have begun to.
+    if (sk.caState >= TCP_CA_Recovery) return 0;
+    if (sk.sackedOut >= sk.reordering && (sk.host.sysctl.tcpRecovery & TCP_RACK_NO_DUPTHRESH) === 0) return 0;
+  }
+  const window = (minRtt(sk) >> 2) * sk.rackReoSteps;
+  return Math.min(window, sk.srttUs >> 3);
+}
+
+/** tcp_rack_skb_timeout: microseconds left to a segment sent at `sentUs`. */
+export function rackTimeLeft(sk: TcpSock, sentUs: number, window: number): number {
+  return sk.rackRttUs + window - ((sk.host.nowUs - sentUs) | 0);
+}
+
+/** tcp_rack_detect_loss: marks what is lost by now; returns the time until the next may be, microseconds, 0 for none. */
+export function rackDetectLoss(sk: TcpSock): number {
+  const window = reorderingWindow(sk);
+  const queue = sk.writeQueue;
+  const { rackUs, rackEndSeq } = sk;
+  let timeout = 0;
+  for (let i = 0; i < queue.sent; i++) {
+    const { rows } = queue;
+    const at = queue.at(i);
+    const flags = rows[at + ROW_FLAGS];
+    if ((flags & TCPCB_SACKED_ACKED) !== 0) continue;
+    if ((flags & (TCPCB_LOST | TCPCB_SACKED_RETRANS)) === TCPCB_LOST) continue;
+    if (!sentAfter(rackUs, rows[at + ROW_SENT_US], rackEndSeq, rows[at + ROW_END])) {
+      // Segments sent once stand in the order they were sent: none further on is older.
+      if ((flags & TCPCB_RETRANS) === 0) break;
+      continue;
+    }
+    // One batch sees one moment: a repetition sent in the same as what arrived may well have been sent after it.
+    if (rows[at + ROW_SENT_US] === rackUs && (flags & TCPCB_RETRANS) !== 0) continue;
+    const left = rackTimeLeft(sk, rows[at + ROW_SENT_US], window);
+    if (left <= 0) markLost(sk, i);
+    else if (left > timeout) timeout = left;
+  }
+  return timeout;
+}
+
+/** tcp_rack_mark_lost: true if the reordering timer took the place of the retransmission timer. */
+export function rackMarkLost(sk: TcpSock): boolean {
+  if (!sk.rackAdvanced) return false;
+  sk.rackAdvanced = false;
+  const timeout = rackDetectLoss(sk);
+  if (timeout === 0) return false;
+  armRetransmit(sk, TIME_REO_TIMEOUT, Math.min(Math.ceil((timeout + TIMEOUT_MIN_US) / 1000), sk.rto));
+  return true;
+}
+
+/** tcp_rack_update_reo_wnd: each round trip with a D-SACK widens the window by a quarter of the least RTT (section 6.2 step 4). */
+export function rackUpdateWindow(sk: TcpSock, ack: AckState): void {
+  if ((sk.host.sysctl.tcpRecovery & TCP_RACK_STATIC_REO_WND) !== 0 || !ack.sample.hasPrior) return;
+  if (((ack.sample.priorDelivered - sk.rackLastDelivered) | 0) < 0) sk.rackDsackSeen = false;
+  if (sk.rackDsackSeen) {
+    if (sk.rackReoSteps < 255) sk.rackReoSteps++;
+    sk.rackDsackSeen = false;
+    sk.rackLastDelivered = sk.delivered | 0;
+    sk.rackReoPersist = TCP_RACK_RECOVERY_THRESH;
+  } else if (sk.rackReoPersist === 0) {
+    sk.rackReoSteps = 1;
+  }
+}

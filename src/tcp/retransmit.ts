@@ -1,0 +1,179 @@
+// Sends again what was lost, as far as the congestion window goes (tcp_retransmit_skb, tcp_xmit_retransmit_queue). ack.ts ends
+// here when recovery.ts has settled what is lost, and so do the timers.
+
+import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
+import { TX_PIECES } from '../link/tx-ring.js';
+import { CHUNK_SMALL } from '../memory/packet-memory.js';
+import { TCP_CA_Loss, TCP_CLOSE, TCP_SYN_SENT } from '../uapi/tcp.js';
+import { REXMIT_NEW, REXMIT_NONE } from './ack-state.js';
+import { ACK, FIN, NAGLE_OFF, PSH, TIME_REO_TIMEOUT, TIME_RETRANS } from './constants.js';
+import { inCwndReduction } from './cwnd.js';
+import { currentMss, readvertiseMss } from './mss.js';
+import { pushPendingFrames } from './output.js';
+import { pacingHolds, pacingSent } from './pacing.js';
+import { rateSent } from './rate.js';
+import { mergeRows, rowLength, rowPackets, splitRow } from './row-packets.js';
+import { after } from './seq.js';
+import type { TcpSock } from './sock.js';
+import { armRetransmit } from './tcp-timer.js';
+import { transmit, transmitSyn } from './transmit.js';
+import { tsoSegments, windowEnd } from './tso.js';
+import {
+  ROW_END,
+  ROW_EOR,
+  ROW_FIN,
+  ROW_FLAGS,
+  ROW_PROBE,
+  ROW_PSH,
+  ROW_SENT_US,
+  ROW_SEQ,
+  ROW_SYN,
+  TCPCB_EVER_RETRANS,
+  TCPCB_LOST,
+  TCPCB_SACKED_ACKED,
+  TCPCB_SACKED_RETRANS,
+} from './write-queue.js';
+
+/** __tcp_retransmit_skb: row `i` once more, at most `segments` full segments of it. False: it did not leave. */
+export function resendRow(sk: TcpSock, i: number, segments: number): boolean {
+  const queue = sk.writeQueue;
+  // A probe of the MTU that something is lost behind tells nothing.
+  if (sk.mtup !== null) sk.mtup.probeSize = 0;
+  let length = 0;
+  if ((queue.rows[queue.at(i) + ROW_FLAGS] & ROW_SYN) !== 0) {
+    readvertiseMss(sk);
+    if (!transmitSyn(sk, sk.state !== TCP_SYN_SENT)) return false;
+    sk.host.mib.count(TcpExt.TCPSynRetrans);
+  } else {
+    length = fitRow(sk, i, segments);
+    if (length < 0) return false;
+    const at = queue.at(i);
+    const row = queue.rows[at + ROW_FLAGS];
+    let flags = ACK;
+    if ((row & ROW_FIN) !== 0) flags |= FIN;
+    if ((row & ROW_PSH) !== 0) flags |= PSH;
+    if (!transmit(sk, queue.rows[at + ROW_SEQ], length, flags)) {
+      sk.host.mib.count(TcpExt.TCPRetransFail);
+      // The ring has room again at the end of the batch.
+      if (!sk.tcp.congested) sk.tcp.defer(sk);
+      return false;
+    }
+    pacingSent(sk, length);
+  }
+  const at = queue.at(i);
+  queue.rows[at + ROW_FLAGS] |= TCPCB_EVER_RETRANS;
+  queue.rows[at + ROW_SENT_US] = sk.host.nowUs;
+  rateSent(sk, at, false);
+  const packets = rowPackets(sk, i);
+  sk.totalRetrans += packets;
+  sk.bytesRetrans += length;
+  sk.host.mib.add(TcpMib.RetransSegs, packets);
+  return true;
+}
+
+/** Cuts or joins row `i` to what can leave now; its length then, -1 if nothing can. */
+function fitRow(sk: TcpSock, i: number, segments: number): number {
+  const queue = sk.writeQueue;
+  const seq = queue.rows[queue.at(i) + ROW_SEQ];
+  const mss = currentMss(sk);
+  let window = (windowEnd(sk) - seq) | 0;
+  if (window <= 0) {
+    // The peer shrank its window: only the head may go, as the probe of it (RFC 9293 section 3.8.6.1).
+    if (seq !== sk.sndUna) return -1;
+    window = mss;
+  }
+  let most = mss * segments;
+  if (most > window) most = window < mss ? window : window - (window % mss);
+  let length = rowLength(sk, i);
+  if (length > most) {
+    length = most;
+  } else if (length < mss && length < window) {
+    collapse(sk, i, Math.min(window, mss));
+    length = rowLength(sk, i);
+  }
+  if (length > CHUNK_SMALL) {
+    const gathered = sk.sndQueue.contiguous((seq - sk.sndQueueSeq) | 0, length, TX_PIECES);
+    if (gathered < length) length = gathered > mss ? gathered - (gathered % mss) : gathered;
+  }
+  if (length < rowLength(sk, i)) splitRow(sk, i, (seq + length) | 0);
+  return length;
+}
+
+/** tcp_retrans_try_collapse: small segments that follow ride along. */
+function collapse(sk: TcpSock, i: number, space: number): void {
+  if (sk.host.sysctl.tcpRetransCollapse === 0) return;
+  const queue = sk.writeQueue;
+  const never = ROW_SYN | ROW_PROBE | TCPCB_SACKED_ACKED;
+  let room = space - rowLength(sk, i);
+  while (i + 1 < queue.sent) {
+    const at = queue.at(i);
+    const next = queue.at(i + 1);
+    if ((queue.rows[at + ROW_FLAGS] & (ROW_EOR | ROW_FIN | ROW_PROBE)) !== 0) return;
+    if ((queue.rows[next + ROW_FLAGS] & never) !== 0 || rowPackets(sk, i + 1) > 1) return;
+    room -= rowLength(sk, i + 1);
+    if (room < 0 || after(queue.rows[next + ROW_END], windowEnd(sk))) return;
+    mergeRows(sk, i);
+  }
+}
+
+/** tcp_retransmit_skb */
+export function retransmitRow(sk: TcpSock, i: number, segments: number): boolean {
+  const sent = resendRow(sk, i, segments);
+  const packets = rowPackets(sk, i);
+  if (sent) {
+    const queue = sk.writeQueue;
+    const at = queue.at(i);
+    if ((queue.rows[at + ROW_FLAGS] & TCPCB_SACKED_RETRANS) === 0) sk.retransOut += packets;
+    queue.rows[at + ROW_FLAGS] |= TCPCB_SACKED_RETRANS;
+  }
+  if (sk.retransStamp === 0) sk.retransStamp = sk.host.nowMs || 1;
+  if (sk.undoRetrans < 0) sk.undoRetrans = 0;
+  sk.undoRetrans += packets;
+  return sent;
+}
+
+/** tcp_xmit_retransmit_queue: lost rows whose repetition is not under way, as far as the window goes. */
+export function xmitRetransmitQueue(sk: TcpSock): void {
+  const queue = sk.writeQueue;
+  if (sk.packetsOut === 0) return;
+  const most = tsoSegments(sk, currentMss(sk));
+  let rearm = false;
+  let hole = false;
+  for (let i = queue.find(sk.rtxHint); i < queue.sent; i++) {
+    if (pacingHolds(sk)) break;
+    const at = queue.at(i);
+    if (!hole) sk.rtxHint = queue.rows[at + ROW_SEQ];
+    const quota = sk.sndCwnd - sk.inFlight;
+    if (quota <= 0 || sk.retransOut >= sk.lostOut) break;
+    const flags = queue.rows[at + ROW_FLAGS];
+    if ((flags & TCPCB_LOST) === 0) {
+      if ((flags & (TCPCB_SACKED_RETRANS | TCPCB_SACKED_ACKED)) === 0) hole = true;
+      continue;
+    }
+    if ((flags & (TCPCB_SACKED_ACKED | TCPCB_SACKED_RETRANS)) !== 0) continue;
+    if (!retransmitRow(sk, i, Math.min(quota, most))) break;
+    const packets = rowPackets(sk, i);
+    sk.host.mib.add(sk.caState === TCP_CA_Loss ? TcpExt.TCPSlowStartRetrans : TcpExt.TCPFastRetrans, packets);
+    if (inCwndReduction(sk)) sk.prrOut += packets;
+    if (i === 0 && sk.pendingTimer !== TIME_REO_TIMEOUT) rearm = true;
+  }
+  if (rearm) armRetransmit(sk, TIME_RETRANS, sk.rto);
+}
+
+/** tcp_xmit_recovery: what recovery wants sent (REXMIT_*), now that the window is settled. */
+export function xmitRecovery(sk: TcpSock, rexmit: number): void {
+  if (rexmit === REXMIT_NONE || sk.state === TCP_SYN_SENT) return;
+  if (rexmit === REXMIT_NEW) {
+    pushPendingFrames(sk, NAGLE_OFF);
+    if (after(sk.sndNxt, sk.highSeq)) return;
+    sk.frto = false;
+  }
+  xmitRetransmitQueue(sk);
+}
+
+/** tcp_tsq_write: the ring has room again, or the pace allows the next segment. */
+export function resumeSending(sk: TcpSock): void {
+  if (sk.state === TCP_CLOSE) return;
+  if (sk.lostOut > sk.retransOut && sk.sndCwnd > sk.inFlight) xmitRetransmitQueue(sk);
+  pushPendingFrames(sk);
+}
