@@ -101,7 +101,18 @@ export class Sysctl {
   /** One key, or two with a comma between; '' until one is set or drawn, and shown as zeros. */
   tcpFastopenKey = '';
   tcpFastopenBlackholeTimeoutSec = 0;
-  tcpCongestionControl = 'reno';
+  tcpCongestionControl = 'cubic';
+  /** Names with spaces between; kept by the registry of congestion controls. */
+  tcpAvailableCongestionControl = 'reno cubic';
+  /** Parameters of CUBIC, by the names of Linux's module. */
+  tcpCubicBeta = 717;
+  tcpCubicFastConvergence = 1;
+  tcpCubicTcpFriendliness = 1;
+  /** 0: off, 1: as Linux has it, 2: HyStart++ (RFC 9406). */
+  tcpCubicHystart = 1;
+  tcpCubicHystartDetect = 3;
+  tcpCubicHystartLowWindow = 16;
+  tcpCubicHystartAckDeltaUs = 2000;
 
   epollMaxUserWatches = 5_000_000;
   fileMax = 1_000_000;
@@ -121,8 +132,12 @@ export class Sysctl {
     if (entry.readOnly) return -EACCES;
     const current = this[entry.field];
     if (typeof current === 'string') {
-      if (typeof value !== 'string' || (entry.allowed !== undefined && !entry.allowed.includes(value)))
-        return -EINVAL;
+      if (typeof value !== 'string') return -EINVAL;
+      if (
+        entry.field === 'tcpCongestionControl' &&
+        !this.tcpAvailableCongestionControl.split(' ').includes(value)
+      )
+        return -ENOENT;
       const text = entry.canonical === undefined ? value : entry.canonical(value);
       if (text === null) return -EINVAL;
       (this as Record<string, unknown>)[entry.field] = text;
@@ -163,7 +178,6 @@ interface Entry {
   min: number;
   max: number;
   readOnly?: boolean;
-  allowed?: readonly string[];
   /** A text as it is kept, or null if it is none. */
   canonical?: (text: string) => string | null;
   /** What stands for ''. */
@@ -270,9 +284,17 @@ define('net.ipv4.tcp_fastopen_key', 'tcpFastopenKey');
 define('net.ipv4.tcp_fastopen_blackhole_timeout_sec', 'tcpFastopenBlackholeTimeoutSec');
 define('net.ipv4.tcp_rto_min_us', 'tcpMinRtoUs', 1);
 define('net.ipv4.tcp_congestion_control', 'tcpCongestionControl');
+define('net.ipv4.tcp_available_congestion_control', 'tcpAvailableCongestionControl');
+define('tcp_cubic.beta', 'tcpCubicBeta', 1, 1023);
+define('tcp_cubic.fast_convergence', 'tcpCubicFastConvergence', 0, 1);
+define('tcp_cubic.tcp_friendliness', 'tcpCubicTcpFriendliness', 0, 1);
+define('tcp_cubic.hystart', 'tcpCubicHystart', 0, 2);
+define('tcp_cubic.hystart_detect', 'tcpCubicHystartDetect', 0, 3);
+define('tcp_cubic.hystart_low_window', 'tcpCubicHystartLowWindow');
+define('tcp_cubic.hystart_ack_delta_us', 'tcpCubicHystartAckDeltaUs');
 define('fs.epoll.max_user_watches', 'epollMaxUserWatches');
 define('fs.file-max', 'fileMax');
-(table.get('net.ipv4.tcp_congestion_control') as Entry).allowed = ['reno'];
+(table.get('net.ipv4.tcp_available_congestion_control') as Entry).readOnly = true;
 
 const fastopenKey = table.get('net.ipv4.tcp_fastopen_key') as Entry;
 fastopenKey.unset = '00000000-00000000-00000000-00000000';

@@ -247,7 +247,13 @@ function setCongestion(tcp: Tcp, sk: TcpSock, value: OptionValue, length: number
   if (length < 1) return -EINVAL;
   const control = typeof value === 'string' ? tcp.congestionControl(value) : null;
   if (control === null) return -ENOENT;
+  // tcp_reinit_congestion_control: a connection that is there already goes on under the new one.
+  sk.cc.release(sk);
   sk.cc = control;
+  sk.caPriv = null;
+  sk.pacingNeeded = false;
+  sk.priorSsthresh = 0;
+  if (sk.state !== TCP_CLOSE && sk.state !== TCP_LISTEN) control.init(sk);
   return 0;
 }
 

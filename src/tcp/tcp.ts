@@ -22,7 +22,7 @@ import {
   tcpShutdown,
 } from './close.js';
 import type { CongestionControl } from './congestion/congestion.js';
-import { Reno } from './congestion/reno.js';
+import { CongestionControls } from './congestion/registry.js';
 import { sendFirstSyn, tcpConnect } from './connect.js';
 import { sendWaitingAck } from './delayed-ack.js';
 import { FastOpenRequest, TFO_CLIENT_ENABLE } from './fastopen.js';
@@ -41,11 +41,12 @@ import { TcpSock } from './sock.js';
 import { timerExpired } from './timers.js';
 import { markSynData } from './tx-marks.js';
 
-const reno = new Reno();
-
 export class Tcp extends TcpShared implements IpProtocol {
+  readonly controls: CongestionControls;
+
   constructor(host: Host, ip: Ip) {
     super(host, ip);
+    this.controls = new CongestionControls(host.sysctl);
     const { sysctl, memory } = host;
     if (sysctl.tcpMem[1] === 0) sysctl.tcpMem = defaultTcpMem(memory.capacity);
     this.controlNamed = (name) => this.congestionControl(name);
@@ -89,7 +90,7 @@ export class Tcp extends TcpShared implements IpProtocol {
   }
 
   createSock(): TcpSock {
-    return new TcpSock(this.host, this, reno);
+    return new TcpSock(this.host, this, this.controls.default);
   }
 
   /** lock_sock: loopback segments for it wait until `release`. */
@@ -165,7 +166,7 @@ export class Tcp extends TcpShared implements IpProtocol {
 
   /** A congestion control by the name that TCP_CONGESTION and the sysctl use, or null. */
   congestionControl(name: string): CongestionControl | null {
-    return name === reno.name ? reno : null;
+    return this.controls.get(name);
   }
 
   /** The oldest child whose handshake is complete, or null (inet_csk_accept). */

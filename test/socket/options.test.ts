@@ -143,7 +143,7 @@ describe('IPPROTO_TCP', () => {
     expect(names.map((name) => get(IPPROTO_TCP, name))).toEqual([
       0, 0, 1, 7200, 75, 9, 6, 60, 0, 0, 0, 536, 0,
     ]);
-    expect(get(IPPROTO_TCP, TCP_CONGESTION)).toBe('reno');
+    expect(get(IPPROTO_TCP, TCP_CONGESTION)).toBe('cubic');
   });
 
   it('bounds and rounds as Linux does', () => {

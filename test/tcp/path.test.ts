@@ -275,8 +275,8 @@ describe('routes', () => {
       return [t.established().program, t.connected().program].map(({ sk }) => sk.cc.name);
     };
     expect(cc('other')).toEqual(['other', 'other']);
-    expect(cc('gone')).toEqual(['reno', 'reno']);
-    expect(cc('')).toEqual(['reno', 'reno']);
+    expect(cc('gone')).toEqual(['cubic', 'cubic']);
+    expect(cc('')).toEqual(['cubic', 'cubic']);
   });
 
   it('bound the congestion window by a locked cwnd, once a connection has left its metrics', () => {

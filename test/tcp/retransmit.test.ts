@@ -15,7 +15,7 @@ import { expectSound } from './invariants.js';
 const MSS = 1460;
 
 /** Probes and F-RTO have packet scripts of their own; here is what happens without them. */
-const PLAIN = { tcpEarlyRetrans: 0, tcpFrto: 0 };
+const PLAIN = { tcpEarlyRetrans: 0, tcpFrto: 0, tcpCongestionControl: 'reno' };
 
 /** `segments` full segments are in flight; the round trip is 10 ms. */
 function inFlight(segments: number, opening: Opening = {}, options: ConversationOptions = {}) {

@@ -19,14 +19,6 @@ export interface ShellTarget {
   counters(): Record<string, number>;
 }
 
-/** Tunables that only decide how large the chunks are that TCP hands to its device, which no script's segments show. */
-const CHUNKING = new Set([
-  'net.ipv4.tcp_min_tso_segs',
-  'net.ipv4.tcp_tso_win_divisor',
-  'net.ipv4.tcp_pacing_ss_ratio',
-  'net.ipv4.tcp_pacing_ca_ratio',
-]);
-
 type Action = () => void;
 
 export class Shell {
@@ -145,8 +137,7 @@ export class Shell {
     const error = sysctl.set(name, /^0x[0-9a-f]+$/i.test(value) ? Number(value) : value);
     if (error === 0) return;
     const setting = `${name}=${value}`;
-    const passable = this.#shared || CHUNKING.has(name);
-    if (!passable)
+    if (!this.#shared)
       throw new NotHere(
         error === -ENOENT ? `sysctl ${setting}` : `sysctl ${setting}, a value not known here`,
       );
@@ -161,6 +152,8 @@ export class Shell {
   #echo(args: readonly string[], output: string | null): Action {
     if (output === null || output === '/dev/null') return () => {};
     if (output.startsWith('/proc/sys/')) return () => this.#set(output, args.join(' '));
+    const parameter = /^\/sys\/module\/(tcp_\w+)\/parameters\/(\w+)$/.exec(output);
+    if (parameter !== null) return () => this.#set(`${parameter[1]}.${parameter[2]}`, args.join(' '));
     throw new NotHere(`the file ${output}`);
   }
 

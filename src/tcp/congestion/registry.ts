@@ -1,0 +1,41 @@
+// The congestion controls of one stack by name (tcp_cong_list): what TCP_CONGESTION, a route's congctl and the sysctl choose from.
+
+import type { Sysctl } from '../../core/sysctl.js';
+import type { CongestionControl } from './congestion.js';
+import { Cubic } from './cubic.js';
+import { Reno } from './reno.js';
+
+/** TCP_CA_NAME_MAX, less its terminator. */
+const NAME_MAX = 15;
+
+export class CongestionControls {
+  readonly #sysctl: Sysctl;
+  readonly #byName = new Map<string, CongestionControl>();
+
+  constructor(sysctl: Sysctl) {
+    this.#sysctl = sysctl;
+    for (const control of [new Reno(), new Cubic()]) this.register(control);
+  }
+
+  /** Adds one; its name must be new. @throws RangeError for a name that is taken or cannot be one */
+  register(control: CongestionControl): void {
+    const { name } = control;
+    if (!/^[!-~]+$/.test(name) || name.length > NAME_MAX)
+      throw new RangeError(
+        `A congestion control's name is 1 to ${NAME_MAX} printable characters, not '${name}'.`,
+      );
+    if (this.#byName.has(name))
+      throw new RangeError(`There is a congestion control named '${name}' already.`);
+    this.#byName.set(name, control);
+    this.#sysctl.tcpAvailableCongestionControl = [...this.#byName.keys()].join(' ');
+  }
+
+  get(name: string): CongestionControl | null {
+    return this.#byName.get(name) ?? null;
+  }
+
+  /** That of net.ipv4.tcp_congestion_control, for new sockets. */
+  get default(): CongestionControl {
+    return this.#byName.get(this.#sysctl.tcpCongestionControl) as CongestionControl;
+  }
+}
