@@ -103,7 +103,7 @@ export class Sysctl {
   tcpFastopenBlackholeTimeoutSec = 0;
   tcpCongestionControl = 'cubic';
   /** Names with spaces between; kept by the registry of congestion controls. */
-  tcpAvailableCongestionControl = 'reno cubic';
+  tcpAvailableCongestionControl = 'reno cubic bbr';
   /** Parameters of CUBIC, by the names of Linux's module. */
   tcpCubicBeta = 717;
   tcpCubicFastConvergence = 1;

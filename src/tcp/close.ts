@@ -61,7 +61,14 @@ function purge(sk: TcpSock): void {
   sk.lostOut = 0;
   sk.retransOut = 0;
   sk.caState = TCP_CA_Open;
+  sk.undoMarked = false;
+  sk.tlpOut = false;
+  sk.frto = false;
+  sk.reneged = false;
+  sk.queueCwr = false;
+  sk.sackCache = null;
   sk.backoff = 0;
+  sk.cc.release(sk);
 }
 
 /** reqsk_fastopen_remove: a child's handshake is over, one way or the other. `reset`: the peer ended it. */
@@ -259,7 +266,17 @@ function forget(sk: TcpSock): void {
   sk.mdevUs = 0;
   sk.rttvarUs = 0;
   sk.minRttUs = 0;
+  sk.rttFilter = null;
   sk.rcvRttUs = 0;
+  sk.reordSeen = 0;
+  sk.rackUs = 0;
+  sk.rackEndSeq = 0;
+  sk.rackAdvanced = false;
+  sk.rackReoSteps = 1;
+  sk.rackReoPersist = 0;
+  sk.dsackDups = 0;
+  sk.appLimited = 0;
+  sk.pacingRate = Infinity;
   // Far from the old sequence space, so that late segments of it are not mistaken (tcp_disconnect). That the
   // jump shows in SIOCOUTQNSD is Linux's way, too.
   sk.writeSeq = (sk.writeSeq + sk.maxWindow + 2) | 0 || 1;

@@ -34,7 +34,7 @@ export function initTransfer(sk: TcpSock): void {
   sk.sndCwndStamp = sk.host.nowMs;
   sk.lsndtime = sk.host.nowMs;
   sk.cc.init(sk);
-  updatePacingRate(sk);
+  if (!sk.cc.controls) updatePacingRate(sk);
   initBufferSpace(sk);
   if ((sk.userlocks & SOCK_SNDBUF_LOCK) === 0) expandSendBuffer(sk);
   sk.lrcvtime = sk.host.nowMs;

@@ -1,6 +1,7 @@
 // The congestion controls of one stack by name (tcp_cong_list): what TCP_CONGESTION, a route's congctl and the sysctl choose from.
 
 import type { Sysctl } from '../../core/sysctl.js';
+import { Bbr } from './bbr.js';
 import type { CongestionControl } from './congestion.js';
 import { Cubic } from './cubic.js';
 import { Reno } from './reno.js';
@@ -14,7 +15,7 @@ export class CongestionControls {
 
   constructor(sysctl: Sysctl) {
     this.#sysctl = sysctl;
-    for (const control of [new Reno(), new Cubic()]) this.register(control);
+    for (const control of [new Reno(), new Cubic(), new Bbr()]) this.register(control);
   }
 
   /** Adds one; its name must be new. @throws RangeError for a name that is taken or cannot be one */
