@@ -19,6 +19,7 @@ const IP = [
   'FragCreates',
   'ForwDatagrams',
 ] as const;
+const IP_EXT = ['InNoECTPkts', 'InECT1Pkts', 'InECT0Pkts', 'InCEPkts'] as const;
 const ICMP = [
   'InMsgs',
   'InErrors',
@@ -196,7 +197,16 @@ const TCP_EXT = [
   'BeyondWindow',
 ] as const;
 
-const groups = { Ip: IP, Icmp: ICMP, Udp: UDP, Arp: ARP, Link: LINK, Tcp: TCP, TcpExt: TCP_EXT } as const;
+const groups = {
+  Ip: IP,
+  IpExt: IP_EXT,
+  Icmp: ICMP,
+  Udp: UDP,
+  Arp: ARP,
+  Link: LINK,
+  Tcp: TCP,
+  TcpExt: TCP_EXT,
+} as const;
 type Groups = typeof groups;
 type Index<G extends keyof Groups> = { readonly [K in Groups[G][number]]: number };
 
@@ -207,6 +217,8 @@ function number<G extends keyof Groups>(group: G): Index<G> {
 
 /** Slot numbers: `host.mib.count(TcpExt.ListenOverflows)`. */
 export const Ip = number('Ip');
+/** In the order of the field's values. */
+export const IpExt = number('IpExt');
 export const Icmp = number('Icmp');
 export const Udp = number('Udp');
 export const Arp = number('Arp');
@@ -228,7 +240,7 @@ export class Mib {
 
   /** All of them, as `{ Tcp: { InSegs: … }, TcpExt: { … } … }`. */
   snapshot(): Record<string, Record<string, number>> {
-    const index = { Ip, Icmp, Udp, Arp, Link: LinkMib, Tcp, TcpExt };
+    const index = { Ip, IpExt, Icmp, Udp, Arp, Link: LinkMib, Tcp, TcpExt };
     return Object.fromEntries(
       Object.entries(index).map(([group, names]) => [
         group,

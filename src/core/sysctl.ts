@@ -84,6 +84,9 @@ export class Sysctl {
   tcpRecovery = 1;
   tcpEarlyRetrans = 3;
   tcpFrto = 2;
+  /** 0 never, 1 also ask for it, 2 only if asked; AccECN (3 and more) is not here. */
+  tcpEcn = 2;
+  tcpEcnFallback = 1;
   tcpMinRttWlen = 300;
   tcpMinTsoSegs = 2;
   tcpTsoRttLog = 9;
@@ -268,6 +271,8 @@ define('net.ipv4.tcp_reordering', 'tcpReordering', 1, 1000);
 define('net.ipv4.tcp_max_reordering', 'tcpMaxReordering', 1, 1000);
 define('net.ipv4.tcp_recovery', 'tcpRecovery', 0, 7);
 define('net.ipv4.tcp_early_retrans', 'tcpEarlyRetrans', 0, 4);
+define('net.ipv4.tcp_ecn', 'tcpEcn', 0, 2);
+define('net.ipv4.tcp_ecn_fallback', 'tcpEcnFallback', 0, 1);
 define('net.ipv4.tcp_frto', 'tcpFrto', 0, 255);
 define('net.ipv4.tcp_min_rtt_wlen', 'tcpMinRttWlen', 0, 86400);
 define('net.ipv4.tcp_min_tso_segs', 'tcpMinTsoSegs', 1, 255);

@@ -2,7 +2,7 @@
 // puts fragments together and hands whole datagrams to their transport. Malformed packets are counted and dropped.
 
 import type { Host } from '../core/host.js';
-import { Ip as IpMib } from '../core/mib.js';
+import { IpExt, Ip as IpMib } from '../core/mib.js';
 import { RX_IP_BAD, RX_L4_BAD, RX_L4_OK } from '../link/link.js';
 import { addRange, pseudoHeader } from '../packet/checksum.js';
 import { ETH_HLEN, macIsGroup } from '../packet/ethernet.js';
@@ -90,6 +90,7 @@ export class Ipv4Input {
     packet.length = (total - headerLength) | 0;
     packet.protocol = view.getUint8(ip + IP_PROTOCOL);
     packet.tos = view.getUint8(ip + IP_TOS_FIELD);
+    mib.count(IpExt.InNoECTPkts + (packet.tos & 3));
     packet.ttl = view.getUint8(ip + IP_TTL_FIELD);
     packet.fragment = view.getUint16(ip + IP_FRAGMENT);
     packet.device = device.index;

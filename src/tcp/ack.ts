@@ -1,6 +1,7 @@
 // Processes the acknowledgement of an incoming segment (tcp_ack): window update, scoreboard, write queue, recovery, congestion
 // window, and then what is lost goes out again. Called for every acceptable segment; allocates nothing.
 
+import { TcpExt } from '../core/mib.js';
 import { SOCK_SNDBUF_LOCK } from '../core/sock.js';
 import { TCP_CA_Open } from '../uapi/tcp.js';
 import {
@@ -9,6 +10,7 @@ import {
   FLAG_DATA,
   FLAG_DATA_ACKED,
   FLAG_DSACKING_ACK,
+  FLAG_ECE,
   FLAG_FORWARD_PROGRESS,
   FLAG_NOT_DUP,
   FLAG_SET_XMIT_TIMER,
@@ -16,9 +18,11 @@ import {
   FLAG_WIN_UPDATE,
   REXMIT_NONE,
 } from './ack-state.js';
+import { CHRONO_SNDBUF_LIMITED, chronoStop } from './chrono.js';
 import { cleanRtxQueue } from './clean-rtx-queue.js';
 import { SYN, TCP_INIT_CWND, TIME_PROBE0 } from './constants.js';
 import { inCwndReduction, reduceCwnd, slowStartAfterIdleCheck } from './cwnd.js';
+import { ecnEchoReceived } from './ecn.js';
 import { syncMss } from './mss.js';
 import { probe0When } from './output.js';
 import { updatePacingRate } from './pacing.js';
@@ -76,6 +80,7 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   const priorSacked = sk.sackedOut;
   if (segment.endSeq !== segment.seq) ack.flag |= FLAG_DATA;
   if (updateWindow(sk, segment)) ack.flag |= FLAG_WIN_UPDATE;
+  if (ecnEchoReceived(sk, segment)) ack.flag |= FLAG_ECE;
   // Something worked: what a router complained of is history.
   sk.errSoft = 0;
   sk.probesOut = 0;
@@ -102,6 +107,11 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   if ((ack.flag & FLAG_FORWARD_PROGRESS) !== 0 || (ack.flag & FLAG_NOT_DUP) === 0) sk.route?.confirm();
   const delivered = sk.delivered - priorDelivered;
   const lost = sk.lost - priorLost;
+  if ((ack.flag & FLAG_ECE) !== 0) {
+    sk.deliveredCe += delivered;
+    sk.host.mib.add(TcpExt.TCPDeliveredCE, delivered);
+  }
+  sk.host.mib.add(TcpExt.TCPDelivered, delivered);
   const { rexmit } = ack;
   rateGenerate(sk, delivered, lost, sk.reneged, ack.sample);
   congestionControl(sk, ack, delivered, lost);
@@ -193,6 +203,7 @@ export function checkSpace(sk: TcpSock): void {
     expandSendBuffer(sk);
   }
   writeSpace(sk);
+  if (!sk.noSpace) chronoStop(sk, CHRONO_SNDBUF_LIMITED);
 }
 
 /** tcp_sndbuf_expand: room for two windows of segments at what the kernel would charge for each. */

@@ -6,6 +6,7 @@ import { SOCK_BINDPORT_LOCK } from '../core/sock.js';
 import { ends, traceAcceptQueueAdd, traceSynRecvSock } from '../core/trace.js';
 import { TCP_SYN_RECV } from '../uapi/tcp.js';
 import { tupleHash } from './demux.js';
+import { ecnInherit } from './ecn.js';
 import type { ListenState } from './listen-state.js';
 import type { RequestSock } from './request-sock.js';
 import { chooseControl } from './route-hints.js';
@@ -49,6 +50,7 @@ export function newChild(request: RequestSock, segment: Segment): TcpSock {
   sk.wscaleOk = request.wscaleOk;
   sk.tstampOk = request.tstampOk;
   sk.sackOk = request.sackOk;
+  ecnInherit(sk, request);
   sk.tsRecent = request.tsRecent;
   sk.tsRecentStamp = request.tstampOk ? host.nowMs || 1 : 0;
   sk.tsOffset = request.tsOffset;

@@ -13,6 +13,7 @@ import {
   FLAG_SET_XMIT_TIMER,
   FLAG_SYN_ACKED,
 } from './ack-state.js';
+import { CHRONO_BUSY, chronoStop } from './chrono.js';
 import { probeAcked } from './mtu-probe.js';
 import { rackAdvance } from './rack.js';
 import { rateDelivered } from './rate.js';
@@ -92,6 +93,7 @@ export function cleanRtxQueue(sk: TcpSock, ack: AckState, priorSacked: number): 
     queue.shift();
   }
   if ((ack.flag & FLAG_ACKED) !== 0 && sk.extras !== null) stampAcked(sk, sk.extras, una);
+  if (queue.sent === 0) chronoStop(sk, CHRONO_BUSY);
   dropAcked(sk, una);
   // No urgent pointer is left behind to look like one ahead when sequence numbers have come round.
   if (!before(una, sk.sndUp)) {

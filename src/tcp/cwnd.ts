@@ -1,7 +1,15 @@
 // The congestion window outside of the algorithm's own growth: how it comes down (RFC 6937), when its size has been proved by
 // use (RFC 2861, 7661 as Linux has them), and what a pause costs. ack.ts, output.ts and sendmsg.ts call it.
 
-import { TCP_CA_CWR, TCP_CA_Disorder, TCP_CA_Open, TCP_CA_Recovery } from '../uapi/tcp.js';
+import {
+  TCP_CA_CWR,
+  TCP_CA_Disorder,
+  TCP_CA_Open,
+  TCP_CA_Recovery,
+  TCP_CLOSE_WAIT,
+  TCP_ESTABLISHED,
+} from '../uapi/tcp.js';
+import { CHRONO_SNDBUF_LIMITED, chronoStart } from './chrono.js';
 import { CA_EVENT_COMPLETE_CWR, CA_EVENT_CWND_RESTART, isCwndLimited } from './congestion/congestion.js';
 import { TCP_INFINITE_SSTHRESH } from './constants.js';
 import { initialCwnd } from './save-metrics.js';
@@ -109,6 +117,10 @@ export function validateCwnd(sk: TcpSock, limited: boolean): void {
   if (sysctl.tcpSlowStartAfterIdle !== 0 && ((nowMs - sk.sndCwndStamp) | 0) >= sk.rto && !sk.cc.controls) {
     applicationLimited(sk);
   }
+  // Nothing waits although the program would write more, were there room.
+  const queue = sk.writeQueue;
+  const open = sk.state === TCP_ESTABLISHED || sk.state === TCP_CLOSE_WAIT;
+  if (queue.sent === queue.count && sk.noSpace && open) chronoStart(sk, CHRONO_SNDBUF_LIMITED);
 }
 
 /** tcp_cwnd_application_limited: a window unused for a timeout comes half way down to what was used. */

@@ -17,6 +17,7 @@ import {
   TCP_MSS_DEFAULT,
   TCP_PINGPONG_THRESH,
 } from './constants.js';
+import { ECN_OK, ecnDataReceived } from './ecn.js';
 import type { Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
 import { armCompressedAck, armDelack } from './tcp-timer.js';
@@ -59,6 +60,7 @@ export function eventDataReceived(sk: TcpSock, segment: Segment, length: number)
     else if (pause > sk.rto) incrementQuickAck(sk, TCP_MAX_QUICKACKS);
   }
   sk.lrcvtime = now;
+  if ((sk.ecnFlags & ECN_OK) !== 0 && ecnDataReceived(sk, segment)) enterQuickAck(sk, 2);
   if (segment.length >= 128) growWindow(sk, length);
 }
 

@@ -2,11 +2,15 @@
 
 import {
   TCP_LISTEN,
+  TCPI_OPT_ECN,
+  TCPI_OPT_ECN_SEEN,
   TCPI_OPT_SACK,
   TCPI_OPT_SYN_DATA,
   TCPI_OPT_TIMESTAMPS,
   TCPI_OPT_WSCALE,
 } from '../uapi/tcp.js';
+import { CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, chronoTotal } from './chrono.js';
+import { ECN_OK, ECN_SEEN } from './ecn.js';
 import type { TcpSock } from './sock.js';
 
 /** struct tcp_info; rto, ato, rtt and rttvar are microseconds, last_* milliseconds, cwnd and counts segments. */
@@ -50,10 +54,28 @@ export interface TcpInfo {
   data_segs_in: number;
   data_segs_out: number;
   delivered: number;
+  delivered_ce: number;
   bytes_sent: number;
   bytes_retrans: number;
   rcv_wnd: number;
   snd_wnd: number;
+  /** Bytes per second; -1: unlimited. */
+  pacing_rate: number;
+  max_pacing_rate: number;
+  /** Bytes per second, as last measured; `delivery_rate_app_limited`: the application was the limit then. */
+  delivery_rate: number;
+  delivery_rate_app_limited: number;
+  /** Microseconds with unacknowledged data; of that, held up by the peer's window, and by the send buffer. */
+  busy_time: number;
+  rwnd_limited: number;
+  sndbuf_limited: number;
+  dsack_dups: number;
+  reord_seen: number;
+  rcv_ooopack: number;
+  /** Timeouts, series of them that were got over, and milliseconds they took. */
+  total_rto: number;
+  total_rto_recoveries: number;
+  total_rto_time: number;
   /** TFO_* of fastopen.ts: why the data of our SYN did not get through. */
   fastopen_client_fail: number;
 }
@@ -72,6 +94,8 @@ export function tcpInfo(sk: TcpSock): TcpInfo {
       (sk.tstampOk ? TCPI_OPT_TIMESTAMPS : 0) |
       (sk.sackOk ? TCPI_OPT_SACK : 0) |
       (sk.wscaleOk ? TCPI_OPT_WSCALE : 0) |
+      ((sk.ecnFlags & ECN_OK) !== 0 ? TCPI_OPT_ECN : 0) |
+      ((sk.ecnFlags & ECN_SEEN) !== 0 ? TCPI_OPT_ECN_SEEN : 0) |
       (sk.fastopen?.synDataAcked ? TCPI_OPT_SYN_DATA : 0),
     snd_wscale: sk.sndWscale,
     rcv_wscale: sk.rcvWscale,
@@ -107,10 +131,25 @@ export function tcpInfo(sk: TcpSock): TcpInfo {
     data_segs_in: sk.dataSegsIn,
     data_segs_out: sk.dataSegsOut,
     delivered: sk.delivered,
+    delivered_ce: sk.deliveredCe,
     bytes_sent: sk.bytesSent,
     bytes_retrans: sk.bytesRetrans,
     rcv_wnd: sk.rcvWnd,
     snd_wnd: sk.sndWnd,
+    pacing_rate: sk.pacingRate === Infinity ? -1 : Math.floor(sk.pacingRate),
+    max_pacing_rate: sk.maxPacingRate,
+    delivery_rate:
+      sk.rateIntervalUs === 0 ? 0 : Math.floor((sk.rateDelivered * sk.mss * 1e6) / sk.rateIntervalUs),
+    delivery_rate_app_limited: sk.rateAppLimited ? 1 : 0,
+    busy_time: chronoTotal(sk, CHRONO_BUSY),
+    rwnd_limited: chronoTotal(sk, CHRONO_RWND_LIMITED),
+    sndbuf_limited: chronoTotal(sk, CHRONO_SNDBUF_LIMITED),
+    dsack_dups: sk.dsackDups,
+    reord_seen: sk.reordSeen,
+    rcv_ooopack: sk.rcvOooPack,
+    total_rto: sk.totalRto,
+    total_rto_recoveries: sk.totalRtoRecoveries,
+    total_rto_time: sk.totalRtoMs,
     fastopen_client_fail: sk.fastopen === null ? 0 : sk.fastopen.clientFail,
   };
 }

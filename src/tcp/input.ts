@@ -27,6 +27,7 @@ import {
   URG,
 } from './constants.js';
 import { dueAck, enterQuickAck, eventDataReceived, flushCompressed, measureRcvMss } from './delayed-ack.js';
+import { ECN_OK, ecnAcceptCwr, ecnDataReceived } from './ecn.js';
 import { pushPendingFrames } from './output.js';
 import { streamIsReadable } from './poll.js';
 import { tryRmemSchedule } from './prune.js';
@@ -59,6 +60,7 @@ export function receiveEstablished(sk: TcpSock, segment: Segment): void {
 export function queueData(sk: TcpSock, segment: Segment): void {
   if (segment.seq === segment.endSeq) return;
   if (traceDataQueue.on) tellQueued(sk, segment);
+  if (sk.ecnFlags !== 0) ecnAcceptCwr(sk, segment);
   if (segment.seq === sk.rcvNxt) {
     // A bare FIN needs no room; some stacks send one into a closed window.
     if (receiveWindow(sk) === 0 && segment.length > 0) {
@@ -166,6 +168,7 @@ function tellReader(sk: TcpSock): void {
 
 /** tcp_data_queue_ofo */
 function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
+  if ((sk.ecnFlags & ECN_OK) !== 0 && ecnDataReceived(sk, segment)) enterQuickAck(sk, 2);
   const { mib, memory } = sk.host;
   if (!tryRmemSchedule(sk, segment, sk.rcvbuf)) {
     mib.count(TcpExt.TCPOFODrop);
@@ -176,6 +179,7 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
   measureRcvMss(sk, segment.length, segment.gsoSize);
   sk.ackPending |= ACK_SCHED;
   mib.count(TcpExt.TCPOFOQueue);
+  sk.rcvOooPack += segment.gsoSize === 0 ? 1 : Math.ceil(segment.length / segment.gsoSize);
   sk.reassembly ??= new Reassembly(memory, sk.tcp.memory);
   const ooo = sk.reassembly;
   if (ooo.sackIndex(segment.seq, segment.endSeq) >= SACK_BLOCKS_EXPECTED) flushCompressed(sk);

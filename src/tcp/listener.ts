@@ -8,6 +8,7 @@ import { TCP_LISTEN } from '../uapi/tcp.js';
 import { queueChild } from './child.js';
 import { TCP_RTO_MAX, TCP_TIMEOUT_INIT, TCPOLEN_TSTAMP_ALIGNED } from './constants.js';
 import { tupleHash } from './demux.js';
+import { ecnRequested } from './ecn.js';
 import { tryFastOpen } from './fastopen-server.js';
 import { initialSequence, timestampOffset } from './isn.js';
 import type { ListenState } from './listen-state.js';
@@ -58,6 +59,7 @@ export function connectionRequest(sk: TcpSock, packet: RxPacket, segment: Segmen
     request.wscaleOk = segment.wscale >= 0 && sysctl.tcpWindowScaling !== 0;
     request.sndWscale = request.wscaleOk ? segment.wscale : 0;
   }
+  request.ecnOk = (!cookie || segment.hasTs) && ecnRequested(sk, segment);
   openWindow(request);
   if (cookie) {
     listener.lastCookieMs = host.nowMs;

@@ -1,6 +1,7 @@
 // What SOF_TIMESTAMPING_OPT_STATS adds to a transmit timestamp (tcp_get_timestamping_opt_stats): the connection's figures of
 // that moment, by the names of TCP_NLA_*, and as the attributes that Linux lays out.
 
+import { CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, chronoTotal } from './chrono.js';
 import type { TcpSock } from './sock.js';
 
 /** Type of each attribute and bytes of its value, in the order in which Linux lays them out. */
@@ -28,6 +29,9 @@ const LAYOUT: readonly (readonly [name: string, type: number, size: number])[] =
 /** `acked`: an acknowledgement is what occasions it, and its time to live is told. */
 export function optStats(sk: TcpSock, acked: boolean): Record<string, number> {
   const stats: Record<string, number> = {
+    TCP_NLA_BUSY: chronoTotal(sk, CHRONO_BUSY),
+    TCP_NLA_RWND_LIMITED: chronoTotal(sk, CHRONO_RWND_LIMITED),
+    TCP_NLA_SNDBUF_LIMITED: chronoTotal(sk, CHRONO_SNDBUF_LIMITED),
     TCP_NLA_DATA_SEGS_OUT: sk.dataSegsOut,
     TCP_NLA_TOTAL_RETRANS: sk.totalRetrans,
     TCP_NLA_SND_CWND: sk.sndCwnd,

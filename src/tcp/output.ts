@@ -6,6 +6,7 @@ import { TX_PIECES } from '../link/tx-ring.js';
 import { CHUNK_SMALL } from '../memory/packet-memory.js';
 import { TCP_CLOSE } from '../uapi/tcp.js';
 import { shouldAutocork } from './autocork.js';
+import { CHRONO_RWND_LIMITED, chronoStart, chronoStop } from './chrono.js';
 import {
   ACK,
   FIN,
@@ -30,7 +31,7 @@ import type { TcpSock } from './sock.js';
 import { armRetransmit, rearmRto } from './tcp-timer.js';
 import { scheduleLossProbe } from './tlp.js';
 import { transmit } from './transmit.js';
-import { DEFER_CWND, nagleHolds, splitPoint, tsoDefers, tsoSegments, windowEnd } from './tso.js';
+import { DEFER_CWND, DEFER_RWND, nagleHolds, splitPoint, tsoDefers, tsoSegments, windowEnd } from './tso.js';
 import { ROW_END, ROW_EOR, ROW_FIN, ROW_FLAGS, ROW_PROBE, ROW_PSH, ROW_SEQ } from './write-queue.js';
 
 /** `pushOne` of writeXmit: one segment, or one as a loss probe although the congestion window is full. */
@@ -46,6 +47,8 @@ export function writeXmit(sk: TcpSock, nonagle: number, pushOne = 0): boolean {
   const queue = sk.writeQueue;
   const packetsBefore = sk.packetsOut;
   let limited = false;
+  // By the peer's window.
+  let held = false;
   if (pushOne === 0 && sk.mtup !== null) {
     const probe = probeLength(sk, sk.mtup, mss);
     if (probe === 0) return false;
@@ -68,7 +71,10 @@ export function writeXmit(sk: TcpSock, nonagle: number, pushOne = 0): boolean {
     const last = i === queue.count - 1;
     const length = rowLength(sk, i);
     // tcp_snd_wnd_test: a segment goes whole or not at all (sender's silly window avoidance); a closed window is probed.
-    if (after(length > mss ? (seq + mss) | 0 : queue.rows[at + ROW_END], windowEnd(sk))) break;
+    if (after(length > mss ? (seq + mss) | 0 : queue.rows[at + ROW_END], windowEnd(sk))) {
+      held = true;
+      break;
+    }
     let limit = mss;
     if (length <= mss) {
       if (!passesNagle(sk, queue.rows[at + ROW_FLAGS], length < mss, last ? nonagle : NAGLE_PUSH)) break;
@@ -77,6 +83,7 @@ export function writeXmit(sk: TcpSock, nonagle: number, pushOne = 0): boolean {
         const defer = tsoDefers(sk, i, length, last, mss, most);
         if (defer !== 0) {
           limited = defer === DEFER_CWND;
+          held = defer === DEFER_RWND;
           break;
         }
       }
@@ -87,6 +94,8 @@ export function writeXmit(sk: TcpSock, nonagle: number, pushOne = 0): boolean {
     if (!sendRow(sk, mss)) break;
     if (pushOne !== 0) break;
   }
+  if (held) chronoStart(sk, CHRONO_RWND_LIMITED);
+  else chronoStop(sk, CHRONO_RWND_LIMITED);
   const sent = sk.packetsOut > packetsBefore;
   limited ||= sk.inFlight >= sk.sndCwnd;
   if (sent || limited) validateCwnd(sk, limited);

@@ -90,6 +90,7 @@ export function fastRetransAlert(sk: TcpSock, ack: AckState, duplicates: number)
       break;
     case TCP_CA_Loss:
       processLoss(sk, ack, duplicates, advanced);
+      if ((sk.caState as number) !== TCP_CA_Loss) updateRtoTime(sk);
       identifyLoss(sk, ack, advanced);
       if ((sk.caState as number) !== TCP_CA_Open && (ack.flag & FLAG_LOST_RETRANS) === 0) return;
       if (!considerRecovery(sk, ack, duplicates, advanced, ece)) return;
@@ -198,6 +199,13 @@ function processLoss(sk: TcpSock, ack: AckState, duplicates: number, advanced: b
     else if (advanced) sk.sackedOut = 0;
   }
   ack.rexmit = REXMIT_LOST;
+}
+
+/** tcp_update_rto_time: a series of timeouts is over. */
+function updateRtoTime(sk: TcpSock): void {
+  if (sk.rtoStamp === 0) return;
+  sk.totalRtoMs += (sk.host.nowMs - sk.rtoStamp) | 0;
+  sk.rtoStamp = 0;
 }
 
 /** tcp_enter_loss: a timeout. What was sent long enough ago is not believed in any more; start again with one segment. */

@@ -31,6 +31,7 @@ export class RequestSock extends Timer implements Tuple<RequestSock> {
   wscaleOk = false;
   tstampOk = false;
   sackOk = false;
+  ecnOk = false;
   tsRecent = 0;
   tsOffset = 0;
   /** Microseconds when the first SYN-ACK went out, for the first round-trip time. */

@@ -34,6 +34,9 @@ export class Segment {
   endSeq = 0;
   ackSeq = 0;
   flags = 0;
+  /** The header's reserved bits, and the ECN field of the IP header. */
+  reserved = 0;
+  ecn = 0;
   /** As in the header, not scaled. */
   window = 0;
   urgent = 0;
@@ -69,6 +72,8 @@ export class Segment {
     this.seq = view.getInt32(at + 4);
     this.ackSeq = view.getInt32(at + 8);
     this.flags = word & 0xff;
+    this.reserved = (word >> 8) & 15;
+    this.ecn = packet.tos & 3;
     this.window = view.getUint16(at + 14);
     this.urgent = view.getUint16(at + 18);
     this.endSeq = (this.seq + this.length + ((word & SYN) !== 0 ? 1 : 0) + (word & FIN)) | 0;

@@ -5,6 +5,7 @@ import { SEND_SHUTDOWN } from '../core/sock.js';
 import { EAGAIN, EPIPE } from '../uapi/errno.js';
 import { MSG_EOR, MSG_MORE, MSG_OOB } from '../uapi/socket.js';
 import { TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
+import { CHRONO_BUSY, chronoStart } from './chrono.js';
 import { NAGLE_PUSH } from './constants.js';
 import { slowStartAfterIdleCheck } from './cwnd.js';
 import { currentMss } from './mss.js';
@@ -96,6 +97,7 @@ function queueBytes(sk: TcpSock, count: number, fresh: boolean, first: boolean):
   const end = (sk.writeSeq + count) | 0;
   if (fresh) {
     slowStartAfterIdleCheck(sk);
+    chronoStart(sk, CHRONO_BUSY);
     queue.push(sk.writeSeq, end, 0);
     sk.nonagle &= ~NAGLE_PUSH;
   } else {

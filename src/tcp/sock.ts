@@ -11,6 +11,7 @@ import { AF_INET, IPPROTO_TCP, SOCK_STREAM } from '../uapi/socket.js';
 import { TCP_CA_Open } from '../uapi/tcp.js';
 import type { AckCompression } from './ack-compression.js';
 import type { Backlog } from './backlog.js';
+import type { Chrono } from './chrono.js';
 import type { CongestionControl } from './congestion/congestion.js';
 import { TCP_INFINITE_SSTHRESH, TCP_INIT_CWND, TCP_MSS_DEFAULT, TCP_TIMEOUT_INIT } from './constants.js';
 import { FastOpenState } from './fastopen.js';
@@ -212,6 +213,10 @@ export class TcpSock extends Sock {
   sackCache: Int32Array | null = null;
   /** The peer forgot what it had selected. */
   reneged = false;
+  /** ECN_* of ecn.ts. */
+  ecnFlags = 0;
+  /** Packets delivered while the peer echoed marks. */
+  deliveredCe = 0;
   /** The next new segment tells that the window was reduced (TCP_ECN_QUEUE_CWR). */
   queueCwr = false;
 
@@ -261,6 +266,8 @@ export class TcpSock extends Sock {
   keepaliveTimer: Timer | null = null;
 
   // What TCP_INFO counts.
+  chrono: Chrono | null = null;
+  rcvOooPack = 0;
   totalRetrans = 0;
   segsIn = 0;
   segsOut = 0;

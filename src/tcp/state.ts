@@ -36,6 +36,7 @@ import {
   URG,
 } from './constants.js';
 import { dueAck, enterQuickAck } from './delayed-ack.js';
+import { ecnSynReceived } from './ecn.js';
 import { fastOpenSynAck } from './fastopen-client.js';
 import { checkFastOpen, fastOpenAcked, fastOpenFinished } from './fastopen-server.js';
 import { queueData } from './input.js';
@@ -258,6 +259,7 @@ function learnFromSyn(sk: TcpSock, segment: Segment): void {
     sk.tsRecent = segment.tsVal;
     sk.tsRecentStamp = sk.host.nowMs || 1;
   }
+  ecnSynReceived(sk, segment);
   sk.sackOk = sk.sackOk && segment.sackPermitted;
   sk.wscaleOk = sk.wscaleOk && segment.wscale >= 0;
   if (sk.wscaleOk) {

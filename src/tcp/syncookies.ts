@@ -19,6 +19,7 @@ const VALID_MS = MAX_AGE * 60_000;
 const TS_BITS = 6;
 const TS_WSCALE_MASK = 0xf;
 const TS_SACK = 0x10;
+const TS_ECN = 0x20;
 
 export class SynCookies {
   readonly #host: Host;
@@ -66,6 +67,7 @@ export function cookiesAreOut(host: Host, last: number): boolean {
 export function cookieTimestamp(request: RequestSock, nowMs: number): number {
   let options = request.wscaleOk ? request.sndWscale : TS_WSCALE_MASK;
   if (request.sackOk) options |= TS_SACK;
+  if (request.ecnOk) options |= TS_ECN;
   const ts = (nowMs & ~((1 << TS_BITS) - 1)) | options;
   return ((ts - nowMs) | 0) > 0 ? (ts - (1 << TS_BITS)) | 0 : ts;
 }
@@ -80,6 +82,7 @@ export function decodeCookieTimestamp(request: RequestSock, segment: Segment): b
   request.tsRecent = segment.tsVal;
   request.sackOk = (options & TS_SACK) !== 0;
   if (request.sackOk && sysctl.tcpSack === 0) return false;
+  request.ecnOk = (options & TS_ECN) !== 0 && sysctl.tcpEcn !== 0;
   const wscale = options & TS_WSCALE_MASK;
   if (wscale === TS_WSCALE_MASK) return true;
   request.wscaleOk = true;

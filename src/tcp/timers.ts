@@ -111,12 +111,22 @@ export function retransmitTimer(sk: TcpSock): void {
   }
   if (sk.retransmits === 0) countFailure(sk);
   enterLoss(sk);
-  sk.retransmits++;
+  countTimeout(sk);
   if (!retransmitRow(sk, 0, 1)) {
     armRetransmit(sk, TIME_RETRANS, Math.min(sk.rto, TCP_RESOURCE_PROBE_INTERVAL));
     return;
   }
   backOff(sk);
+}
+
+/** tcp_update_rto_stats */
+function countTimeout(sk: TcpSock): void {
+  if (sk.retransmits === 0) {
+    sk.totalRtoRecoveries++;
+    sk.rtoStamp = sk.host.nowMs || 1;
+  }
+  sk.retransmits++;
+  sk.totalRto++;
 }
 
 /** Which kind of recovery the timeout ends, for the counters. */
@@ -141,7 +151,7 @@ function closedWindowTimedOut(sk: TcpSock): boolean {
 }
 
 function repeatSyn(sk: TcpSock): void {
-  sk.retransmits++;
+  countTimeout(sk);
   retransmitRow(sk, 0, 1);
   // The first few timeouts of a SYN do not double (tcp_syn_linear_timeouts).
   if (sk.state === TCP_SYN_SENT && sk.retransmits <= sk.host.sysctl.tcpSynLinearTimeouts) {

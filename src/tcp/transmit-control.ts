@@ -3,7 +3,7 @@
 
 import { Tcp as TcpMib } from '../core/mib.js';
 import type { RxPacket } from '../ip/rx-packet.js';
-import { ACK, RST, SYN } from './constants.js';
+import { ACK, ECE, RST, SYN } from './constants.js';
 import type { RequestSock } from './request-sock.js';
 import {
   fastOpenOptionLength,
@@ -58,7 +58,7 @@ export function transmitSynAck(
     request.iss,
     request.rcvNxt,
     headerLength,
-    SYN | ACK,
+    request.ecnOk ? SYN | ACK | ECE : SYN | ACK,
     window,
   );
   sendSegment(

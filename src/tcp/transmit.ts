@@ -9,7 +9,19 @@ import type { IpAddress } from '../packet/address.js';
 import { IPPROTO_TCP } from '../uapi/socket.js';
 import { settleCompressed } from './ack-compression.js';
 import { CA_EVENT_TX_START } from './congestion/congestion.js';
-import { ACK, ACK_SCHED, PSH, RST, SYN, TCP_ATO_MIN, TCPOLEN_TSTAMP_ALIGNED, URG } from './constants.js';
+import {
+  ACK,
+  ACK_SCHED,
+  CWR,
+  ECE,
+  PSH,
+  RST,
+  SYN,
+  TCP_ATO_MIN,
+  TCPOLEN_TSTAMP_ALIGNED,
+  URG,
+} from './constants.js';
+import { ECN_OK, ecnFlagsToSend, ecnSynFlags, INET_ECN_ECT_0, INET_ECN_MASK } from './ecn.js';
 import type { FastOpenRequest } from './fastopen.js';
 import { checkRoute } from './route-hints.js';
 import { writeFastOpen, writeSackHeader, writeSynOptions, writeTimestamp } from './segment.js';
@@ -61,6 +73,7 @@ export function sendSegment(
   ttl: number,
   gsoSize: number,
   df: boolean,
+  cwr = false,
 ): number {
   const sum = tcp.ip.pseudoSum(saddr, daddr, IPPROTO_TCP, (headerLength + payloadLength) | 0);
   tcp.host.memory.view.setUint16(at + CSUM_OFFSET, sum);
@@ -78,7 +91,7 @@ export function sendSegment(
     df,
     CSUM_OFFSET,
     gsoSize,
-    false,
+    cwr,
   );
 }
 
@@ -167,6 +180,13 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     // Answering within the delayed-ACK time makes the session interactive (tcp_event_data_sent).
     if (((sk.lsndtime - sk.lrcvtime) | 0) < sk.ackAto && sk.ackPingpong < 255) sk.ackPingpong++;
   }
+  let { tos } = sk;
+  if ((sk.ecnFlags & ECN_OK) !== 0) {
+    // Only data that goes out for the first time may be marked (RFC 3168 sections 6.1.4 to 6.1.6).
+    const isNewData = length > 0 && !before(seq, sk.sndNxt);
+    if (isNewData || sk.cc.needsEcn) tos = (tos & ~INET_ECN_MASK) | INET_ECN_ECT_0;
+    flags |= ecnFlagsToSend(sk, isNewData);
+  }
   writeHeader(view, at, sk.sport, sk.dport, seq, sk.rcvNxt, headerLength, flags, selectWindow(sk));
   if (sk.urgMode && before(seq, sk.sndUp)) {
     const distance = (sk.sndUp - seq) | 0;
@@ -187,10 +207,11 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     at,
     headerLength,
     length,
-    sk.tos,
+    tos,
     sk.ttl,
     gsoSize,
     route.dontFragment(sk.mtuDiscover),
+    (flags & CWR) !== 0,
   );
   if (result > 0) {
     // The device's own queue is full (net_xmit_eval): it was not sent.
@@ -305,7 +326,9 @@ export function transmitSyn(
     sk.bytesSent += length;
     sk.lsndtime = host.nowMs;
   }
-  const flags = synAck ? SYN | ACK : SYN;
+  // Accepted with ECE alone in a SYN-ACK, asked for with both flags in a SYN.
+  const agreed = (sk.ecnFlags & ECN_OK) !== 0;
+  const flags = synAck ? SYN | ACK | (agreed ? ECE : 0) : SYN | ecnSynFlags(sk, sk.retransmits > 0);
   // A SYN's window is never scaled (RFC 7323 section 2.2).
   const window = Math.min(sk.rcvWnd, 65535);
   writeHeader(view, at, sk.sport, sk.dport, sk.iss, synAck ? sk.rcvNxt : 0, 20 + options, flags, window);

@@ -7,6 +7,7 @@ import { GSO_MAX_SIZE, TCP_INFINITE_SSTHRESH, TCP_INIT_CWND } from '../constants
 import { minRtt, type RateSample } from '../rate.js';
 import { before } from '../seq.js';
 import type { TcpSock } from '../sock.js';
+import { longTermExpired, resetLongTerm, sampleLongTerm } from './bbr-long-term.js';
 import { BBR_DRAIN, BBR_PROBE_BW, BBR_PROBE_RTT, BBR_STARTUP, BbrState } from './bbr-state.js';
 import { CA_EVENT_TX_START, CongestionControl } from './congestion.js';
 
@@ -24,11 +25,6 @@ const MARGIN = 0.99;
 const MIN_TSO_RATE = 1_200_000 / 8;
 const FULL_GROWTH = 1.25;
 const FULL_ROUNDS = 3;
-const LT_ROUNDS = 4;
-const LT_LOSS = 50 / 256;
-const LT_RATIO = 1 / 8;
-const LT_DIFFERENCE = 4000 / 8;
-const LT_MAX_ROUNDS = 48;
 const EXTRA_ROUNDS = 5;
 const EXTRA_MAX_US = 100_000;
 const EPOCH_MAX = 1 << 20;
@@ -253,64 +249,6 @@ function probeBandwidth(sk: TcpSock, state: BbrState): void {
   advancePhase(sk, state);
 }
 
-function resetLongTermInterval(sk: TcpSock, state: BbrState): void {
-  state.ltUs = sk.deliveredUs;
-  state.ltDelivered = sk.delivered;
-  state.ltLost = sk.lost;
-  state.ltRounds = 0;
-}
-
-function resetLongTerm(sk: TcpSock, state: BbrState): void {
-  state.ltBandwidth = 0;
-  state.ltInUse = false;
-  state.ltSampling = false;
-  resetLongTermInterval(sk, state);
-}
-
-/** bbr_lt_bw_sampling: two intervals of heavy loss and equal throughput are a policer, and its rate is used for a while. */
-function sampleLongTerm(sk: TcpSock, state: BbrState, losses: number, appLimited: boolean): void {
-  if (state.ltInUse) {
-    if (state.mode === BBR_PROBE_BW && state.roundStart && ++state.ltRounds >= LT_MAX_ROUNDS) {
-      resetLongTerm(sk, state);
-      probeBandwidth(sk, state);
-    }
-    return;
-  }
-  if (!state.ltSampling) {
-    if (losses === 0) return;
-    resetLongTermInterval(sk, state);
-    state.ltSampling = true;
-  }
-  if (appLimited) {
-    resetLongTerm(sk, state);
-    return;
-  }
-  if (state.roundStart) state.ltRounds++;
-  if (state.ltRounds < LT_ROUNDS) return;
-  if (state.ltRounds > 4 * LT_ROUNDS) {
-    resetLongTerm(sk, state);
-    return;
-  }
-  if (losses === 0) return;
-  const delivered = sk.delivered - state.ltDelivered;
-  if (delivered <= 0 || sk.lost - state.ltLost < LT_LOSS * delivered) return;
-  const elapsed = (sk.deliveredUs - state.ltUs) | 0;
-  if (elapsed < 1000) return;
-  const bw = delivered / elapsed;
-  const difference = Math.abs(bw - state.ltBandwidth);
-  const alike =
-    difference <= LT_RATIO * state.ltBandwidth || difference * sk.mss * 1e6 * MARGIN <= LT_DIFFERENCE;
-  if (state.ltBandwidth > 0 && alike) {
-    state.ltBandwidth = (bw + state.ltBandwidth) / 2;
-    state.ltInUse = true;
-    state.pacingGain = 1;
-    state.ltRounds = 0;
-    return;
-  }
-  state.ltBandwidth = bw;
-  resetLongTermInterval(sk, state);
-}
-
 /** bbr_update_bw */
 function updateBandwidth(sk: TcpSock, state: BbrState, sample: RateSample): void {
   state.roundStart = false;
@@ -321,7 +259,8 @@ function updateBandwidth(sk: TcpSock, state: BbrState, sample: RateSample): void
     state.roundStart = true;
     state.packetConservation = false;
   }
-  sampleLongTerm(sk, state, sample.losses, sample.isAppLimited);
+  if (longTermExpired(sk, state)) probeBandwidth(sk, state);
+  else sampleLongTerm(sk, state, sample.losses, sample.isAppLimited);
   const bw = sample.delivered / sample.intervalUs;
   // What an application did not use proves no lack of bandwidth.
   if (!sample.isAppLimited || bw >= state.bandwidth.value) {
