@@ -77,7 +77,7 @@ export function cleanRtxQueue(sk: TcpSock, ack: AckState, priorSacked: number): 
       sk.sackedOut -= packets;
     } else if (sk.sackOk) {
       sk.delivered += packets;
-      if (!isSpurious(sk, ack, flags, sentUs)) rackAdvance(sk, flags, end, sentUs);
+      if (!isSpurious(sk, ack, flags, sentUs)) rackAdvance(sk, flags, at);
     }
     if ((flags & TCPCB_LOST) !== 0) sk.lostOut -= packets;
     sk.packetsOut -= packets;

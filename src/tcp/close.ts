@@ -270,6 +270,7 @@ function forget(sk: TcpSock): void {
   sk.rcvRttUs = 0;
   sk.reordSeen = 0;
   sk.rackUs = 0;
+  sk.rackOrder = 0;
   sk.rackEndSeq = 0;
   sk.rackAdvanced = false;
   sk.rackReoSteps = 1;

@@ -4,13 +4,14 @@
 import { TCP_CA_Recovery } from '../uapi/tcp.js';
 import type { AckState } from './ack-state.js';
 import { TIME_REO_TIMEOUT } from './constants.js';
-import { minRtt, sentAfter } from './rate.js';
+import { minRtt } from './rate.js';
 import { markLost } from './scoreboard-marks.js';
 import type { TcpSock } from './sock.js';
 import { armRetransmit } from './tcp-timer.js';
 import {
   ROW_END,
   ROW_FLAGS,
+  ROW_ORDER,
   ROW_SENT_US,
   TCPCB_LOST,
   TCPCB_RETRANS,
@@ -25,16 +26,27 @@ const TCP_RACK_NO_DUPTHRESH = 4;
 export const TCP_RACK_RECOVERY_THRESH = 16;
 const TIMEOUT_MIN_US = 2000;
 
-/** tcp_rack_advance: a segment with these marks, sent at `sentUs`, was delivered. */
-export function rackAdvance(sk: TcpSock, flags: number, end: number, sentUs: number): void {
+/** tcp_skb_sent_after the row at `at`: by the order of sending where both left in one moment, by place where they left as one. */
+function sentAfter(rows: Int32Array, at: number, us: number, order: number, end: number): boolean {
+  let difference = (us - rows[at + ROW_SENT_US]) | 0;
+  if (difference === 0) difference = (order - rows[at + ROW_ORDER]) | 0;
+  if (difference === 0) difference = (end - rows[at + ROW_END]) | 0;
+  return difference > 0;
+}
+
+/** tcp_rack_advance: the row at word index `at`, with these marks when it came to the ACK, was delivered. */
+export function rackAdvance(sk: TcpSock, flags: number, at: number): void {
+  const { rows } = sk.writeQueue;
+  const sentUs = rows[at + ROW_SENT_US];
   const rtt = (sk.host.nowUs - sentUs) | 0;
   // Sooner than possible: this answers the original, not the retransmission (RFC 8985 section 6.2 step 2).
   if (rtt < minRtt(sk) && (flags & TCPCB_RETRANS) !== 0) return;
   sk.rackAdvanced = true;
   sk.rackRttUs = rtt;
-  if (sentAfter(sentUs, sk.rackUs, end, sk.rackEndSeq)) {
+  if (!sentAfter(rows, at, sk.rackUs, sk.rackOrder, sk.rackEndSeq)) {
     sk.rackUs = sentUs;
-    sk.rackEndSeq = end;
+    sk.rackOrder = rows[at + ROW_ORDER];
+    sk.rackEndSeq = rows[at + ROW_END];
   }
 }
 
@@ -58,7 +70,7 @@ export function rackTimeLeft(sk: TcpSock, sentUs: number, window: number): numbe
 export function rackDetectLoss(sk: TcpSock): number {
   const window = reorderingWindow(sk);
   const queue = sk.writeQueue;
-  const { rackUs, rackEndSeq } = sk;
+  const { rackUs, rackOrder, rackEndSeq } = sk;
   let timeout = 0;
   for (let i = 0; i < queue.sent; i++) {
     const { rows } = queue;
@@ -66,13 +78,11 @@ export function rackDetectLoss(sk: TcpSock): number {
     const flags = rows[at + ROW_FLAGS];
     if ((flags & TCPCB_SACKED_ACKED) !== 0) continue;
     if ((flags & (TCPCB_LOST | TCPCB_SACKED_RETRANS)) === TCPCB_LOST) continue;
-    if (!sentAfter(rackUs, rows[at + ROW_SENT_US], rackEndSeq, rows[at + ROW_END])) {
+    if (!sentAfter(rows, at, rackUs, rackOrder, rackEndSeq)) {
       // Segments sent once stand in the order they were sent: none further on is older.
       if ((flags & TCPCB_RETRANS) === 0) break;
       continue;
     }
-    // One batch sees one moment: a repetition sent in the same as what arrived may well have been sent after it.
-    if (rows[at + ROW_SENT_US] === rackUs && (flags & TCPCB_RETRANS) !== 0) continue;
     const left = rackTimeLeft(sk, rows[at + ROW_SENT_US], window);
     if (left <= 0) markLost(sk, i);
     else if (left > timeout) timeout = left;

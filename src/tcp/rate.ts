@@ -91,7 +91,7 @@ export function rateDelivered(sk: TcpSock, at: number, sample: RateSample): void
 }
 
 /** tcp_skb_sent_after: by time, and by sequence number where that is equal. */
-export function sentAfter(t1: number, t2: number, seq1: number, seq2: number): boolean {
+function sentAfter(t1: number, t2: number, seq1: number, seq2: number): boolean {
   const order = (t1 - t2) | 0;
   return order > 0 || (order === 0 && after(seq1, seq2));
 }

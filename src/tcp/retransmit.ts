@@ -25,7 +25,6 @@ import {
   ROW_FLAGS,
   ROW_PROBE,
   ROW_PSH,
-  ROW_SENT_US,
   ROW_SEQ,
   ROW_SYN,
   TCPCB_EVER_RETRANS,
@@ -62,7 +61,7 @@ export function resendRow(sk: TcpSock, i: number, segments: number): boolean {
   }
   const at = queue.at(i);
   queue.rows[at + ROW_FLAGS] |= TCPCB_EVER_RETRANS;
-  queue.rows[at + ROW_SENT_US] = sk.host.nowUs;
+  queue.stamp(at, sk.host.nowUs);
   rateSent(sk, at, false);
   const packets = rowPackets(sk, i);
   sk.totalRetrans += packets;

@@ -210,7 +210,7 @@ function tagRow(sk: TcpSock, ack: AckState, i: number, duplicate: boolean): void
   if (!after(end, sk.sndUna)) return;
   if ((flags & TCPCB_SACKED_ACKED) === 0) {
     const sentUs = rows[at + ROW_SENT_US];
-    rackAdvance(sk, flags, end, sentUs);
+    rackAdvance(sk, flags, at);
     if ((flags & TCPCB_SACKED_RETRANS) !== 0) {
       // Not marked lost: the retransmission is believed to be still in flight.
       if ((flags & TCPCB_LOST) !== 0) {

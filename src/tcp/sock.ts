@@ -222,6 +222,7 @@ export class TcpSock extends Sock {
 
   // RACK-TLP (RFC 8985).
   rackUs = 0;
+  rackOrder = 0;
   rackEndSeq = 0;
   rackRttUs = 0;
   rackAdvanced = false;

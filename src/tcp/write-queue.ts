@@ -12,6 +12,8 @@ export const ROW_SENT_US = 3;
 export const ROW_FIRST_US = 4;
 export const ROW_DELIVERED_US = 5;
 export const ROW_DELIVERED = 6;
+/** Counts up with each sending, because one batch sees one moment. */
+export const ROW_ORDER = 7;
 const ROW_SHIFT = 3;
 const ROW = 1 << ROW_SHIFT;
 const FIRST_ROWS = 4;
@@ -44,6 +46,7 @@ export class WriteQueue {
   sent = 0;
   #head = 0;
   #mask = -1;
+  #order = 0;
 
   /** Word index of row `i` counted from the oldest. */
   at(i: number): number {
@@ -75,8 +78,15 @@ export class WriteQueue {
   /** Counts the first row that waits as sent at `nowUs`; returns its word index. */
   sentFirst(nowUs: number): number {
     const at = this.at(this.sent++);
-    this.rows[at + ROW_SENT_US] = nowUs;
+    this.stamp(at, nowUs);
     return at;
+  }
+
+  /** The row at word index `at` leaves at `nowUs`, for the first time or again. */
+  stamp(at: number, nowUs: number): void {
+    this.rows[at + ROW_SENT_US] = nowUs;
+    this.#order = (this.#order + 1) | 0;
+    this.rows[at + ROW_ORDER] = this.#order;
   }
 
   /** The oldest row, which was sent, is done with. */

@@ -6,7 +6,7 @@ export interface CodeToken {
 }
 
 const TOKEN =
-  /(?<blank>[ \t\r]+|\\\n|#[^\n]*)|(?<line>[\n;])|(?<number>0[xX][0-9a-fA-F]+|\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+)|(?<string>'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")|(?<name>[A-Za-z_]\w*)|(?<operator>\*\*|\/\/|<<|>>|<=|>=|==|!=|\+=|-=|\*=|[-+*/%&|^~<>=(),[\]])/y;
+  /(?<blank>[ \t\r]+|\\(?:\s+|$)|#[^\n]*)|(?<line>[\n;])|(?<number>0[xX][0-9a-fA-F]+|\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+)|(?<string>'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")|(?<name>[A-Za-z_]\w*)|(?<operator>\*\*|\/\/|<<|>>|<=|>=|==|!=|\+=|-=|\*=|[-+*/%&|^~<>=(),[\]])/y;
 
 /** @throws SyntaxError */
 export function tokenizeCode(code: string): CodeToken[] {
