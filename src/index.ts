@@ -45,7 +45,21 @@ export type {
 export type { Linger, OptionResult, OptionValue, Timeval } from './socket/proto-ops.js';
 export type { SockAddr } from './socket/sock-addr.js';
 export { Stack, type StackOptions } from './stack.js';
+export {
+  CA_EVENT_COMPLETE_CWR,
+  CA_EVENT_CWND_RESTART,
+  CA_EVENT_ECN_IS_CE,
+  CA_EVENT_ECN_NO_CE,
+  CA_EVENT_LOSS,
+  CA_EVENT_TX_START,
+  CongestionControl,
+  isCwndLimited,
+} from './tcp/congestion/congestion.js';
+export { Cubic } from './tcp/congestion/cubic.js';
+export { additiveIncrease, Reno, slowStart } from './tcp/congestion/reno.js';
 export type { TcpInfo } from './tcp/info.js';
+export type { RateSample } from './tcp/rate.js';
+export type { TcpSock } from './tcp/sock.js';
 export { type Alarm, type Clock, RealClock, VirtualClock } from './time/clock.js';
 export * from './uapi/errno.js';
 export * from './uapi/errqueue.js';

@@ -20,6 +20,7 @@ import { type SocketRow, socketRows } from './kernel/socket-rows.js';
 import type { Link } from './link/link.js';
 import { PacketMemory } from './memory/packet-memory.js';
 import { InetFamily } from './socket/af-inet.js';
+import type { CongestionControl } from './tcp/congestion/congestion.js';
 import { Tcp } from './tcp/tcp.js';
 import { type Clock, RealClock } from './time/clock.js';
 import { EACCES, ENETUNREACH, ENOENT, strerror } from './uapi/errno.js';
@@ -154,6 +155,14 @@ export class Stack {
     }
     if (error === -ENOENT) throw new RangeError(`there is no route to ${to} to be changed`);
     if (error < 0) throw new RangeError(`cannot route ${to} via ${via ?? dev}: ${strerror(error)}`);
+  }
+
+  /**
+   * Adds a congestion control, which TCP_CONGESTION, `net.ipv4.tcp_congestion_control` and routes then know by its name.
+   * docs/congestion-control.md shows how one is written. @throws RangeError for a name that is taken or cannot be one
+   */
+  registerCongestionControl(control: CongestionControl): void {
+    this.tcp.controls.register(control);
   }
 
   /** Reads a tunable by Linux's name, or sets it. Throws for a name there is not, and for a value out of bounds. */

@@ -68,8 +68,8 @@ export function getRareTcp(sk: TcpSock, name: number, out: OptionResult): number
       out.value = tcpTimestamp(sk);
       return 0;
     case TCP_CC_INFO:
-      // Neither control here has anything to tell (get_info).
-      out.value = {};
+      // Most controls have nothing to tell (get_info).
+      out.value = sk.cc.info(sk) ?? {};
       return 0;
     case TCP_ULP:
       out.value = '';

@@ -41,3 +41,16 @@ test('the README shows an example as it is', () => {
   const shown = /^```js\n((?:.*\n)+?)^```$/m.exec(readme)?.[1];
   expect(shown).toBe(readFileSync(join(root, 'examples/echo-level.mjs'), 'utf8'));
 });
+
+test('docs/congestion-control.md shows an example as it is, and what comes out of it', () => {
+  const page = readFileSync(join(root, 'docs/congestion-control.md'), 'utf8');
+  const shown = /^```js\n((?:.*\n)+?)^```$/m.exec(page)?.[1];
+  expect(shown).toBe(readFileSync(join(root, 'examples/congestion-control.mjs'), 'utf8'));
+  const run = spawnSync(process.execPath, ['examples/congestion-control.mjs'], {
+    cwd: root,
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+  const promised = /^\$ node examples\/congestion-control.mjs\n((?:.*\n)+?)^```$/m.exec(page)?.[1];
+  expect(run).toMatchObject({ status: 0, stderr: '', stdout: promised });
+});
