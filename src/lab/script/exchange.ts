@@ -126,10 +126,20 @@ export class Exchange {
   /** The oldest packet of `flow` that nobody has asked for; time passes until there is one. */
   async #next(flow: Flow, packet: Packet, giveUp: number): Promise<Waiting | null> {
     for (;;) {
-      const at = this.#waiting.findIndex(({ frame }) => couldBe(frame, flow, packet));
+      const at = this.#waiting.findIndex(
+        ({ frame }) => couldBe(frame, flow, packet) && !this.#isAnothers(frame, flow),
+      );
       if (at >= 0) return this.#waiting.splice(at, 1)[0];
       if (!(await this.#world.step(giveUp))) return null;
     }
+  }
+
+  /** A SYN that an earlier socket sends again is not the one of a socket that is about to connect. */
+  #isAnothers(frame: ParsedFrame, flow: Flow): boolean {
+    return (
+      this.#context.flows.some((each) => each !== flow && each.local.port !== 0 && belongs(frame, each)) &&
+      !belongs(frame, flow)
+    );
   }
 
   /** What the script learns from a packet before it compares it: ports and initial sequence numbers. */
