@@ -104,7 +104,7 @@ describe('the picture', () => {
         const drawn = svg.filter(({ name, attributes, parent }) => {
           return name === 'path' && attributes.stroke === colour && parent?.attributes.class?.includes(label);
         });
-        expect(drawn.map(({ attributes }) => attributes.d.length > 200)).toEqual([true, true]);
+        expect(drawn.map(({ attributes }) => attributes.d.length > 40)).toEqual([true, true]);
       }
     }
     expect([count('segments'), count('milliseconds'), count('virtual time (s)')]).toEqual([4, 2, 2]);

@@ -35,7 +35,17 @@ class StackRun {
   constructor(options: OracleOptions) {
     this.#options = options;
     this.#settleMs = options.settleMs;
-    this.#stack = new Stack({ clock: this.#clock, random: new SeededRandom(1), memory: MEMORY });
+    this.#stack = new Stack({
+      clock: this.#clock,
+      random: new SeededRandom(1),
+      memory: MEMORY,
+      // As kernel/namespace.c sets them.
+      sysctl: {
+        'net.ipv4.tcp_congestion_control': 'reno',
+        'net.ipv4.tcp_fastopen': 0,
+        'net.ipv4.tcp_no_metrics_save': 1,
+      },
+    });
     this.#names = new Names(this.#stack, !options.delayedAck);
     this.#main = new Task(this.#clock, options.blockedMs);
   }
