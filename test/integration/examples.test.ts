@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { root } from './server.js';
@@ -34,23 +34,4 @@ test('loopback.mjs needs no privilege', () => {
     timeout: 15_000,
   });
   expect(run).toMatchObject({ status: 0, stderr: '', stdout: 'Hello, loopback\n' });
-});
-
-test('the README shows an example as it is', () => {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  const shown = /^```js\n((?:.*\n)+?)^```$/m.exec(readme)?.[1];
-  expect(shown).toBe(readFileSync(join(root, 'examples/echo-level.mjs'), 'utf8'));
-});
-
-test('docs/congestion-control.md shows an example as it is, and what comes out of it', () => {
-  const page = readFileSync(join(root, 'docs/congestion-control.md'), 'utf8');
-  const shown = /^```js\n((?:.*\n)+?)^```$/m.exec(page)?.[1];
-  expect(shown).toBe(readFileSync(join(root, 'examples/congestion-control.mjs'), 'utf8'));
-  const run = spawnSync(process.execPath, ['examples/congestion-control.mjs'], {
-    cwd: root,
-    encoding: 'utf8',
-    timeout: 30_000,
-  });
-  const promised = /^\$ node examples\/congestion-control.mjs\n((?:.*\n)+?)^```$/m.exec(page)?.[1];
-  expect(run).toMatchObject({ status: 0, stderr: '', stdout: promised });
 });
