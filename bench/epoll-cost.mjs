@@ -17,7 +17,9 @@ import {
 const SIZES = [10, 1_000, 100_000];
 const ACTIVE = 10;
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '40' }, json: { type: 'boolean' } } });
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '40' }, json: { type: 'boolean' } },
+});
 const rounds = Number(values.rounds);
 
 const stack = new Stack({ nofile: 250_000, memory: 256 << 20 });
@@ -123,10 +125,14 @@ const rows = sets.map((set) => ({
 if (values.json) {
   console.log(JSON.stringify(rows));
 } else {
-  console.table(rows.map((row) => Object.fromEntries(Object.entries(row).map(([k, v]) => [k, Math.round(v)]))));
+  console.table(
+    rows.map((row) => Object.fromEntries(Object.entries(row).map(([k, v]) => [k, Math.round(v)]))),
+  );
   const [first] = rows;
   for (const row of rows.slice(1)) {
-    const ratios = Object.keys(first).slice(1).map((key) => `${key.replace(/ ns.*/, '')} ${(row[key] / first[key]).toFixed(2)}`);
+    const ratios = Object.keys(first)
+      .slice(1)
+      .map((key) => `${key.replace(/ ns.*/, '')} ${(row[key] / first[key]).toFixed(2)}`);
     console.log(`${row.registered} registered, compared with 10: ${ratios.join(', ')}`);
   }
 }

@@ -3,6 +3,7 @@
 
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { BENCH_PORT, benchServer } from './bench-server.js';
 import { ECHO_PORT, echo } from './echo.js';
 import { HTTP_PORT, http } from './http.js';
 import { LAB_SHELL, runLab, runLabShell } from './lab.js';
@@ -32,6 +33,11 @@ function program(): Command {
   addServerOptions(root.command('http'), HTTP_PORT)
     .description('serve a page about the connection itself, and /bytes/N, over HTTP/1.1')
     .action((_options, command: Command) => serve(http, command));
+  addServerOptions(root.command('bench-server'), BENCH_PORT)
+    .description(
+      'echo, sink and source on three ports from --port on, for ./scripts/bench and any other client',
+    )
+    .action((_options, command: Command) => benchServer(command));
   const lab = root
     .command('lab')
     .description('run a command in a private network; without one, a shell there beside an echo server')
