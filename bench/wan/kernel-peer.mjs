@@ -1,0 +1,67 @@
+// One end of a transfer on the running kernel, in whose network namespace this process is.
+//   kernel-peer.mjs receive BYTES SECONDS      listens; says `ready`, and then what it got
+//   kernel-peer.mjs send BYTES SECONDS TO      says what the kernel counted, at the end or at SIGTERM
+
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import { payload, sha256 } from './payload.mjs';
+
+const PORT = 5001;
+const [role, bytes, seconds, to] = process.argv
+  .slice(2)
+  .map((word, i) => (i === 1 || i === 2 ? Number(word) : word));
+
+const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
+
+function receive() {
+  const server = net.createServer((socket) => {
+    server.close();
+    const got = Buffer.alloc(bytes);
+    const from = performance.now();
+    let count = 0;
+    let last = from;
+    const report = (ended) => {
+      say({ bytes: count, seconds: (last - from) / 1000, ended, sha256: sha256(got.subarray(0, count)) });
+      process.exit(0);
+    };
+    socket.on('data', (data) => {
+      data.copy(got, count);
+      count += data.length;
+      last = performance.now();
+    });
+    socket.on('end', () => report('end'));
+    socket.on('error', (error) => report(error.code));
+    // What counts is all that came in the time given.
+    setTimeout(() => {
+      last = performance.now();
+      report('time');
+    }, seconds * 1000);
+  });
+  server.listen(PORT, '0.0.0.0', () => say({ ready: true }));
+}
+
+/** TcpExt of this namespace. */
+function counters() {
+  const lines = readFileSync('/proc/net/netstat', 'utf8').split('\n');
+  const [names, values] = lines.filter((line) => line.startsWith('TcpExt:')).map((line) => line.split(' '));
+  return Object.fromEntries(names.slice(1).map((name, i) => [name, Number(values[i + 1])]));
+}
+
+function send() {
+  const before = counters();
+  const report = () => {
+    const after = counters();
+    const moved = Object.entries(after).map(([name, value]) => [name, value - before[name]]);
+    say({ counters: Object.fromEntries(moved.filter(([, value]) => value !== 0)) });
+    process.exit(0);
+  };
+  process.on('SIGTERM', report);
+  const socket = net.connect(PORT, to);
+  socket.on('error', () => {});
+  socket.on('close', report);
+  socket.end(payload(bytes));
+  socket.resume();
+}
+
+if (role === 'receive') receive();
+else send();

@@ -1,0 +1,75 @@
+// The same end of a transfer on tapstack, over a TAP device that stands in the bridge of a network namespace.
+//   stack-peer.mjs receive|send BYTES SECONDS TO NETNS ADDRESS SYSCTLS
+// It says `device` once that is there for the bridge to take, and goes on when a line comes in.
+
+import { once } from 'node:events';
+import * as t from 'tapstack';
+import { payload, sha256 } from './payload.mjs';
+
+const PORT = 5001;
+const [role, bytesText, secondsText, to, netns, address, sysctls] = process.argv.slice(2);
+const bytes = Number(bytesText);
+const seconds = Number(secondsText);
+
+const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
+const must = (result) => {
+  if (result < 0) throw new Error(`a system call failed: ${t.errnoName(result)}`);
+  return result;
+};
+
+const link = await t.TapLink.open({ name: 'stack', netns });
+const stack = await t.Stack.create({ link, address, sysctl: JSON.parse(sysctls) });
+const { sys, blocking } = stack;
+say({ device: link.name });
+await once(process.stdin, 'data');
+process.stdin.destroy();
+
+async function receive() {
+  const listener = must(sys.socket(t.AF_INET, t.SOCK_STREAM, 0));
+  must(sys.bind(listener, { family: t.AF_INET, address: '0.0.0.0', port: PORT }));
+  must(sys.listen(listener, 1));
+  say({ ready: true });
+  const fd = must(await blocking.accept(listener));
+  const got = new Uint8Array(bytes + 1);
+  const from = performance.now();
+  let count = 0;
+  let last = from;
+  let ended = 'end';
+  const signal = AbortSignal.timeout(seconds * 1000);
+  for (;;) {
+    const result = await blocking.recv(fd, got.subarray(count), bytes + 1 - count, 0, { signal });
+    if (result > 0) {
+      count += result;
+      last = performance.now();
+    }
+    if (signal.aborted || result === -t.EINTR) {
+      ended = 'time';
+      last = performance.now();
+      break;
+    }
+    if (result < 0) ended = t.errnoName(result);
+    if (result <= 0) break;
+  }
+  say({ bytes: count, seconds: (last - from) / 1000, ended, sha256: sha256(got.subarray(0, count)) });
+  process.exit(0);
+}
+
+async function send() {
+  const fd = must(sys.socket(t.AF_INET, t.SOCK_STREAM, 0));
+  const report = () => {
+    const counters = Object.entries(stack.snmp().TcpExt).filter(([, value]) => value !== 0);
+    const info = { value: undefined };
+    sys.getsockopt(fd, t.IPPROTO_TCP, t.TCP_INFO, info);
+    say({ counters: Object.fromEntries(counters), info: info.value });
+    process.exit(0);
+  };
+  process.on('SIGTERM', report);
+  must(await blocking.connect(fd, { family: t.AF_INET, address: to, port: PORT }));
+  must(await blocking.write(fd, payload(bytes), bytes));
+  must(sys.shutdown(fd, t.SHUT_WR));
+  await blocking.read(fd, new Uint8Array(1), 1);
+  report();
+}
+
+if (role === 'receive') await receive();
+else await send();
