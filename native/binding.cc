@@ -57,6 +57,7 @@ public:
                        {
                            InstanceMethod<&Nic::Start>("start"),
                            InstanceMethod<&Nic::Flush>("flush"),
+                           InstanceMethod<&Nic::Turn>("turn"),
                            InstanceMethod<&Nic::Close>("close"),
                            InstanceMethod<&Nic::RefHandle>("ref"),
                            InstanceMethod<&Nic::UnrefHandle>("unref"),
@@ -163,6 +164,11 @@ private:
   void Flush(const Napi::CallbackInfo &) {
     if (pump_ != nullptr)
       pump_->Flush();
+  }
+
+  void Turn(const Napi::CallbackInfo &) {
+    if (pump_ != nullptr)
+      pump_->Turn();
   }
 
   void Close(const Napi::CallbackInfo &) {

@@ -128,6 +128,15 @@ void Pump::Flush() {
     Transmit();
 }
 
+void Pump::Turn() {
+  if (closed_ || !started_ || stopped_)
+    return;
+  blocked_ = false; // nobody will tell of writability
+  Receive();
+  if (Renew() && Deferred())
+    Transmit();
+}
+
 void Pump::Transmit() {
   if (closed_ || stopped_ || blocked_ || !Renew())
     return;

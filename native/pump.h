@@ -28,6 +28,8 @@ public:
   bool Start(Napi::ArrayBuffer memory, const nic_layout &layout, Napi::Function onReceive,
              Napi::Function onFlush, Napi::Function onError);
   void Flush();
+  // What a turn of the event loop does, now: for a process that will not see another one.
+  void Turn();
   // Closes the device at once; the Pump deletes itself when libuv has let go of its handles.
   void Close();
   void SetRef(bool ref);

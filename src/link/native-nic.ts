@@ -84,6 +84,8 @@ export interface Nic {
   ): void;
   /** Transmits what is in the ring now. */
   flush(): void;
+  /** Receives and transmits once, as a turn of the event loop does: for a process that is past its last turn. */
+  turn(): void;
   /** Idempotent, and safe inside any of the callbacks. */
   close(): void;
   /** Whether the open device keeps the event loop alive; it does at first. */

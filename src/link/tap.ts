@@ -85,6 +85,11 @@ export class TapLink implements Link {
    * is left behind then.
    */
   static async open(options: TapOptions = {}): Promise<TapLink> {
+    return TapLink.openSync(options);
+  }
+
+  /** `open` at once; throws what `open` rejects with. */
+  static openSync(options: TapOptions = {}): TapLink {
     const mac = options.mac === undefined ? randomMac() : parseMac(options.mac);
     const { Nic } = nativeNic();
     const nic = new Nic({
@@ -145,6 +150,14 @@ export class TapLink implements Link {
 
   flush(): void {
     this.#nic.flush();
+  }
+
+  /**
+   * Receives and sends once, now: what a turn of the event loop does, for a process that is past its last one (an 'exit' listener).
+   * Not for use inside a callback of the link.
+   */
+  turn(): void {
+    this.#nic.turn();
   }
 
   /** Keeps the event loop alive while the device is open (the default), or does not. */

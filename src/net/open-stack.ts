@@ -1,0 +1,52 @@
+// The default stack, from its settings: a TAP device, a capture around it if one is wanted, and the stack on top. All of it at once,
+// without a promise, because a program's first line may be `require`.
+
+import { capture, Stack, TapLink } from '../index.js';
+import { leave } from './leave.js';
+import type { StackSettings } from './settings.js';
+
+/** Descriptors: more connections than fit through one port of one peer. */
+const NOFILE = 1 << 20;
+
+export interface OpenStack {
+  readonly stack: Stack;
+  readonly tap: TapLink | undefined;
+  /** Ends everything at once, as an operating system does at the end of a process. Idempotent. */
+  leave(): void;
+}
+
+/**
+ * Opens what `settings` say. @throws what `TapLink.open` and `Stack` reject with; nothing is left behind then.
+ * @param onLinkDown told when the device is gone
+ */
+export function openStack(settings: StackSettings, onLinkDown: (error: Error) => void): OpenStack {
+  const { tap: wanted, sysctl } = settings;
+  const options = { sysctl, nofile: NOFILE, onLinkDown: (_name: string, error: Error) => onLinkDown(error) };
+  if (wanted === undefined) {
+    const stack = new Stack(options);
+    return { stack, tap: undefined, leave: () => {} };
+  }
+  const { name, mtu, hostAddress, offload, netns, address, gateway, pcap } = wanted;
+  const tap = TapLink.openSync({
+    name,
+    mtu,
+    hostAddress,
+    offload,
+    ...(netns === undefined ? {} : { netns }),
+  });
+  try {
+    const link = pcap === undefined ? tap : capture(tap, pcap);
+    const stack = new Stack({
+      ...options,
+      link,
+      address,
+      ...(gateway === undefined ? {} : { gateway }),
+    });
+    // The device alone keeps no process: that is for sockets to decide.
+    tap.unref();
+    return { stack, tap, leave: () => leave(stack, tap, link) };
+  } catch (error) {
+    void tap.close();
+    throw error;
+  }
+}

@@ -1,0 +1,131 @@
+// What the environment says about the default stack: TAPSTACK_* variables, as docs/register.md lists them. A value that cannot be
+// right is refused here, by the name of its variable, before anything is made.
+
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import { parseCidr } from '../kernel/interface-options.js';
+
+export interface TapSettings {
+  name: string;
+  /** Address of the stack, and of the host's end, with prefix lengths. */
+  address: string;
+  hostAddress: string;
+  /** Where what lies beyond the network goes; nowhere unless given. */
+  gateway: string | undefined;
+  netns: string | undefined;
+  mtu: number;
+  offload: boolean;
+  pcap: string | undefined;
+}
+
+export interface StackSettings {
+  /** None: nothing but loopback, inside this process. */
+  tap: TapSettings | undefined;
+  /** Addresses that are the kernel's business. */
+  kernel: BlockList;
+  /** Tunables by Linux's names. */
+  sysctl: Record<string, string>;
+}
+
+/** The environment says something that cannot be. */
+export class SettingsError extends Error {
+  readonly code = 'ERR_TAPSTACK_SETTINGS';
+}
+
+const DEFAULT_ADDRESS = '10.0.0.2/24';
+const OF_THE_TAP = ['ADDRESS', 'HOST_ADDRESS', 'GATEWAY', 'NETNS', 'MTU', 'OFFLOAD', 'PCAP'] as const;
+
+export function settingsFromEnvironment(environment: Readonly<NodeJS.ProcessEnv>): StackSettings {
+  /** An empty variable is one that is not set. */
+  const get = (name: string): string | undefined => environment[`TAPSTACK_${name}`] || undefined;
+  const name = get('TAP');
+  const orphan = OF_THE_TAP.find((each) => get(each) !== undefined);
+  if (name === undefined && orphan !== undefined)
+    throw new SettingsError(
+      `TAPSTACK_${orphan} is set, but TAPSTACK_TAP, the device that it is about, is not.`,
+    );
+  return {
+    tap: name === undefined ? undefined : tapSettings(name, get),
+    kernel: kernelAddresses(get('KERNEL') ?? ''),
+    sysctl: tunables(get('SYSCTL') ?? ''),
+  };
+}
+
+function tapSettings(name: string, get: (name: string) => string | undefined): TapSettings {
+  const hostGiven = get('HOST_ADDRESS');
+  const address =
+    get('ADDRESS') ??
+    (hostGiven === undefined ? DEFAULT_ADDRESS : neighbourOf('TAPSTACK_HOST_ADDRESS', hostGiven));
+  const hostAddress = hostGiven ?? neighbourOf('TAPSTACK_ADDRESS', address);
+  const gateway = get('GATEWAY');
+  if (gateway !== undefined && gateway !== 'host' && !isIPv4(gateway))
+    throw new SettingsError(
+      `TAPSTACK_GATEWAY is '${gateway}': it is an IPv4 address, or 'host' for the host's.`,
+    );
+  const mtu = Number(get('MTU') ?? 1500);
+  if (!Number.isInteger(mtu) || mtu < 88 || mtu > 65521)
+    throw new SettingsError(`TAPSTACK_MTU is '${get('MTU')}': it is a whole number from 88 to 65521.`);
+  const offload = get('OFFLOAD') ?? '1';
+  if (offload !== '0' && offload !== '1')
+    throw new SettingsError(`TAPSTACK_OFFLOAD is '${offload}': it is 1, or 0 for plain frames.`);
+  return {
+    name,
+    address,
+    hostAddress,
+    gateway: gateway === 'host' ? hostAddress.split('/')[0] : gateway,
+    netns: get('NETNS'),
+    mtu,
+    offload: offload === '1',
+    pcap: get('PCAP'),
+  };
+}
+
+/** Another machine's address in the network of `cidr`: the first, or the second where that is its own. */
+function neighbourOf(variable: string, cidr: string): string {
+  try {
+    const { address, prefix } = parseCidr(cidr, variable);
+    if (prefix < 1 || prefix > 31)
+      throw new TypeError('the prefix length is 1 to 31, for two ends to fit in');
+    const first = ((address.a & (-1 << (32 - prefix))) + (prefix === 31 ? 0 : 1)) | 0;
+    const word = address.a === first ? first + 1 : first;
+    return `${[word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255].join('.')}/${prefix}`;
+  } catch (error) {
+    throw new SettingsError(
+      `${variable} is '${cidr}': it is an address with a prefix length, like 10.0.0.2/24.`,
+      { cause: error },
+    );
+  }
+}
+
+/** `127.0.0.0/8,192.168.1.7,fd00::/8` */
+function kernelAddresses(list: string): BlockList {
+  const addresses = new BlockList();
+  for (const each of list.split(',').map((item) => item.trim())) {
+    if (each === '') continue;
+    const [network, prefix] = each.split('/');
+    const family = isIPv4(network) ? 'ipv4' : isIPv6(network) ? 'ipv6' : undefined;
+    const length = prefix === undefined ? undefined : /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1;
+    const longest = family === 'ipv4' ? 32 : 128;
+    if (family === undefined || (length !== undefined && (length < 0 || length > longest)))
+      throw new SettingsError(
+        `TAPSTACK_KERNEL has '${each}': it is a list of addresses and networks, like 127.0.0.0/8,192.168.1.7.`,
+      );
+    if (length === undefined) addresses.addAddress(network, family);
+    else addresses.addSubnet(network, length, family);
+  }
+  return addresses;
+}
+
+/** `net.ipv4.tcp_congestion_control=bbr,net.ipv4.tcp_rmem=4096 131072 6291456` */
+function tunables(list: string): Record<string, string> {
+  const sysctl: Record<string, string> = {};
+  for (const each of list.split(',').map((item) => item.trim())) {
+    if (each === '') continue;
+    const at = each.indexOf('=');
+    if (at < 1)
+      throw new SettingsError(
+        `TAPSTACK_SYSCTL has '${each}': it is a list of tunables and values, like net.ipv4.tcp_sack=0.`,
+      );
+    sysctl[each.slice(0, at).trim()] = each.slice(at + 1).trim();
+  }
+  return sysctl;
+}

@@ -1,0 +1,97 @@
+// What the environment may say about the default stack, and how it is told that it may not.
+
+import { expect, test } from 'vitest';
+import { settingsFromEnvironment } from '../../src/net/settings.js';
+
+const read = (variables: Record<string, string>) =>
+  settingsFromEnvironment(
+    Object.fromEntries(Object.entries(variables).map(([name, value]) => [`TAPSTACK_${name}`, value])),
+  );
+
+test('nothing said: nothing but loopback', () => {
+  expect(read({})).toMatchObject({ tap: undefined, sysctl: {} });
+  expect(read({ TAP: '', ADDRESS: '' }).tap).toBeUndefined();
+});
+
+test('a device brings addresses along', () => {
+  expect(read({ TAP: 'tap3' }).tap).toEqual({
+    name: 'tap3',
+    address: '10.0.0.2/24',
+    hostAddress: '10.0.0.1/24',
+    gateway: undefined,
+    netns: undefined,
+    mtu: 1500,
+    offload: true,
+    pcap: undefined,
+  });
+});
+
+test('one end of the link follows from the other', () => {
+  const ends = (variables: Record<string, string>) => {
+    const { address, hostAddress } = read({ TAP: 'tap0', ...variables }).tap ?? {};
+    return [address, hostAddress];
+  };
+  expect(ends({ ADDRESS: '192.0.2.9/28' })).toEqual(['192.0.2.9/28', '192.0.2.1/28']);
+  expect(ends({ ADDRESS: '192.0.2.1/28' })).toEqual(['192.0.2.1/28', '192.0.2.2/28']);
+  expect(ends({ HOST_ADDRESS: '200.0.0.7/24' })).toEqual(['200.0.0.1/24', '200.0.0.7/24']);
+  expect(ends({ ADDRESS: '10.0.0.0/31' })).toEqual(['10.0.0.0/31', '10.0.0.1/31']);
+});
+
+test('everything said', () => {
+  const said = read({
+    TAP: 't',
+    ADDRESS: '10.9.0.2/16',
+    HOST_ADDRESS: '10.9.0.9/16',
+    GATEWAY: 'host',
+    NETNS: 'blue',
+    MTU: '9000',
+    OFFLOAD: '0',
+    PCAP: '/tmp/x',
+    SYSCTL: 'net.ipv4.tcp_sack=0, net.ipv4.tcp_rmem = 4096 131072 6291456',
+  });
+  expect(said.tap).toEqual({
+    name: 't',
+    address: '10.9.0.2/16',
+    hostAddress: '10.9.0.9/16',
+    gateway: '10.9.0.9',
+    netns: 'blue',
+    mtu: 9000,
+    offload: false,
+    pcap: '/tmp/x',
+  });
+  expect(said.sysctl).toEqual({ 'net.ipv4.tcp_sack': '0', 'net.ipv4.tcp_rmem': '4096 131072 6291456' });
+});
+
+test('addresses of the kernel', () => {
+  const { kernel } = read({ KERNEL: '127.0.0.0/8, 192.0.2.7,fd00::/8,::1' });
+  for (const [address, family, belongs] of [
+    ['127.0.0.1', 'ipv4', true],
+    ['127.255.0.9', 'ipv4', true],
+    ['192.0.2.7', 'ipv4', true],
+    ['192.0.2.8', 'ipv4', false],
+    ['fd12::1', 'ipv6', true],
+    ['::1', 'ipv6', true],
+    ['::2', 'ipv6', false],
+  ] as const)
+    expect([address, kernel.check(address, family)]).toEqual([address, belongs]);
+});
+
+test.each([
+  [{ ADDRESS: '10.0.0.2/24' }, /TAPSTACK_ADDRESS is set, but TAPSTACK_TAP/],
+  [
+    { TAP: 't', ADDRESS: '10.0.0.2' },
+    /TAPSTACK_ADDRESS is '10.0.0.2': it is an address with a prefix length/,
+  ],
+  [{ TAP: 't', ADDRESS: '10.0.0.2/32' }, /TAPSTACK_ADDRESS/],
+  [{ TAP: 't', HOST_ADDRESS: 'ten' }, /TAPSTACK_HOST_ADDRESS is 'ten'/],
+  [{ TAP: 't', GATEWAY: 'router' }, /TAPSTACK_GATEWAY is 'router'/],
+  [{ TAP: 't', MTU: '1e9' }, /TAPSTACK_MTU is '1e9'/],
+  [{ TAP: 't', MTU: 'big' }, /TAPSTACK_MTU/],
+  [{ TAP: 't', OFFLOAD: 'no' }, /TAPSTACK_OFFLOAD is 'no'/],
+  [{ KERNEL: 'localhost' }, /TAPSTACK_KERNEL has 'localhost'/],
+  [{ KERNEL: '10.0.0.0/33' }, /TAPSTACK_KERNEL/],
+  [{ KERNEL: '10.0.0.0/x' }, /TAPSTACK_KERNEL/],
+  [{ SYSCTL: 'net.ipv4.tcp_sack' }, /TAPSTACK_SYSCTL has 'net.ipv4.tcp_sack'/],
+])('refused: %j', (variables, message) => {
+  expect(() => read(variables as Record<string, string>)).toThrow(message);
+});
