@@ -48,7 +48,7 @@ need_build_tools() { need_packages g++=g++ make=make python3=python3; }
 
 need_test_tools() {
   need_packages nc=netcat-openbsd curl=curl ping=iputils-ping ip=iproute2 tshark=tshark \
-    clang-format=clang-format unshare=util-linux setpriv=util-linux mount=mount
+    clang-format=clang-format unshare=util-linux setpriv=util-linux mount=mount iperf3=iperf3
 }
 
 # fingerprint PATH…: one hash over the names and contents of all files there.

@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { BENCH_PORT, benchServer } from './bench-server.js';
 import { ECHO_PORT, echo } from './echo.js';
 import { HTTP_PORT, http } from './http.js';
+import { registerIperf3 } from './iperf3.js';
 import { LAB_SHELL, runLab, runLabShell } from './lab.js';
 import { registerLabPlot } from './lab-plot.js';
 import { addServerOptions } from './options.js';
@@ -38,6 +39,7 @@ function program(): Command {
       'echo, sink and source on three ports from --port on, for ./scripts/bench and any other client',
     )
     .action((_options, command: Command) => benchServer(command));
+  registerIperf3(root);
   const lab = root
     .command('lab')
     .description('run a command in a private network; without one, a shell there beside an echo server')

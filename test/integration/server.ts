@@ -67,7 +67,8 @@ export class Server {
   }
 
   async ready(): Promise<void> {
-    await until(() => this.out.includes('Ctrl-C stops it') || this.#exit !== null, 'the server to be ready');
+    const said = () => `${this.out}${this.err}`.includes('Ctrl-C stops it');
+    await until(() => said() || this.#exit !== null, 'the server to be ready');
     if (this.#exit !== null) throw new Error(`the server ended at once: ${this.err}`);
   }
 
@@ -99,6 +100,9 @@ export class Server {
   }
 }
 
+/** The commands that are servers. */
+export type Command = 'echo' | 'http' | 'iperf3';
+
 export interface StartOptions {
   /** Options of the command, besides the place's. */
   options?: string[];
@@ -109,14 +113,14 @@ export interface StartOptions {
 }
 
 /** Starts `tapstack COMMAND` at a place; it is gone when the test is, however that ends. */
-export async function start(command: 'echo' | 'http', at: Place, more: StartOptions = {}): Promise<Server> {
+export async function start(command: Command, at: Place, more: StartOptions = {}): Promise<Server> {
   const server = launch(command, at, more);
   await server.ready();
   return server;
 }
 
 /** Starts it without waiting. */
-export function launch(command: 'echo' | 'http', at: Place, more: StartOptions = {}): Server {
+export function launch(command: Command, at: Place, more: StartOptions = {}): Server {
   requireLab();
   if (!existsSync(main)) throw new Error('these tests run the built command: npm run build');
   const pcap = more.capture === true ? join(temporaryDirectory(), 'capture.pcapng') : undefined;
