@@ -15,3 +15,4 @@ program() {
 program client
 program epoll-server
 program limit
+program lwip-server -I/usr/include/lwip -llwip

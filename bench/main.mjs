@@ -1,29 +1,40 @@
-// ./scripts/bench, inside its private network: every kind of work, every contender, in rounds (A B C, A B C, …), so that a noisy
-// machine disturbs all alike. Prints medians, and writes them as JSON.
+// ./scripts/bench, inside its private network: every kind of work, all its contenders. Prints a table after each, then the goals;
+// writes JSON, and after a whole run docs/performance.md.
 
-import { writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
-import { contenders, start } from './contenders.mjs';
-import { json, sh } from './shell.mjs';
-import { summary, table } from './table.mjs';
-import { workloads } from './workloads.mjs';
+import { judge } from './goals.mjs';
+import { writeReport } from './report.mjs';
+import { inRounds } from './rounds.mjs';
+import { sh } from './shell.mjs';
+import { summarise } from './statistics.mjs';
+import { goalTable, idleTable, workTable } from './table.mjs';
+import { http } from './work/http.mjs';
+import { idle } from './work/idle.mjs';
+import { startup } from './work/startup.mjs';
+import { transfers } from './work/transfers.mjs';
 
-const client = fileURLToPath(new URL('build/client', import.meta.url));
+const works = [...transfers, http, startup, idle];
+const everybody = [
+  ...new Map(works.flatMap((work) => work.contenders).map((one) => [one.name, one])).values(),
+];
 
 const USAGE = `./scripts/bench [--quick] [--json FILE] [NAME…]
-  --quick      two minutes instead of ten: fewer and shorter rounds
-  --json FILE  writes all that was measured
+  --quick      two minutes instead of ten: fewer and shorter rounds, and docs/performance.md is left as it is
+  --json FILE  also writes all that was measured
+  --report FILE…  measures nothing: writes docs/performance.md from what --json has written, later files over earlier
   --rounds N, --seconds S   how often and for how long each is measured
-  NAME         work or contender; only what is named is measured
-    work:       ${workloads.map(({ name }) => name).join(' ')}
-    contenders: ${contenders.map(({ name }) => name).join(' ')}`;
+  NAME         work or contender; only what is named is measured, and docs/performance.md is left as it is
+    work:       ${works.map(({ name }) => name).join(' ')}
+    contenders: ${everybody.map(({ name }) => name).join(' ')}`;
 
 function commandLine() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       quick: { type: 'boolean', default: false },
+      report: { type: 'boolean', default: false },
       json: { type: 'string' },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
@@ -34,8 +45,8 @@ function commandLine() {
     console.log(USAGE);
     process.exit(0);
   }
-  const known = new Set([...workloads, ...contenders].map(({ name }) => name));
-  const strange = positionals.filter((name) => !known.has(name));
+  const known = new Set([...works, ...everybody].map(({ name }) => name));
+  const strange = values.report ? [] : positionals.filter((name) => !known.has(name));
   if (strange.length > 0) {
     console.error(`Nothing is called ${strange.join(' or ')}.\n${USAGE}`);
     process.exit(2);
@@ -44,12 +55,20 @@ function commandLine() {
     const some = list.filter(({ name }) => positionals.includes(name));
     return some.length > 0 ? some : list;
   };
+  const { quick, report, json } = values;
   return {
-    json: values.json,
-    rounds: Number(values.rounds ?? (values.quick ? 3 : 5)),
-    seconds: Number(values.seconds ?? (values.quick ? 0.3 : 0.8)),
-    workloads: named(workloads),
-    contenders: named(contenders),
+    quick,
+    report,
+    json,
+    positionals,
+    rounds: Number(values.rounds ?? (quick ? 2 : 5)),
+    seconds: Number(values.seconds ?? (quick ? 0.25 : 0.7)),
+    works: named(works),
+    whole: !quick && positionals.length === 0,
+    among: (list) =>
+      named(everybody).length === everybody.length
+        ? list
+        : list.filter((one) => named(everybody).includes(one)),
   };
 }
 
@@ -61,51 +80,52 @@ async function prepareNetwork() {
     sysctl -qw net.ipv6.conf.default.disable_ipv6=1`);
 }
 
-async function measure(workload, server, { seconds }) {
-  const warmUp = Math.max(0.2, seconds / 4);
-  const args = [...workload.args, '-w', `${warmUp}`, '-t', `${seconds}`, '-p', `${server.pid}`];
-  return json(client, [...args, workload.work, server.contender.server], seconds + 15);
-}
+const machine = () => ({
+  date: new Date().toISOString().slice(0, 10),
+  kernel: release(),
+  node: process.version,
+  processor: cpus()[0].model.trim(),
+  cores: cpus().length,
+  congestion: readFileSync('/proc/sys/net/ipv4/tcp_congestion_control', 'utf8').trim(),
+});
 
-/** One line that is overwritten, where somebody watches. */
-function progress(text) {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
-}
-
-async function runWork(workload, options) {
-  const runners = [];
-  const samples = {};
-  try {
-    for (const contender of options.contenders.filter(workload.who)) {
-      runners.push(await start(contender));
-      samples[contender.name] = [];
+async function measureAll(options) {
+  const results = { machine: machine(), measured: {}, failures: [] };
+  for (const work of options.works) {
+    const some = options.among(work.contenders);
+    if (some.length === 0) continue;
+    if (work.name === 'idle') {
+      results.idle = await work.run(some, options);
+      console.log(idleTable(results.idle, some));
+      continue;
     }
-    for (let round = 0; round < options.rounds; round++) {
-      for (const server of runners) {
-        const { name } = server.contender;
-        progress(`${workload.title}: round ${round + 1} of ${options.rounds}, ${name}`);
-        try {
-          samples[name].push(await measure(workload, server, options));
-        } catch (error) {
-          throw new Error(`${workload.name}, ${name}: ${error.message}\n${server.said()}`);
-        }
-      }
-    }
-  } finally {
-    for (const server of runners) await server.stop();
+    const samples = await (work.run?.(some, options) ?? inRounds(work, some, options, results.failures));
+    results.measured[work.name] = summarise(work, samples);
+    console.log(workTable(results.measured[work.name], some));
   }
-  progress('');
-  return samples;
+  return results;
+}
+
+/** Runs of parts, put together. */
+function merged(files) {
+  const runs = files.map((file) => JSON.parse(readFileSync(file, 'utf8')));
+  const whole = { measured: {}, failures: [] };
+  for (const { measured, failures, ...rest } of runs) {
+    Object.assign(whole, rest);
+    Object.assign(whole.measured, measured);
+    whole.failures.push(...failures);
+  }
+  return whole;
 }
 
 const options = commandLine();
-await prepareNetwork();
-const results = {};
-for (const workload of options.workloads) {
-  results[workload.name] = await runWork(workload, options);
-  console.log(table(workload, options.contenders, results[workload.name]));
-}
-if (options.json !== undefined) {
-  const measured = options.workloads.map((workload) => summary(workload, results[workload.name]));
-  writeFileSync(options.json, `${JSON.stringify({ measured, samples: results }, null, 2)}\n`);
+if (options.report) {
+  await writeReport(merged(options.positionals), works);
+} else {
+  await prepareNetwork();
+  const results = await measureAll(options);
+  console.log(goalTable(judge(results)));
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
+  if (options.whole) await writeReport(results, works);
+  if (results.failures.length > 0) process.exitCode = 1;
 }

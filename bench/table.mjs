@@ -1,58 +1,83 @@
-// Medians and their spread, as a table for people and as an object for programs.
+// The tables that are printed while the benchmark runs.
 
-export function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
+export const number = (value) =>
+  value >= 1000 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3);
 
-/** Half of the distance between the extremes, as a part of the median. */
-export function spread(values) {
-  return (Math.max(...values) - Math.min(...values)) / 2 / median(values);
-}
-
-const number = (value) => (value >= 1000 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3));
-
-const pad = (rows) => {
+/** Columns in line: the first to the left, numbers to the right. */
+export function align(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  return rows
-    .map((row) =>
-      row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('   '),
-    )
-    .join('\n');
-};
-
-/** One number per contender and measurement: medians over the rounds. */
-export function summary({ name, title, unit, metric }, samples) {
-  const contenders = {};
-  for (const [contender, list] of Object.entries(samples)) {
-    const values = list.map((sample) => sample[metric]);
-    const entry = { median: median(values), spread: spread(values) };
-    const cpuPerGb = list.filter(({ bytes }) => bytes > 0).map(({ cpu, bytes }) => cpu / (bytes / 1e9));
-    if (cpuPerGb.length > 0) entry.cpuPerGb = median(cpuPerGb);
-    for (const part of ['p50', 'p99', 'p999'])
-      if (list[0][part] !== undefined) entry[part] = median(list.map((sample) => sample[part]));
-    contenders[contender] = entry;
-  }
-  return { name, title, unit, contenders };
+  const cell = (text, i) => (i === 0 ? text.padEnd(widths[i]) : text.padStart(widths[i]));
+  return rows.map((row) => row.map(cell).join('   ').trimEnd()).join('\n');
 }
 
-export function table(workload, contenders, samples) {
-  const measured = summary(workload, samples).contenders;
-  const present = contenders.filter(({ name }) => measured[name] !== undefined);
-  const bulk = present.some(({ name }) => measured[name].cpuPerGb !== undefined);
-  const first = measured[present[0].name].median;
-  const extra = bulk ? ['CPU s/GB'] : ['p50 µs', 'p99 µs', 'p99.9 µs'];
-  const rows = present.map(({ name, title }) => {
-    const { median: value, spread: width, cpuPerGb, p50, p99, p999 } = measured[name];
-    const rest = bulk ? [cpuPerGb?.toFixed(3) ?? ''] : [p50, p99, p999].map((us) => us?.toFixed(1) ?? '');
+const us = (value) => value?.toFixed(1) ?? '';
+
+/** What stands beside the number itself, by what was measured. */
+export function columns(entries) {
+  if (entries.some(({ cpuPerGb }) => cpuPerGb !== undefined))
+    return [['CPU s/GB', ({ cpuPerGb }) => cpuPerGb?.toFixed(3) ?? '']];
+  if (entries.some(({ p50 }) => p50 !== undefined))
     return [
-      `  ${title}`,
-      number(value),
-      `±${(width * 100).toFixed(0)} %`,
-      (first / value).toFixed(2),
-      ...rest,
+      ['p50 µs', ({ p50 }) => us(p50)],
+      ['p99 µs', ({ p99 }) => us(p99)],
+      ['p99.9 µs', ({ p999 }) => us(p999)],
     ];
+  if (entries.some(({ residentMb }) => residentMb !== undefined))
+    return [['resident MB', ({ residentMb }) => residentMb?.toFixed(1) ?? '']];
+  return [];
+}
+
+export function workTable({ title, unit, contenders }, known) {
+  const present = known.filter(({ name }) => contenders[name] !== undefined);
+  if (present.length === 0) return `${title}: nothing was measured\n`;
+  const extra = columns(Object.values(contenders));
+  const first = contenders[present[0].name].median;
+  const head = ['', unit, '', `${present[0].title} is × this`, ...extra.map(([name]) => name)];
+  const rows = present.map(({ name, title: who }) => {
+    const entry = contenders[name];
+    const spread = `±${(entry.spread * 100).toFixed(0)} %`;
+    const ratio = (first / entry.median).toFixed(2);
+    return [`  ${who}`, number(entry.median), spread, ratio, ...extra.map(([, show]) => show(entry))];
   });
-  return `${workload.title}\n${pad([['', workload.unit, '', `${present[0].title} is × this`, ...extra], ...rows])}\n`;
+  return `${title}\n${align([head, ...rows])}\n`;
+}
+
+const bytes = (value) => Math.round(value).toLocaleString('en-US');
+
+/** The kernel's part of a server: over a TAP the kernel holds the client's ends only, over a veth pair both. */
+export function idleRows(idle, known) {
+  const clients = idle.tapstack?.counts ?? {};
+  return known
+    .filter(({ name }) => idle[name] !== undefined)
+    .flatMap(({ name, title, kernel }) =>
+      Object.entries(idle[name].counts).map(([count, { own, kernel: slab }]) => {
+        const theirs = clients[count]?.kernel;
+        return {
+          title,
+          count: Number(count),
+          own,
+          kernel: kernel ? (theirs === undefined ? NaN : slab - theirs) : 0,
+          speed: idle[name].beside / idle[name].alone,
+          last: Number(count) === idle[name].most,
+        };
+      }),
+    );
+}
+
+export function idleTable(idle, known) {
+  const head = ['', 'connections', 'bytes each, process', 'kernel', 'an active one, × alone'];
+  const rows = idleRows(idle, known).map(({ title, count, own, kernel, speed, last }) => [
+    `  ${title}`,
+    bytes(count),
+    bytes(own),
+    Number.isNaN(kernel) ? '?' : bytes(kernel),
+    last ? speed.toFixed(2) : '',
+  ]);
+  return `idle connections\n${align([head, ...rows])}\n`;
+}
+
+export function goalTable(judged) {
+  const verdict = { true: 'yes', false: 'NO', null: '' };
+  const rows = judged.map(({ work, goal, measured, met }) => [`  ${work}`, goal, measured, verdict[met]]);
+  return `goals\n${align([['', 'goal', 'measured', 'met'], ...rows])}\n`;
 }

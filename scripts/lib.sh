@@ -20,13 +20,14 @@ need_node() {
     fail "Node.js 20.19 or newer is needed, and this is $(node --version)."
 }
 
-# need_packages COMMAND=PACKAGE…: installs the Debian packages whose command is missing here.
+# need_packages COMMAND=PACKAGE…: installs the Debian packages whose command (or file, /…) is missing here.
 need_packages() {
   local pair missing=() sudo=()
   for pair in "$@"; do
     case $pair in
       # Several programs call themselves nc; only OpenBSD's closes its half of a connection with -N.
       nc=*) nc -h 2>&1 | grep -q OpenBSD || missing+=("${pair#*=}") ;;
+      /*) [ -e "${pair%%=*}" ] || missing+=("${pair#*=}") ;;
       *) have "${pair%%=*}" || missing+=("${pair#*=}") ;;
     esac
   done

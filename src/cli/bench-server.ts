@@ -10,7 +10,6 @@ import {
   EPOLL_CTL_MOD,
   EPOLLIN,
   EPOLLOUT,
-  EPOLLRDHUP,
   epollEvents,
   errnoName,
   IPPROTO_TCP,
@@ -103,7 +102,7 @@ class BenchServer {
     for (;;) {
       const fd = this.#sys.accept4(listener, null, SOCK_NONBLOCK);
       if (fd < 0) return;
-      this.#watch(fd, kind, kind === SOURCE ? EPOLLOUT | EPOLLRDHUP : EPOLLIN);
+      this.#watch(fd, kind, kind === SOURCE ? EPOLLOUT : EPOLLIN);
     }
   }
 

@@ -1,0 +1,47 @@
+// One kind of work, all its contenders, in rounds (A B C, A B C, …), so that a noisy machine disturbs all alike.
+
+import { start } from './server.mjs';
+import { progress } from './shell.mjs';
+
+/**
+ * Samples by contender. One that fails is left out from then on, and said to have failed: ten minutes of the others'
+ * measurements are not lost for it.
+ */
+export async function inRounds(work, contenders, options, failures) {
+  const servers = [];
+  const samples = {};
+  const failed = ({ name }, error) => {
+    progress('');
+    console.error(`${work.name}, ${name} FAILED: ${error.message}\n`);
+    failures.push({ work: work.name, contender: name, error: error.message });
+    delete samples[name];
+  };
+  try {
+    for (const contender of contenders) {
+      samples[contender.name] = [];
+      try {
+        servers.push(await start(contender));
+      } catch (error) {
+        failed(contender, error);
+      }
+    }
+    // Round 0 is nobody's: a just-in-time compiler needs it, and the others get the same.
+    for (let round = 0; round <= options.rounds; round++) {
+      for (const server of servers) {
+        const { name } = server.contender;
+        if (samples[name] === undefined) continue;
+        progress(`${work.title}: round ${round} of ${options.rounds}, ${name}`);
+        try {
+          const sample = await work.measure(server, work, options);
+          if (round > 0) samples[name].push(sample);
+        } catch (error) {
+          failed(server.contender, error);
+        }
+      }
+    }
+  } finally {
+    for (const server of servers) await server.stop();
+    progress('');
+  }
+  return samples;
+}

@@ -1,0 +1,116 @@
+// Idle connections: what each costs (accepted, registered with epoll, once answered), and what many of them cost an active one. The
+// kernel's own memory stands beside: over a veth pair it holds both ends, over a TAP the client's only, so the difference
+// is a server's.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { contenders, place } from '../contenders.mjs';
+import { kernelMemory, memoryOf } from '../memory.mjs';
+import { start } from '../server.mjs';
+import { client, clientProgram, progress, sh } from '../shell.mjs';
+import { median } from '../statistics.mjs';
+
+const WHO = ['tapstack', 'node-net', 'kernel'];
+/** The client needs an address for each so many connections. */
+const SOURCES = 8;
+/** Descriptors that are something else. */
+const SPARE_FILES = 200;
+
+function mostFiles() {
+  return Number(/^Max open files\s+\d+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))[1]);
+}
+
+async function addSources({ device, host }) {
+  const base = host.replace(/\.1$/, '');
+  const lines = Array.from(
+    { length: SOURCES },
+    (_, i) => `ip address add ${base}.${10 + i}/16 dev ${device}`,
+  );
+  await sh(lines.join('\n'));
+  return `${base}.10`;
+}
+
+/** Opens connections that stay until `close` is called. */
+async function open(count, source, { contender }) {
+  const args = ['-n', `${count}`, '-s', source, '-S', `${SOURCES}`, 'idle', contender.server];
+  const child = spawn(clientProgram, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  let complaint = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    complaint += text;
+  });
+  const ended = once(child, 'exit');
+  const first = await Promise.race([once(child.stdout, 'data'), ended]);
+  if (!Buffer.isBuffer(first[0])) throw new Error(`${count} idle connections: ${complaint.trim()}`);
+  return async () => {
+    child.stdin.end();
+    await ended;
+  };
+}
+
+/** Memory after the garbage of the work before has had its chance to go. */
+async function settled(read) {
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  return read();
+}
+
+const speed = (server, { seconds }) =>
+  client(['-n', '1', '-w', '0.1', '-t', `${seconds}`, 'rr', server.contender.server], seconds + 15);
+
+/** What `count` connections made of the memory that was there before, bytes for each. */
+const each = (before, now, count) => ({
+  own: (now.own - before.own) / count,
+  kernel: (now.kernel - before.kernel) / count,
+});
+
+/** Two servers of one kind, of which one has the idle connections; their active ones take turns. */
+async function measure(contender, counts, options) {
+  const server = await start(contender);
+  const lonely = await start({ ...contender, ...place(contender.index + 40) });
+  const closers = [];
+  try {
+    const source = await addSources(contender);
+    for (let i = 0; i < 2; i++) for (const one of [server, lonely]) await speed(one, options);
+    // Some come and go first: tables and code that are there once are not a connection's.
+    await (await open(1000, source, server))();
+    const memory = () => ({ own: memoryOf(server.pid).resident, kernel: kernelMemory() });
+    const before = await settled(memory);
+    const found = {};
+    let there = 0;
+    for (const count of counts) {
+      progress(`idle connections: ${count.toLocaleString('en-US')}, ${contender.name}`);
+      closers.push(await open(count - there, source, server));
+      there = count;
+      found[count] = each(before, await settled(memory), count);
+    }
+    const [alone, beside] = [[], []];
+    for (let i = 0; i < options.rounds; i++) {
+      alone.push((await speed(lonely, options)).perSecond);
+      beside.push((await speed(server, options)).perSecond);
+    }
+    return { counts: found, most: there, alone: median(alone), beside: median(beside) };
+  } finally {
+    for (const close of closers) await close();
+    await lonely.stop();
+    await server.stop();
+    progress('');
+  }
+}
+
+export const idle = {
+  name: 'idle',
+  title: 'idle connections',
+  contenders: contenders.filter(({ name }) => WHO.includes(name)),
+  /** By contender: bytes for each connection at each count; round trips per second with none and with the most of them. */
+  async run(some, options) {
+    const wanted = options.quick ? [10_000] : [10_000, 100_000];
+    const counts = wanted.filter((count) => count <= mostFiles() - SPARE_FILES);
+    if (counts.length < wanted.length)
+      console.log(
+        `No more than ${mostFiles()} descriptors are allowed here: not ${wanted.at(-1)} connections.\n`,
+      );
+    const found = {};
+    for (const contender of some) found[contender.name] = await measure(contender, counts, options);
+    return found;
+  },
+};
