@@ -1,0 +1,56 @@
+// What the stack costs, in counts: frames sent, bytes copied and bytes allocated for a round trip and for a megabyte, over a cable that
+// costs nothing. A change that makes one of them grow is a regression, however fast the machine; one that makes
+// them smaller lowers the bound here.
+
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, expect, test } from 'vitest';
+
+interface Cost {
+  frames: number;
+  copied: number;
+  allocated: number;
+}
+
+const MB = 1 << 20;
+
+/** As counted, and a little more where compilers have a say. Both stacks and the program that drives them are in it. */
+const BOUNDS: Record<string, Cost> = {
+  // A request that carries the last acknowledgement, an answer that carries this one; 64 bytes move by loops.
+  roundTrip: { frames: 2, copied: 128, allocated: 2200 },
+  // A megabyte: into the send queue, into the receive queue, out to the program.
+  sink: { frames: 17, copied: 3 * MB, allocated: 12_500 },
+  source: { frames: 21, copied: 3.05 * MB, allocated: 14_500 },
+  sinkPlain: { frames: 739, copied: 3.05 * MB, allocated: 165_000 },
+  sourcePlain: { frames: 739, copied: 3.08 * MB, allocated: 165_000 },
+};
+
+const program = fileURLToPath(new URL('cost-program.mjs', import.meta.url));
+let found: Record<string, Cost>;
+
+beforeAll(() => {
+  const flags = ['--expose-gc', '--min-semi-space-size=256', '--max-semi-space-size=256'];
+  const { stdout, stderr } = spawnSync(process.execPath, [...flags, program], { encoding: 'utf8' });
+  expect(stderr).toBe('');
+  found = JSON.parse(stdout);
+}, 120_000);
+
+test('every cost that is counted has a bound', () => {
+  expect(Object.keys(found)).toEqual(Object.keys(BOUNDS));
+});
+
+test.each(Object.keys(BOUNDS))('%s: frames, copies and allocations have not grown', (name) => {
+  const bound = BOUNDS[name];
+  const cost = found[name];
+  expect(cost.frames).toBeLessThanOrEqual(bound.frames);
+  expect(cost.copied).toBeLessThanOrEqual(bound.copied);
+  expect(cost.allocated).toBeLessThanOrEqual(bound.allocated);
+});
+
+test('no cost has fallen so far below its bound that a regression would hide there', () => {
+  for (const [name, bound] of Object.entries(BOUNDS))
+    for (const part of ['frames', 'copied', 'allocated'] as const)
+      expect(found[name][part], `${name}, ${part}: please lower the bound`).toBeGreaterThan(
+        bound[part] * 0.5,
+      );
+});
