@@ -1,0 +1,43 @@
+// What the parts of one `net` share: its stack's reactor, its timers, how names are looked up, the defaults that programs set.
+
+import type { LookupFunction } from 'node:net';
+import type { Reactor } from './reactor.js';
+import type { NetSocket } from './socket.js';
+import { TcpHandle } from './tcp-handle.js';
+import type { TimerSource } from './timers.js';
+
+export class NetContext {
+  readonly timers: TimerSource;
+  readonly lookup: LookupFunction;
+  autoSelectFamily: boolean;
+  autoSelectFamilyAttemptTimeout: number;
+  /** The class that accepted connections are of. */
+  Socket!: new (
+    options?: unknown,
+  ) => NetSocket;
+  readonly #start: () => Reactor;
+  #reactor: Reactor | null = null;
+
+  /** @param start Makes the reactor, when the first handle is. */
+  constructor(
+    start: () => Reactor,
+    timers: TimerSource,
+    lookup: LookupFunction,
+    defaults: { autoSelectFamily: boolean; autoSelectFamilyAttemptTimeout: number },
+  ) {
+    this.#start = start;
+    this.timers = timers;
+    this.lookup = lookup;
+    this.autoSelectFamily = defaults.autoSelectFamily;
+    this.autoSelectFamilyAttemptTimeout = defaults.autoSelectFamilyAttemptTimeout;
+  }
+
+  get reactor(): Reactor {
+    this.#reactor ??= this.#start();
+    return this.#reactor;
+  }
+
+  createHandle(): TcpHandle {
+    return new TcpHandle(this.reactor);
+  }
+}

@@ -1,0 +1,148 @@
+// createNet(stack): a module like node:net whose connections are the stack's. Each has classes of its own, so that `instanceof`
+// tells whose a socket is; all share their methods.
+
+import dns from 'node:dns';
+import builtin, { BlockList, isIP, isIPv4, isIPv6, type LookupFunction, SocketAddress } from 'node:net';
+import type { Stack } from '../stack.js';
+import { NetContext } from './context.js';
+import { type NetOptions, normalizeArgs } from './normalize-args.js';
+import { Reactor } from './reactor.js';
+import { NetServer } from './server.js';
+import { initServer } from './server-init.js';
+import { listen2 } from './server-listen.js';
+import { NetSocket } from './socket.js';
+import { initSocket } from './socket-init.js';
+import { kNet } from './symbols.js';
+import { type TimerSource, timersOf } from './timers.js';
+import { validateBoolean, validateInt32 } from './validate.js';
+
+export interface NetOptionsOfStack {
+  /** What socket.setTimeout goes by: the stack's clock, unless given. */
+  timers?: TimerSource;
+  /** Resolves host names: dns.lookup, unless given. */
+  lookup?: LookupFunction;
+}
+
+/** A module like `node:net`. */
+export type Net = typeof builtin;
+
+type SocketClass = (new (options?: unknown) => NetSocket) & ((options?: unknown) => NetSocket);
+type ServerClass = (new (
+  options?: unknown,
+  listener?: unknown,
+) => NetServer) &
+  ((options?: unknown, listener?: unknown) => NetServer);
+
+export function createNet(stack: Stack, options: NetOptionsOfStack = {}): Net {
+  return createNetOn(() => stack, options);
+}
+
+/** A net whose stack is made when it is first needed. */
+export function createNetOn(stackOf: () => Stack, options: NetOptionsOfStack = {}): Net {
+  let stack: Stack | null = null;
+  const theStack = (): Stack => {
+    stack ??= stackOf();
+    return stack;
+  };
+  const reactor = (): Reactor => new Reactor(theStack());
+  const timers = options.timers ?? lazyTimers(theStack);
+  const context = new NetContext(reactor, timers, options.lookup ?? lookup, {
+    autoSelectFamily: builtin.getDefaultAutoSelectFamily(),
+    autoSelectFamilyAttemptTimeout: builtin.getDefaultAutoSelectFamilyAttemptTimeout(),
+  });
+  const Socket = socketClass(context);
+  const Server = serverClass(context);
+  context.Socket = Socket;
+
+  const connect = (...args: unknown[]): NetSocket => {
+    const normalized = normalizeArgs(args);
+    const [given] = normalized;
+    const socket = new Socket(given);
+    if (given.timeout) socket.setTimeout(given.timeout as number);
+    return socket.connect(normalized);
+  };
+  const net = {
+    _normalizeArgs: normalizeArgs,
+    get _setSimultaneousAccepts() {
+      return setSimultaneousAccepts;
+    },
+    BlockList,
+    SocketAddress,
+    connect,
+    createConnection: connect,
+    createServer: (given?: unknown, listener?: unknown) => new Server(given, listener),
+    isIP,
+    isIPv4,
+    isIPv6,
+    Server,
+    Socket,
+    Stream: Socket,
+    getDefaultAutoSelectFamily: () => context.autoSelectFamily,
+    setDefaultAutoSelectFamily: (value: boolean) => {
+      validateBoolean(value, 'value');
+      context.autoSelectFamily = value;
+    },
+    getDefaultAutoSelectFamilyAttemptTimeout: () => context.autoSelectFamilyAttemptTimeout,
+    setDefaultAutoSelectFamilyAttemptTimeout: (value: number) => {
+      validateInt32(value, 'value', 1);
+      context.autoSelectFamilyAttemptTimeout = Math.max(10, value);
+    },
+  };
+  return net as unknown as Net;
+}
+
+const lookup = ((host: string, options: object, callback: never) =>
+  dns.lookup(host, options, callback)) as unknown as LookupFunction;
+
+/** Node's timers for everybody but a virtual clock, without making the stack just to ask. */
+function lazyTimers(stackOf: () => Stack): TimerSource {
+  let timers: TimerSource | null = null;
+  const get = (): TimerSource => {
+    timers ??= timersOf(stackOf().host.clock);
+    return timers;
+  };
+  return { set: (work, ms) => get().set(work, ms), clear: (timer) => get().clear(timer) };
+}
+
+function socketClass(context: NetContext): SocketClass {
+  function Socket(this: NetSocket, options?: unknown): NetSocket | undefined {
+    if (!(this instanceof (Socket as unknown as SocketClass)))
+      return new (Socket as unknown as SocketClass)(options);
+    initSocket(this, options as NetOptions | undefined);
+    return undefined;
+  }
+  return derive(Socket, NetSocket, context) as unknown as SocketClass;
+}
+
+function serverClass(context: NetContext): ServerClass {
+  function Server(this: NetServer, options?: unknown, listener?: unknown): NetServer | undefined {
+    if (!(this instanceof (Server as unknown as ServerClass)))
+      return new (Server as unknown as ServerClass)(options, listener);
+    initServer(this, options, listener);
+    return undefined;
+  }
+  const made = derive(Server, NetServer, context) as unknown as ServerClass;
+  (made.prototype as { _listen2?: unknown })._listen2 = listen2;
+  return made;
+}
+
+/** A constructor function over the methods of a class, which know their net by the prototype. */
+function derive(made: object, methods: { prototype: object }, context: NetContext): object {
+  const own = made as { prototype: object };
+  Object.setPrototypeOf(own, Object.getPrototypeOf(methods));
+  Object.setPrototypeOf(own.prototype, methods.prototype);
+  Object.defineProperty(own.prototype, kNet, { value: context });
+  return own;
+}
+
+let warned = false;
+
+function setSimultaneousAccepts(): void {
+  if (warned) return;
+  warned = true;
+  process.emitWarning(
+    'net._setSimultaneousAccepts() is deprecated and will be removed.',
+    'DeprecationWarning',
+    'DEP0121',
+  );
+}

@@ -1,0 +1,60 @@
+// `net.Socket` of a program whose net is replaced. What has a handle or a descriptor of the kernel is still a socket of Node's
+// own, as is what Node's own classes make of themselves; all are `instanceof net.Socket`.
+
+import type { Net } from './create-net.js';
+
+interface SocketOptions {
+  fd?: unknown;
+  handle?: { isStreamBase?: unknown } | null;
+}
+
+type SocketConstructor = new (options?: unknown) => object;
+
+/** Since when sockets of ours pass for streams, so that TLSSocket does not look for a native handle in them. */
+let hiding = 0;
+
+/** Calls `work`, during which sockets of ours are no `net.Socket`. */
+export function asPlainStreams<T>(work: () => T): T {
+  hiding++;
+  try {
+    return work();
+  } finally {
+    hiding--;
+  }
+}
+
+export function installedSocket(net: Net, BuiltinSocket: unknown): unknown {
+  const Builtin = BuiltinSocket as SocketConstructor;
+  const Ours = net.Socket as unknown as SocketConstructor;
+  const isBuiltin = (value: unknown): boolean =>
+    Object.prototype.isPrototypeOf.call(Builtin.prototype, value as never);
+
+  function Socket(this: object | undefined, options?: SocketOptions | number): object | undefined {
+    if (isBuiltin(this)) {
+      Reflect.apply(Builtin as unknown as () => void, this, [options]);
+      return undefined;
+    }
+    if (new.target === undefined && Object.prototype.isPrototypeOf.call(Ours.prototype, this as never)) {
+      Reflect.apply(Ours as unknown as () => void, this, [options]);
+      return undefined;
+    }
+    if (ofTheKernel(options)) return new Builtin(options);
+    return Reflect.construct(Ours, [options], new.target ?? Ours) as object;
+  }
+  Socket.prototype = Ours.prototype;
+  Object.setPrototypeOf(Socket, Object.getPrototypeOf(Ours) as object);
+  Object.defineProperty(Socket, Symbol.hasInstance, {
+    value(this: { prototype: object }, value: unknown): boolean {
+      const ours = Object.prototype.isPrototypeOf.call(this.prototype, value as never);
+      if (ours) return hiding === 0;
+      return this === (Socket as unknown) && isBuiltin(value);
+    },
+  });
+  return Socket;
+}
+
+function ofTheKernel(options: SocketOptions | number | undefined): boolean {
+  if (typeof options === 'number') return true;
+  if (typeof options !== 'object' || options === null) return false;
+  return options.fd !== undefined || options.handle?.isStreamBase === true;
+}

@@ -1,0 +1,17 @@
+// After the peer's FIN, unless half-open sockets are wanted, ours follows, and nothing can be written any more.
+
+import { endedByPeer } from './errors.js';
+import type { NetSocket, WriteCallback } from './socket.js';
+
+/** Listener of 'end'. */
+export function writeAfterEnd(this: NetSocket): void {
+  if (!this.allowHalfOpen) this.write = refuse as NetSocket['write'];
+}
+
+function refuse(this: NetSocket, _chunk: unknown, encoding?: unknown, callback?: WriteCallback): boolean {
+  const then = typeof encoding === 'function' ? (encoding as WriteCallback) : callback;
+  const error = endedByPeer();
+  if (typeof then === 'function') process.nextTick(then, error);
+  this.destroy(error);
+  return false;
+}

@@ -1,0 +1,21 @@
+// Where sockets keep what is nobody's business but their own. Symbols, because the objects may be the programs'.
+
+/** The context of the net that a socket or server belongs to; on its prototype. */
+export const kNet = Symbol('net');
+/** Whether to be set on the handle once connected. */
+export const kNoDelay = Symbol('noDelay');
+export const kKeepAlive = Symbol('keepAlive');
+export const kKeepAliveDelay = Symbol('keepAliveInitialDelay');
+export const kTimer = Symbol('timeout');
+/** What was written and read by handles that are gone. */
+export const kBytesRead = Symbol('bytesRead');
+export const kLastQueueSize = Symbol('lastWriteQueueSize');
+export const kOnread = Symbol('onread');
+export const kResetting = Symbol('resetAndClosing');
+
+/** Memory that a program gives to be read into, and what it wants called. */
+export interface OnRead {
+  buffer: Uint8Array | (() => Uint8Array);
+  current: Uint8Array;
+  callback: (count: number, buffer: Uint8Array) => unknown;
+}
