@@ -12,6 +12,7 @@
             "native/csum.c",
             "native/duty.c",
             "native/error.c",
+            "native/gro.c",
             "native/gso.c",
             "native/netlink.c",
             "native/netns.c",

@@ -41,6 +41,20 @@ bool tx_frame_read(const struct nic_queue *queue, uint32_t index, struct tx_fram
  * gone. */
 int tx_write(struct nic_queue *queue, const struct iovec *iov, unsigned count, size_t length);
 
+/* gro.c: the run that is being received; `frame` NULL: none, `closed`: nothing may join it any more. */
+#define GRO_HEADER_MAX (ETH_HEADER + 20 + 60)
+struct gro_run {
+  uint8_t *frame;
+  uint32_t header, length; /* of all headers; of the frame so far */
+  uint32_t size;           /* payload of its first segment (gso_size) */
+  uint32_t next;           /* sequence number behind it */
+  uint32_t segments;
+  bool closed;
+};
+void gro_begin(struct gro_run *run, uint8_t *frame, uint32_t length);
+bool gro_append(struct gro_run *run, const uint8_t *headers, uint32_t size, bool verified);
+void gro_end(const struct gro_run *run);
+
 /* gso.c */
 int gso_cut(struct nic_queue *queue, const struct tx_frame *frame, uint32_t tail);
 

@@ -1,6 +1,6 @@
 /*
  * Receive: frames from the device into the arena, packed one after another, one descriptor each. What arrives
- * here goes to JavaScript in one call.
+ * here goes to JavaScript in one call. Segments that continue each other share a descriptor (gro.c).
  */
 #include "internal.h"
 
@@ -22,19 +22,70 @@ static uint32_t vnet_flags(const struct virtio_net_hdr *header) {
   }
 }
 
+/* The kernel's word that the checksum holds, or will once it is filled in. */
+static bool vnet_verified(const struct virtio_net_hdr *header) {
+  return (header->flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID)) != 0;
+}
+
+static void describe(const struct nic_queue *queue, uint32_t index,
+                     const int32_t descriptor[NIC_RX_DESC_WORDS]) {
+  const size_t size = NIC_RX_DESC_WORDS * sizeof *descriptor;
+  memcpy(queue->base + queue->at.rx_desc_offset + index * size, descriptor, size);
+}
+
+static void describe_run(const struct nic_queue *queue, uint32_t index, const struct gro_run *run) {
+  gro_end(run);
+  if (run->frame == NULL || run->segments < 2)
+    return;
+  describe(queue, index,
+           (const int32_t[]){(int32_t)(run->frame - queue->base), (int32_t)run->length,
+                             NIC_RX_L4_OK | NIC_RX_GSO_TCP4, (int32_t)run->size});
+}
+
+/* Reads the next frame to `frame`, with `ahead` bytes of virtio header before it. If it continues the run it
+ * is taken into it, and the result is 0; else the result is read's. */
+static ssize_t read_frame(struct nic_queue *queue, struct gro_run *run, uint8_t *frame, uint32_t ahead) {
+  if (run->frame == NULL || run->closed)
+    return read(queue->fd, frame - ahead, ahead + NIC_FRAME_MAX + 1);
+  uint8_t headers[sizeof(struct virtio_net_hdr) + GRO_HEADER_MAX];
+  uint8_t *behind = run->frame + run->length;
+  const uint32_t split = ahead + run->header;
+  const struct iovec iov[2] = {{headers, split}, {behind, NIC_FRAME_MAX + 1 - run->header}};
+  ssize_t got = readv(queue->fd, iov, 2);
+  if (got <= 0)
+    return got;
+  if ((size_t)got <= split) {
+    memcpy(frame - ahead, headers, (size_t)got);
+    return got;
+  }
+  struct virtio_net_hdr header = {0};
+  memcpy(&header, headers, ahead);
+  const uint32_t size = (uint32_t)got - split;
+  if (vnet_flags(&header) == 0 && gro_append(run, headers + ahead, size, vnet_verified(&header))) {
+    queue->stats.rx_frames++;
+    queue->stats.rx_bytes += (uint32_t)got - ahead;
+    return 0;
+  }
+  memmove(frame + run->header, behind, size);
+  memcpy(frame - ahead, headers, split);
+  return got;
+}
+
 int nic_receive(struct nic_queue *queue) {
   if (queue->gone)
     return -ENODEV;
   const uint32_t end = queue->at.rx_offset + queue->at.rx_size;
   const uint32_t before = queue->vnet_hdr ? sizeof(struct virtio_net_hdr) : 2;
+  const uint32_t ahead = queue->vnet_hdr ? before : 0;
   uint32_t position = align8(queue->at.rx_offset);
   uint32_t count = 0;
+  struct gro_run run = {0};
 
   while (count < queue->at.rx_desc_count && position + NIC_FRAME_ROOM <= end) {
     /* Either way the frame starts at 2 mod 8, so that its IP header is aligned (NET_IP_ALIGN). */
     uint8_t *frame = queue->base + position + before;
-    const uint32_t ahead = queue->vnet_hdr ? before : 0;
-    ssize_t got = read(queue->fd, frame - ahead, ahead + NIC_FRAME_MAX + 1);
+    const uint32_t segments = run.segments;
+    ssize_t got = read_frame(queue, &run, frame, ahead);
     if (got < 0) {
       if (errno == EINTR)
         continue;
@@ -44,6 +95,10 @@ int nic_receive(struct nic_queue *queue) {
         break;
       queue->gone = true;
       return -errno;
+    }
+    if (got == 0 && run.segments != segments) {
+      position = align8((uint32_t)(run.frame + run.length - queue->base));
+      continue;
     }
     if (got == 0) { /* a stand-in's end of file; a TAP never says so */
       if (count > 0)
@@ -56,25 +111,28 @@ int nic_receive(struct nic_queue *queue) {
       queue->stats.rx_dropped++;
       continue;
     }
+    if (count > 0)
+      describe_run(queue, count - 1, &run);
     uint32_t length = (uint32_t)got - ahead;
     int32_t descriptor[NIC_RX_DESC_WORDS] = {(int32_t)(position + before), (int32_t)length, 0, 0};
     struct virtio_net_hdr header = {0};
-    if (queue->vnet_hdr)
-      memcpy(&header, frame - before, sizeof header);
-    if (header.flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID))
-      descriptor[2] = NIC_RX_L4_OK;
-    else
-      descriptor[2] = (int32_t)nic_verdict(frame, length);
+    memcpy(&header, frame - ahead, ahead);
+    descriptor[2] = vnet_verified(&header) ? NIC_RX_L4_OK : (int32_t)nic_verdict(frame, length);
     uint32_t gso = vnet_flags(&header);
+    run.frame = NULL;
     if (gso != 0) {
       descriptor[2] |= (int32_t)gso;
       descriptor[3] = header.gso_size;
+    } else if (descriptor[2] == NIC_RX_L4_OK) {
+      gro_begin(&run, frame, length);
     }
-    memcpy(queue->base + queue->at.rx_desc_offset + count * sizeof descriptor, descriptor, sizeof descriptor);
+    describe(queue, count, descriptor);
     queue->stats.rx_frames++;
     queue->stats.rx_bytes += length;
     position = align8(position + before + length);
     count++;
   }
+  if (count > 0)
+    describe_run(queue, count - 1, &run);
   return (int)count;
 }

@@ -45,6 +45,8 @@ function wakeSleeper(entry: WaitQueueEntry): boolean {
 }
 
 const NO_EVENTS: readonly EpollEvent[] = [];
+/** `RUN.then(…)` is a bare microtask; queueMicrotask takes three times as long, because it keeps an async context as well. */
+const RUN = Promise.resolve();
 
 /** A caller of epoll_wait asleep. Used again and again: one exists for each call that was ever asleep at the same time. */
 export class EpSleeper extends Timer implements Sleeper, Interruptible {
@@ -104,7 +106,7 @@ export class EpSleeper extends Timer implements Sleeper, Interruptible {
       traceTryToWakeUp.emit(this.#shared.host, { call: 'epoll_wait', nested: wakeNesting.depth });
     }
     this.#runnable = true;
-    queueMicrotask(this.#run);
+    void RUN.then(this.#run);
     return true;
   }
 

@@ -124,7 +124,7 @@ function queueInOrder(sk: TcpSock, segment: Segment, skip: number): void {
     }
     sk.rcvNxt = (sk.rcvNxt + count) | 0;
     sk.bytesReceived += count;
-    sk.dataSegsIn++;
+    sk.dataSegsIn += segment.segments;
     eventDataReceived(sk, segment, count);
   }
   if ((segment.flags & FIN) !== 0) {
@@ -179,7 +179,7 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
   measureRcvMss(sk, segment.length, segment.gsoSize);
   sk.ackPending |= ACK_SCHED;
   mib.count(TcpExt.TCPOFOQueue);
-  sk.rcvOooPack += segment.gsoSize === 0 ? 1 : Math.ceil(segment.length / segment.gsoSize);
+  sk.rcvOooPack += segment.segments;
   sk.reassembly ??= new Reassembly(memory, sk.tcp.memory);
   const ooo = sk.reassembly;
   if (ooo.sackIndex(segment.seq, segment.endSeq) >= SACK_BLOCKS_EXPECTED) flushCompressed(sk);
@@ -190,7 +190,7 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
     setDsack(sk, ooo.knownStart, ooo.knownEnd);
   }
   if (sk.reassembly.runs.length === 0) sk.reassembly = null;
-  if (segment.length > 0) sk.dataSegsIn++;
+  if (segment.length > 0) sk.dataSegsIn += segment.segments;
 }
 
 /** tcp_fin: the peer will send no more. */

@@ -76,7 +76,7 @@ function deliver(sk: TcpSock, packet: RxPacket, segment: Segment): void {
     sk.host.mib.count(TcpExt.TCPMinTTLDrop);
     return;
   }
-  sk.segsIn++;
+  sk.segsIn += segment.segments;
   if (!sk.owned) {
     receiveNow(sk, packet, segment);
     return;
@@ -126,7 +126,7 @@ function receiveForRequest(request: RequestSock, packet: RxPacket, segment: Segm
 
 /** tcp_child_process */
 function receiveForChild(parent: TcpSock, child: TcpSock, packet: RxPacket, segment: Segment): void {
-  child.segsIn++;
+  child.segsIn += segment.segments;
   receiveNow(child, packet, segment);
   // The listener's readers are told once the child has taken what came with the third segment.
   parent.dataReady();

@@ -27,6 +27,8 @@ export class Segment {
   length = 0;
   /** Size of the segments it was merged from; 0: it came alone. */
   gsoSize = 0;
+  /** How many segments that makes (skb_shinfo's gso_segs, at least 1). */
+  segments = 1;
   sport = 0;
   dport = 0;
   seq = 0;
@@ -67,6 +69,7 @@ export class Segment {
     this.data = at + headerLength;
     this.length = packet.length - headerLength;
     this.gsoSize = packet.gsoSize;
+    this.segments = packet.gsoSize === 0 ? 1 : Math.ceil(this.length / packet.gsoSize) || 1;
     this.sport = view.getUint16(at);
     this.dport = view.getUint16(at + 2);
     this.seq = view.getInt32(at + 4);

@@ -9,6 +9,8 @@ export interface Alarm {
 export interface Clock {
   /** Microseconds since an arbitrary start; an integer in a double, never goes back. */
   now(): number;
+  /** What `now()` last said: where a moment ago is near enough, because a read of the clock costs. */
+  readonly recent: number;
   /** Unix time, in microseconds, at which `now()` was 0; for captures only. */
   readonly epoch: number;
   /** Calls `alarm.onAlarm()` once, at or after `at` (microseconds); replaces an earlier wish of the same alarm. */
@@ -30,10 +32,14 @@ export class RealClock implements Clock {
   #holders = 0;
   #keeper: NodeJS.Timeout | undefined;
 
-  now(): number {
-    return Math.floor(performance.now() * 1000) - this.#origin;
-  }
+  recent = 0;
   readonly #origin = Math.floor(performance.now() * 1000);
+
+  now(): number {
+    const now = Math.floor(performance.now() * 1000) - this.#origin;
+    this.recent = now;
+    return now;
+  }
 
   setAlarm(alarm: Alarm, at: number): void {
     this.cancelAlarm(alarm);
@@ -93,6 +99,10 @@ export class VirtualClock implements Clock {
   }
 
   now(): number {
+    return this.#now;
+  }
+
+  get recent(): number {
     return this.#now;
   }
 

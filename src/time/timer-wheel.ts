@@ -62,7 +62,8 @@ export class TimerWheel implements Alarm {
   /** Arms `timer` for `ms` milliseconds from now, wherever it stood before (mod_timer). */
   arm(timer: Timer, ms: number): void {
     // From the clock's time even while a late run catches up: after a stall a timer that backs off must not fire in a row.
-    const base = this.#clockMs();
+    // Whoever arms has looked at the clock for this moment already (Host.refresh).
+    const base = Math.floor(this.clock.recent / 1000) | 0;
     const delay = ms < 1 ? 1 : ms > LONGEST ? LONGEST : Math.ceil(ms);
     const expires = (base + delay) | 0;
     if (timer.slot >= 0) {
@@ -94,7 +95,7 @@ export class TimerWheel implements Alarm {
   /** Milliseconds until `timer` is due; 0 if it is not armed. */
   remaining(timer: Timer): number {
     if (!timer.pending) return 0;
-    const left = (timer.expires - this.#clockMs()) | 0;
+    const left = (timer.expires - (Math.floor(this.clock.recent / 1000) | 0)) | 0;
     return left > 0 ? left : 0;
   }
 
@@ -143,8 +144,7 @@ export class TimerWheel implements Alarm {
   }
 
   #msToUs(tick: number): number {
-    const now = this.clock.now();
-    const nowMs = Math.floor(now / 1000);
+    const nowMs = Math.floor(this.clock.recent / 1000);
     return (nowMs + ((tick - (nowMs | 0)) | 0)) * 1000;
   }
 
