@@ -25,6 +25,8 @@ need_packages() {
   local pair missing=() sudo=()
   for pair in "$@"; do
     case $pair in
+      # Debian keeps the programs of each PostgreSQL out of PATH.
+      postgres=*) compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=("${pair#*=}") ;;
       # Several programs call themselves nc; only OpenBSD's closes its half of a connection with -N.
       nc=*) nc -h 2>&1 | grep -q OpenBSD || missing+=("${pair#*=}") ;;
       /*) [ -e "${pair%%=*}" ] || missing+=("${pair#*=}") ;;
@@ -39,6 +41,14 @@ need_packages() {
       fail 'packages are missing, and only root can install them. Please run:' "    sudo apt-get install ${missing[*]}"
   fi
   say "Installing Debian packages: ${missing[*]}"
+  # The tests start a PostgreSQL of their own; one that serves this machine is nobody's wish.
+  case " ${missing[*]} " in
+    *' postgresql '*)
+      "${sudo[@]}" mkdir -p /etc/postgresql-common/createcluster.d
+      echo 'create_main_cluster = false' |
+        "${sudo[@]}" tee /etc/postgresql-common/createcluster.d/tapstack-tests.conf >/dev/null
+      ;;
+  esac
   "${sudo[@]}" apt-get -q -o DPkg::Lock::Timeout=300 update
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
     install --no-install-recommends "${missing[@]}" </dev/null
@@ -49,7 +59,8 @@ need_build_tools() { need_packages g++=g++ make=make python3=python3; }
 
 need_test_tools() {
   need_packages nc=netcat-openbsd curl=curl ping=iputils-ping ip=iproute2 tshark=tshark \
-    clang-format=clang-format unshare=util-linux setpriv=util-linux mount=mount iperf3=iperf3
+    clang-format=clang-format unshare=util-linux setpriv=util-linux mount=mount \
+    nsenter=util-linux openssl=openssl wrk=wrk redis-server=redis-server postgres=postgresql iperf3=iperf3
 }
 
 # fingerprint PATH…: one hash over the names and contents of all files there.

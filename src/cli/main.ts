@@ -11,6 +11,7 @@ import { LAB_SHELL, runLab, runLabShell } from './lab.js';
 import { registerLabPlot } from './lab-plot.js';
 import { addServerOptions } from './options.js';
 import { describeBug, describeRefusal, refusalFor } from './refusal.js';
+import { registerRun } from './run.js';
 import { registerScript } from './script.js';
 import { serve } from './serve.js';
 import { registerWan } from './wan.js';
@@ -40,6 +41,7 @@ function program(): Command {
     )
     .action((_options, command: Command) => benchServer(command));
   registerIperf3(root);
+  registerRun(root);
   const lab = root
     .command('lab')
     .description('run a command in a private network; without one, a shell there beside an echo server')

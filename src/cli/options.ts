@@ -1,29 +1,29 @@
-// The options that every server of the command has, and what may be said in them. A value that cannot be right is refused here,
+// The options of everything that has a stack on a TAP device, those of servers, and what may be said in them. A value that cannot be right is refused here,
 // before anything is made.
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { areNeighbours, type Cidr, formatCidr, neighbourOf, parseCidr } from './cidr.js';
 import { Refusal } from './refusal.js';
 
-export interface ServerOptions {
+export interface LinkOptions {
   tap: string;
   address: Cidr;
   hostAddress: Cidr;
   mtu: number;
-  port: number;
-  edge: boolean;
   offload: boolean;
   pcap: string | undefined;
   netns: string | undefined;
+}
+
+export interface ServerOptions extends LinkOptions {
+  port: number;
+  edge: boolean;
   trace: boolean;
   doctor: boolean;
   quiet: boolean;
 }
 
-interface Given extends Omit<ServerOptions, 'address' | 'hostAddress'> {
-  address?: Cidr;
-  hostAddress?: Cidr;
-}
+type Given<Options> = Omit<Options, 'address' | 'hostAddress'> & { address?: Cidr; hostAddress?: Cidr };
 
 const DEFAULT_ADDRESS = '10.0.0.2/24';
 
@@ -34,29 +34,33 @@ const DEFAULT_ADDRESS = '10.0.0.2/24';
 const MTU_MAX = 65521;
 const MTU_MIN = 88;
 
-export function addServerOptions(command: Command, defaultPort: number): Command {
+export function addLinkOptions(command: Command): Command {
   return command
     .option('--tap <name>', 'TAP device: attached to if it exists, else made', deviceName, 'tap0')
     .option('--address <cidr>', "the stack's address (default: 10.0.0.2/24)", cidr)
     .option('--host-address <cidr>', "the host's end (default: the first other address of the network)", cidr)
     .addOption(new Option('--mtu <bytes>', 'largest IP packet').argParser(mtu).default(1500))
-    .addOption(new Option('--port <number>', 'TCP port to listen on').argParser(port).default(defaultPort))
-    .option('--edge', 'edge-triggered (EPOLLET) instead of level-triggered readiness', false)
     .option('--no-offload', 'plain frames: neither checksums nor segmentation are left to the kernel')
     .option('--pcap <file>', 'record every frame to a pcapng file')
     .option(
       '--netns <name>',
       "put the host's end into this network namespace (made if absent)",
       namespaceName,
-    )
+    );
+}
+
+export function addServerOptions(command: Command, defaultPort: number): Command {
+  return addLinkOptions(command)
+    .addOption(new Option('--port <number>', 'TCP port to listen on').argParser(port).default(defaultPort))
+    .option('--edge', 'edge-triggered (EPOLLET) instead of level-triggered readiness', false)
     .option('--trace', "print the first connection's way through the stack, as the kernel's call path", false)
     .option('--doctor', 'warn when this server uses epoll wrongly', false)
     .option('--quiet', 'no line for each connection', false);
 }
 
 /** Fills in what follows from the rest, and refuses addresses that cannot see each other. */
-export function serverOptions(command: Command): ServerOptions {
-  const given = command.opts<Given>();
+export function linkOptions<Options extends LinkOptions = LinkOptions>(command: Command): Options {
+  const given = command.opts<Given<Options>>();
   const address = given.address ?? (given.hostAddress ? neighbourOf(given.hostAddress) : defaultAddress());
   const hostAddress = given.hostAddress ?? neighbourOf(address);
   if (!areNeighbours(address, hostAddress)) {
@@ -70,7 +74,11 @@ export function serverOptions(command: Command): ServerOptions {
       2,
     );
   }
-  return { ...given, address, hostAddress };
+  return { ...given, address, hostAddress } as Given<Options> & LinkOptions as Options;
+}
+
+export function serverOptions(command: Command): ServerOptions {
+  return linkOptions<ServerOptions>(command);
 }
 
 function defaultAddress(): Cidr {

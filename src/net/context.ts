@@ -1,6 +1,7 @@
 // What the parts of one `net` share: its stack's reactor, its timers, how names are looked up, the defaults that programs set.
 
-import type { LookupFunction } from 'node:net';
+import type { BlockList, LookupFunction } from 'node:net';
+import { KernelHandle } from './kernel-handle.js';
 import type { Reactor } from './reactor.js';
 import type { NetSocket } from './socket.js';
 import { TcpHandle } from './tcp-handle.js';
@@ -15,6 +16,8 @@ export class NetContext {
   Socket!: new (
     options?: unknown,
   ) => NetSocket;
+  /** Addresses that stay on the kernel; with them, so do paths. None: the stack is all there is. */
+  readonly kernel: BlockList | undefined;
   readonly #start: () => Reactor;
   #reactor: Reactor | null = null;
 
@@ -24,7 +27,9 @@ export class NetContext {
     timers: TimerSource,
     lookup: LookupFunction,
     defaults: { autoSelectFamily: boolean; autoSelectFamilyAttemptTimeout: number },
+    kernel?: BlockList,
   ) {
+    this.kernel = kernel;
     this.#start = start;
     this.timers = timers;
     this.lookup = lookup;
@@ -38,6 +43,8 @@ export class NetContext {
   }
 
   createHandle(): TcpHandle {
-    return new TcpHandle(this.reactor);
+    return this.kernel === undefined
+      ? new TcpHandle(this.reactor)
+      : new KernelHandle(this.reactor, this.kernel);
   }
 }

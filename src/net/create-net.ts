@@ -21,6 +21,8 @@ export interface NetOptionsOfStack {
   timers?: TimerSource;
   /** Resolves host names: dns.lookup, unless given. */
   lookup?: LookupFunction;
+  /** Addresses, and with them all paths, whose connections are the kernel's; none unless given. */
+  kernel?: BlockList;
 }
 
 /** A module like `node:net`. */
@@ -46,10 +48,11 @@ export function createNetOn(stackOf: () => Stack, options: NetOptionsOfStack = {
   };
   const reactor = (): Reactor => new Reactor(theStack());
   const timers = options.timers ?? lazyTimers(theStack);
-  const context = new NetContext(reactor, timers, options.lookup ?? lookup, {
+  const defaults = {
     autoSelectFamily: builtin.getDefaultAutoSelectFamily(),
     autoSelectFamilyAttemptTimeout: builtin.getDefaultAutoSelectFamilyAttemptTimeout(),
-  });
+  };
+  const context = new NetContext(reactor, timers, options.lookup ?? lookup, defaults, options.kernel);
   const Socket = socketClass(context);
   const Server = serverClass(context);
   context.Socket = Socket;

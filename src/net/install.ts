@@ -6,6 +6,7 @@ import builtin from 'node:net';
 import type { Net } from './create-net.js';
 import { installedServer } from './install-server.js';
 import { installedSocket } from './install-socket.js';
+import { installStream } from './install-stream.js';
 import { installTls } from './install-tls.js';
 
 type Patchable = Record<string, unknown>;
@@ -40,6 +41,7 @@ export function installNet(net: Net): void {
   inherit(http.Server, builtin.Server);
   inherit(tls.Server, builtin.Server);
   http.Agent.prototype.createConnection = builtin.createConnection as never;
+  installStream(net);
   installTls(net);
   installHttp2();
   syncBuiltinESMExports();

@@ -3,7 +3,7 @@
 
 import { capture, Stack, TapLink } from '../index.js';
 import { leave } from './leave.js';
-import type { StackSettings } from './settings.js';
+import { SettingsError, type StackSettings } from './settings.js';
 
 /** Descriptors: more connections than fit through one port of one peer. */
 const NOFILE = 1 << 20;
@@ -23,7 +23,7 @@ export function openStack(settings: StackSettings, onLinkDown: (error: Error) =>
   const { tap: wanted, sysctl } = settings;
   const options = { sysctl, nofile: NOFILE, onLinkDown: (_name: string, error: Error) => onLinkDown(error) };
   if (wanted === undefined) {
-    const stack = new Stack(options);
+    const stack = understood(() => new Stack(options));
     return { stack, tap: undefined, leave: () => {} };
   }
   const { name, mtu, hostAddress, offload, netns, address, gateway, pcap } = wanted;
@@ -35,18 +35,24 @@ export function openStack(settings: StackSettings, onLinkDown: (error: Error) =>
     ...(netns === undefined ? {} : { netns }),
   });
   try {
-    const link = pcap === undefined ? tap : capture(tap, pcap);
-    const stack = new Stack({
-      ...options,
-      link,
-      address,
-      ...(gateway === undefined ? {} : { gateway }),
-    });
+    const link = pcap === undefined ? tap : understood(() => capture(tap, pcap));
+    const way = gateway === undefined ? {} : { gateway };
+    const stack = understood(() => new Stack({ ...options, link, address, ...way }));
     // The device alone keeps no process: that is for sockets to decide.
     tap.unref();
     return { stack, tap, leave: () => leave(stack, tap, link) };
   } catch (error) {
     void tap.close();
     throw error;
+  }
+}
+
+/** What these throw is about what they were given. */
+function understood<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    const message = `The stack cannot be set up: ${(error as Error).message}`;
+    throw new SettingsError(/[.!?]$/.test(message) ? message : `${message}.`, { cause: error });
   }
 }

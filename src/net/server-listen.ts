@@ -2,6 +2,7 @@
 // returns; 'listening' and 'error' come a tick later.
 
 import { alreadyListening, invalidArgValue, listenException, type NodeError } from './errors.js';
+import { KernelHandle } from './kernel-handle.js';
 import { type NetOptions, normalizeArgs, toNumber } from './normalize-args.js';
 import type { NetServer } from './server.js';
 import { onConnection } from './server-connection.js';
@@ -42,12 +43,24 @@ export function startListen(server: NetServer, args: readonly unknown[]): void {
     return;
   }
   if (options.path && isPipe(options.path)) {
-    throw new Error(`tapstack/net has no UNIX domain sockets: cannot listen on ${options.path}`);
+    listenOnPath(server, options.path as string, backlog || (options.backlog as number) || BACKLOG);
+    return;
   }
   if (!('port' in options || 'path' in options)) {
     throw invalidArgValue('options', given, 'must have the property "port" or "path"');
   }
   throw invalidArgValue('options', given);
+}
+
+/** The stack has no UNIX domain sockets, but beside it there may be a kernel. */
+function listenOnPath(server: NetServer, path: string, backlog: number): void {
+  const handle = server[kNet].createHandle();
+  if (!(handle instanceof KernelHandle))
+    throw new Error(`tapstack/net has no UNIX domain sockets: cannot listen on ${path}`);
+  handle.bindPath(path);
+  server._handle = handle;
+  server._pipeName = path;
+  setup(server, path, -1, -1, backlog);
 }
 
 function isPipe(path: unknown): boolean {

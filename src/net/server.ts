@@ -39,12 +39,13 @@ export class NetServer extends EventEmitter {
   }
 
   address(): AddressOut | string | null {
+    if (this._pipeName !== undefined) return this._handle ? this._pipeName : null;
     if (this._handle?.getsockname) {
       const name: AddressOut = {};
       this._handle.getsockname(name);
       return name;
     }
-    return this._pipeName ?? null;
+    return null;
   }
 
   getConnections(callback: (error: Error | null, count: number) => void): this {

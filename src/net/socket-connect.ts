@@ -3,9 +3,18 @@
 import { ADDRCONFIG } from 'node:dns';
 import { isIP } from 'node:net';
 import { connectAny } from './auto-select.js';
-import { connectNow, connectTo, type Destination, fail, type LookupAny } from './connect-attempt.js';
+import {
+  afterConnect,
+  connectNow,
+  connectTo,
+  type Destination,
+  fail,
+  type LookupAny,
+} from './connect-attempt.js';
 import { invalidArgType, invalidIpAddress, missingConnectArgs } from './errors.js';
+import { KernelHandle } from './kernel-handle.js';
 import type { Callback, NetOptions } from './normalize-args.js';
+import { ConnectRequest } from './requests.js';
 import type { NetSocket } from './socket.js';
 import { initSocketHandle } from './socket-init.js';
 import { kNet } from './symbols.js';
@@ -41,9 +50,20 @@ export function startConnect(socket: NetSocket, options: NetOptions, callback: C
   socket.connecting = true;
   if (path) {
     validateString(path, 'options.path');
-    throw new Error(`tapstack/net has no UNIX domain sockets: cannot connect to ${path}`);
+    connectPath(socket, path as string);
+    return;
   }
   lookupAndConnect(socket, options);
+}
+
+/** The stack has no UNIX domain sockets, but beside it there may be a kernel. */
+function connectPath(socket: NetSocket, path: string): void {
+  const handle = socket._handle;
+  if (!(handle instanceof KernelHandle))
+    throw new Error(`tapstack/net has no UNIX domain sockets: cannot connect to ${path}`);
+  const request = new ConnectRequest(afterConnect);
+  request.address = path;
+  handle.connectPath(request, path);
 }
 
 function lookupAndConnect(socket: NetSocket, options: NetOptions): void {

@@ -1,0 +1,51 @@
+// Puts a program on a stack: which one its environment says, and why not where it cannot be. What is printed is for whoever started
+// the program, so it looks as the command's own refusals do.
+
+import { isMainThread } from 'node:worker_threads';
+import { createNet } from '../net/create-net.js';
+import { refuseCluster, warnOnUse } from '../net/elsewhere.js';
+import { installNet } from '../net/install.js';
+import { liveAndDie } from '../net/life.js';
+import { type OpenStack, openStack } from '../net/open-stack.js';
+import { SettingsError, type StackSettings, settingsFromEnvironment } from '../net/settings.js';
+import { describeRefusal, Refusal, refusalFor } from './refusal.js';
+
+/** Set for child processes, which inherit the environment and often our preload too: which device is taken, and by whom. */
+const OWNER = 'TAPSTACK_OWNER';
+
+/** Puts this process's program on a stack. Ends the process, saying why, when there can be none. */
+export function registerProgram(settings?: StackSettings): void {
+  if (!isMainThread) {
+    warnOnUse('This worker thread uses the kernel: the stack belongs to the main thread.');
+    return;
+  }
+  try {
+    register(settings ?? settingsFromEnvironment(process.env));
+  } catch (error) {
+    const refusal = error instanceof SettingsError ? new Refusal(error.message, [], 2) : refusalFor(error);
+    if (refusal === undefined) throw error;
+    process.stderr.write(describeRefusal(refusal));
+    process.exit(refusal.exitCode);
+  }
+}
+
+function register(settings: StackSettings): void {
+  const name = settings.tap?.name;
+  const [pid, taken] = (process.env[OWNER] ?? '').split(' ');
+  if (name !== undefined && taken === name && pid === String(process.ppid)) {
+    warnOnUse(
+      `This process uses the kernel: the device ${name} belongs to the stack of its parent, process ${pid}. ` +
+        'Give it one of its own by another TAPSTACK_TAP and TAPSTACK_ADDRESS.',
+    );
+    return;
+  }
+  const opened: OpenStack = openStack(settings, linkDown);
+  if (name !== undefined) process.env[OWNER] = `${process.pid} ${name}`;
+  installNet(createNet(opened.stack, { kernel: settings.kernel }));
+  refuseCluster();
+  liveAndDie(opened.leave);
+}
+
+function linkDown(error: Error): void {
+  process.emitWarning(`${error.message}. The program has no network any more.`, { type: 'TapstackWarning' });
+}

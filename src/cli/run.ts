@@ -1,0 +1,55 @@
+// `tapstack run`: an ordinary Node program, in this very process, on a stack. In this process, so that signals, standard input, exit
+// codes and the process number are the program's own without anybody passing them on.
+
+import { createRequire } from 'node:module';
+import type { Command } from 'commander';
+import { settingsFromEnvironment } from '../net/settings.js';
+import { formatCidr } from './cidr.js';
+import { addLinkOptions, type LinkOptions, linkOptions } from './options.js';
+import { registerProgram } from './register-program.js';
+
+interface Given extends LinkOptions {
+  gateway?: string;
+  kernel?: string;
+  sysctl?: string;
+}
+
+export function registerRun(root: Command): void {
+  addLinkOptions(root.command('run'))
+    .description(
+      'run a Node program on the stack: its net, http, https, tls, http2 and all that stands on them',
+    )
+    .argument('<program>', 'a JavaScript file, as for node')
+    .argument('[args...]', "the program's own arguments")
+    .usage('[options] <program> [args...]')
+    .option('--gateway <address>', "where the rest of the world is: an address, or 'host'")
+    .option('--kernel <list>', 'addresses and networks that stay on the kernel, such as 127.0.0.0/8')
+    .option('--sysctl <list>', 'tunables, such as net.ipv4.tcp_congestion_control=bbr')
+    .passThroughOptions()
+    .helpCommand(false)
+    .action((program: string, args: string[], _options, command: Command) => run(program, args, command));
+}
+
+function run(program: string, args: readonly string[], command: Command): void {
+  const given = command.opts<Given>();
+  const { tap, address, hostAddress, mtu, offload, netns, pcap } = linkOptions(command);
+  const settings = settingsFromEnvironment({
+    TAPSTACK_TAP: tap,
+    TAPSTACK_ADDRESS: formatCidr(address),
+    TAPSTACK_HOST_ADDRESS: formatCidr(hostAddress),
+    TAPSTACK_MTU: String(mtu),
+    TAPSTACK_OFFLOAD: offload ? '1' : '0',
+    TAPSTACK_NETNS: netns,
+    TAPSTACK_PCAP: pcap,
+    TAPSTACK_GATEWAY: given.gateway,
+    TAPSTACK_KERNEL: given.kernel,
+    TAPSTACK_SYSCTL: given.sysctl,
+  });
+  // Its output is the program's from now on.
+  process.stdout.removeAllListeners('error');
+  process.argv = [process.execPath, program, ...args];
+  registerProgram(settings);
+  const { runMain } = createRequire(import.meta.url)('node:module') as { runMain(): void };
+  // Out of reach of our own handler of errors: what the program throws is nobody's but Node's.
+  setImmediate(() => runMain());
+}
