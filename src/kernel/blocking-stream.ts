@@ -79,7 +79,7 @@ function receivedEnough(sk: TcpSock, copied: number, target: number, peek: boole
 }
 
 function atMark(sk: TcpSock, seq: number): boolean {
-  return sk.urgData !== 0 && sk.urgSeq === seq;
+  return sk.rx.urgData !== 0 && sk.rx.urgSeq === seq;
 }
 
 function receiveOver(sk: TcpSock): boolean {

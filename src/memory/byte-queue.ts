@@ -221,6 +221,7 @@ export class ByteQueue {
   }
 
   clear(): void {
+    if (this.#tail === 0) return;
     let chunk = this.head;
     while (chunk !== 0) {
       const next = this.memory.next[chunk];

@@ -15,6 +15,7 @@ import {
 } from '../tcp/constants.js';
 import { afterRead } from '../tcp/delayed-ack.js';
 import { pushPendingFrames } from '../tcp/output.js';
+import { UNSENT } from '../tcp/send-state.js';
 import type { TcpSock } from '../tcp/sock.js';
 import type { Tcp } from '../tcp/tcp.js';
 import { armKeepalive } from '../tcp/tcp-timer.js';
@@ -252,7 +253,7 @@ function setCongestion(tcp: Tcp, sk: TcpSock, value: OptionValue, length: number
   sk.cc = control;
   sk.caPriv = null;
   sk.pacingNeeded = false;
-  sk.priorSsthresh = 0;
+  if (sk.tx !== UNSENT) sk.tx.priorSsthresh = 0;
   if (sk.state !== TCP_CLOSE && sk.state !== TCP_LISTEN) control.init(sk);
   return 0;
 }

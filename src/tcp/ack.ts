@@ -25,7 +25,7 @@ import { inCwndReduction, reduceCwnd, slowStartAfterIdleCheck } from './cwnd.js'
 import { ecnEchoReceived } from './ecn.js';
 import { syncMss } from './mss.js';
 import { probe0When } from './output.js';
-import { updatePacingRate } from './pacing.js';
+import { usualPacingRate } from './pacing.js';
 import { writeSpace } from './poll.js';
 import { rackUpdateWindow } from './rack.js';
 import { rateGenerate } from './rate.js';
@@ -50,14 +50,15 @@ export const ACK_BAD = -1;
 export function tcpAck(sk: TcpSock, segment: Segment): number {
   const priorUna = sk.sndUna;
   const priorDelivered = sk.delivered;
-  const priorLost = sk.lost;
+  const priorLost = sk.tx.lost;
   const ackSeq = segment.ackSeq;
   const selects = segment.sackCount > 0 && sk.sackOk;
+  if (selects) sk.ownTx();
   const ack = sk.tcp.ackState;
   begin(ack, sk, segment);
   if (before(ackSeq, priorUna)) {
     // RFC 5961 section 5.2: too old to be an honest delay.
-    if (before(ackSeq, (priorUna - Math.min(sk.maxWindow, sk.bytesAcked)) | 0)) {
+    if (before(ackSeq, (priorUna - Math.min(sk.maxWindow, sk.tx.bytesAcked)) | 0)) {
       sendChallengeAck(sk);
       return ACK_BAD;
     }
@@ -73,11 +74,11 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   const advanced = ackSeq !== priorUna;
   if (advanced) {
     ack.flag |= FLAG_SND_UNA_ADVANCED;
-    sk.retransmits = 0;
+    sk.tx.retransmits = 0;
   }
   replaceTsRecent(sk, segment);
-  const priorPackets = sk.packetsOut;
-  const priorSacked = sk.sackedOut;
+  const priorPackets = sk.tx.packetsOut;
+  const priorSacked = sk.tx.sackedOut;
   if (segment.endSeq !== segment.seq) ack.flag |= FLAG_DATA;
   if (updateWindow(sk, segment)) ack.flag |= FLAG_WIN_UPDATE;
   if (ecnEchoReceived(sk, segment)) ack.flag |= FLAG_ECE;
@@ -86,19 +87,19 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   sk.probesOut = 0;
   sk.rcvTstamp = sk.host.nowMs;
   if (advanced) {
-    sk.bytesAcked += (ackSeq - priorUna) | 0;
+    sk.tx.bytesAcked += (ackSeq - priorUna) | 0;
     sk.sndUna = ackSeq;
   }
   if (selects) tagSacked(sk, segment, ack);
   if (priorPackets === 0) {
     if ((ack.flag & FLAG_DSACKING_ACK) !== 0) fastRetransAlert(sk, ack, 0);
     ackProbe(sk);
-    if (sk.tlpOut) processTlpAck(sk, ackSeq, ack);
+    if (sk.tx.tlpOut) processTlpAck(sk, ackSeq, ack);
     return ACK_GOOD;
   }
   cleanRtxQueue(sk, ack, priorSacked);
   rackUpdateWindow(sk, ack);
-  if (sk.tlpOut) processTlpAck(sk, ackSeq, ack);
+  if (sk.tx.tlpOut) processTlpAck(sk, ackSeq, ack);
   if ((ack.flag & FLAG_NOT_DUP) === 0 || (ack.flag & FLAG_CA_ALERT) !== 0 || sk.caState !== TCP_CA_Open) {
     const news = FLAG_SND_UNA_ADVANCED | FLAG_NOT_DUP | FLAG_DSACKING_ACK;
     fastRetransAlert(sk, ack, (ack.flag & news) === 0 ? 1 : 0);
@@ -106,14 +107,14 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   if ((ack.flag & FLAG_SET_XMIT_TIMER) !== 0 && !scheduleLossProbe(sk, true)) rearmRto(sk);
   if ((ack.flag & FLAG_FORWARD_PROGRESS) !== 0 || (ack.flag & FLAG_NOT_DUP) === 0) sk.route?.confirm();
   const delivered = sk.delivered - priorDelivered;
-  const lost = sk.lost - priorLost;
+  const lost = sk.tx.lost - priorLost;
   if ((ack.flag & FLAG_ECE) !== 0) {
-    sk.deliveredCe += delivered;
+    sk.tx.deliveredCe += delivered;
     sk.host.mib.add(TcpExt.TCPDeliveredCE, delivered);
   }
   sk.host.mib.add(TcpExt.TCPDelivered, delivered);
   const { rexmit } = ack;
-  rateGenerate(sk, delivered, lost, sk.reneged, ack.sample);
+  rateGenerate(sk, delivered, lost, sk.tx.reneged, ack.sample);
   congestionControl(sk, ack, delivered, lost);
   // Sending may bring other acknowledgements over loopback: `ack` is theirs from here on.
   xmitRecovery(sk, rexmit);
@@ -148,7 +149,7 @@ function congestionControl(sk: TcpSock, ack: AckState, delivered: number, lost: 
       sk.sndCwndStamp = sk.host.nowMs;
     }
   }
-  updatePacingRate(sk);
+  sk.tx.pacingRate = usualPacingRate(sk);
 }
 
 /** tcp_replace_ts_recent: the timestamp to echo is that of the segment at the left edge (RFC 7323 section 4.3). */
@@ -188,8 +189,8 @@ function ackProbe(sk: TcpSock): void {
   const queue = sk.writeQueue;
   if (queue.sent === queue.count) return;
   if (!after(queue.rows[queue.at(queue.sent) + ROW_END], (sk.sndUna + sk.sndWnd) | 0)) {
-    sk.backoff = 0;
-    sk.probesStart = 0;
+    sk.tx.backoff = 0;
+    sk.tx.probesStart = 0;
     clearRetransmit(sk);
   } else {
     armRetransmit(sk, TIME_PROBE0, probe0When(sk));

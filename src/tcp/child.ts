@@ -34,10 +34,8 @@ export function newChild(request: RequestSock, segment: Segment): TcpSock {
   sk.writeSeq = sndNxt;
   sk.pushedSeq = sndNxt;
   sk.sndSml = sndNxt;
-  sk.sndUp = sndNxt;
   sk.sndQueueSeq = sndNxt;
   sk.rttSeq = sndNxt;
-  sk.cwndUsageSeq = sndNxt;
   sk.irs = request.irs;
   sk.rcvNxt = (request.irs + 1) | 0;
   sk.copiedSeq = sk.rcvNxt;
@@ -56,7 +54,7 @@ export function newChild(request: RequestSock, segment: Segment): TcpSock {
   sk.tsOffset = request.tsOffset;
   sk.advmss = request.advmss;
   sk.mssClamp = request.mss;
-  sk.totalRetrans = request.retransmitted;
+  if (request.retransmitted > 0) sk.ownTx().totalRetrans = request.retransmitted;
   sk.sndWnd = segment.window << sk.sndWscale;
   sk.sndWl1 = segment.seq;
   sk.maxWindow = sk.sndWnd;

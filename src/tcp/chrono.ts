@@ -30,16 +30,16 @@ export class Chrono {
 }
 
 export function chronoStart(sk: TcpSock, reason: number): void {
-  if (sk.chrono === null) {
-    sk.chrono = new Chrono();
-    sk.chrono.switchTo(0, sk.host.nowUs);
+  if (sk.tx.chrono === null) {
+    sk.tx.chrono = new Chrono();
+    sk.tx.chrono.switchTo(0, sk.host.nowUs);
   }
-  if (reason > sk.chrono.running) sk.chrono.switchTo(reason, sk.host.nowUs);
+  if (reason > sk.tx.chrono.running) sk.tx.chrono.switchTo(reason, sk.host.nowUs);
 }
 
 /** The reason is gone: as long as anything is unacknowledged the connection is busy still. */
 export function chronoStop(sk: TcpSock, reason: number): void {
-  const { chrono } = sk;
+  const { chrono } = sk.tx;
   if (chrono === null || chrono.running === 0) return;
   if (sk.writeQueue.count === 0) chrono.switchTo(0, sk.host.nowUs);
   else if (chrono.running === reason && reason !== CHRONO_BUSY) chrono.switchTo(CHRONO_BUSY, sk.host.nowUs);
@@ -47,5 +47,5 @@ export function chronoStop(sk: TcpSock, reason: number): void {
 
 /** For TCP_INFO. */
 export function chronoTotal(sk: TcpSock, reason: number): number {
-  return sk.chrono === null ? 0 : sk.chrono.total(reason, sk.host.nowUs);
+  return sk.tx.chrono === null ? 0 : sk.tx.chrono.total(reason, sk.host.nowUs);
 }

@@ -64,30 +64,30 @@ export function cleanRtxQueue(sk: TcpSock, ack: AckState, priorSacked: number): 
     }
     const sentUs = rows[at + ROW_SENT_US];
     if ((flags & TCPCB_RETRANS) !== 0) {
-      if ((flags & TCPCB_SACKED_RETRANS) !== 0) sk.retransOut -= packets;
+      if ((flags & TCPCB_SACKED_RETRANS) !== 0) sk.tx.retransOut -= packets;
       ack.flag |= FLAG_RETRANS_DATA_ACKED;
     } else if ((flags & TCPCB_SACKED_ACKED) === 0) {
       lastUs = sentUs;
       if (!timed) firstUs = sentUs;
       timed = true;
       if (before(seq, reord)) reord = seq;
-      if (!after(end, sk.highSeq)) ack.flag |= FLAG_ORIG_SACK_ACKED;
+      if (!after(end, sk.tx.highSeq)) ack.flag |= FLAG_ORIG_SACK_ACKED;
     }
     if ((flags & TCPCB_SACKED_ACKED) !== 0) {
-      sk.sackedOut -= packets;
+      sk.tx.sackedOut -= packets;
     } else if (sk.sackOk) {
       sk.delivered += packets;
       if (!isSpurious(sk, ack, flags, sentUs)) rackAdvance(sk, flags, at);
     }
-    if ((flags & TCPCB_LOST) !== 0) sk.lostOut -= packets;
-    sk.packetsOut -= packets;
+    if ((flags & TCPCB_LOST) !== 0) sk.tx.lostOut -= packets;
+    sk.tx.packetsOut -= packets;
     acked += packets;
     rateDelivered(sk, at, ack.sample);
     if ((flags & ROW_SYN) === 0) {
       ack.flag |= FLAG_DATA_ACKED;
     } else {
       ack.flag |= FLAG_SYN_ACKED;
-      sk.retransStamp = 0;
+      sk.tx.retransStamp = 0;
     }
     if (!whole) break;
     queue.shift();
@@ -96,9 +96,9 @@ export function cleanRtxQueue(sk: TcpSock, ack: AckState, priorSacked: number): 
   if (queue.sent === 0) chronoStop(sk, CHRONO_BUSY);
   dropAcked(sk, una);
   // No urgent pointer is left behind to look like one ahead when sequence numbers have come round.
-  if (!before(una, sk.sndUp)) {
-    sk.urgMode = false;
-    sk.sndUp = una;
+  if (!before(una, sk.tx.sndUp)) {
+    sk.tx.urgMode = false;
+    sk.tx.sndUp = una;
   }
   const headSelected = queue.sent > 0 && (queue.rows[queue.at(0) + ROW_FLAGS] & TCPCB_SACKED_ACKED) !== 0;
   if (headSelected) ack.flag |= FLAG_SACK_RENEGING;

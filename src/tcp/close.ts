@@ -25,6 +25,7 @@ import type { FastOpenState } from './fastopen.js';
 import { checkOom } from './memory.js';
 import { sendFin } from './output.js';
 import { updateMetrics } from './save-metrics.js';
+import { UNSENT } from './send-state.js';
 import type { TcpSock } from './sock.js';
 import { armKeepalive, clearTimers } from './tcp-timer.js';
 import { TimeWaitSock } from './time-wait.js';
@@ -54,21 +55,20 @@ function unhash(sk: TcpSock): void {
 
 function purge(sk: TcpSock): void {
   if (sk.extras !== null) dropMarks(sk, sk.extras);
-  sk.sndQueue.clear();
-  sk.writeQueue.clear();
-  sk.packetsOut = 0;
-  sk.sackedOut = 0;
-  sk.lostOut = 0;
-  sk.retransOut = 0;
+  if (sk.tx !== UNSENT) {
+    sk.sndQueue.clear();
+    sk.writeQueue.clear();
+    sk.tx.purge();
+  }
   sk.caState = TCP_CA_Open;
-  sk.undoMarked = false;
-  sk.tlpOut = false;
-  sk.frto = false;
-  sk.reneged = false;
-  sk.queueCwr = false;
-  sk.sackCache = null;
-  sk.backoff = 0;
   sk.cc.release(sk);
+}
+
+/** What came out of order will not be wanted any more. */
+export function dropOutOfOrder(sk: TcpSock): void {
+  if (sk.rx.reassembly === null) return;
+  sk.rx.reassembly.clear();
+  sk.rx.reassembly = null;
 }
 
 /** reqsk_fastopen_remove: a child's handshake is over, one way or the other. `reset`: the peer ended it. */
@@ -85,8 +85,8 @@ export function removeFastOpen(sk: TcpSock, reset: boolean): void {
 /** tcp_fastopen_active_disable_ofo_check: of a connection that we opened so, nothing but the FIN came, or data came. */
 function checkBlackHole(sk: TcpSock, state: FastOpenState): void {
   if (!state.synFastopen) return;
-  if (sk.dataSegsIn === 0) {
-    const runs = sk.reassembly?.runs;
+  if (sk.rx.dataSegsIn === 0) {
+    const runs = sk.rx.reassembly?.runs;
     if (runs?.length === 1 && runs[0].fin) sk.tcp.fastopen.disableActive();
   } else if (state.synFastopenCh && sk.route?.local === false) sk.tcp.fastopen.proveActive();
 }
@@ -129,8 +129,7 @@ export function destroy(sk: TcpSock): void {
   purge(sk);
   if (sk.fastopen !== null) endFastOpen(sk, sk.fastopen);
   sk.rcvQueue.clear();
-  sk.reassembly?.clear();
-  sk.reassembly = null;
+  dropOutOfOrder(sk);
   sk.backlog?.clear();
   clearTimers(sk);
   sk.tcp.ports.release(sk);
@@ -244,8 +243,7 @@ export function tcpDisconnect(sk: TcpSock): number {
   sk.rcvQueue.clear();
   purge(sk);
   if (sk.fastopen !== null) endFastOpen(sk, sk.fastopen);
-  sk.reassembly?.clear();
-  sk.reassembly = null;
+  dropOutOfOrder(sk);
   sk.dport = 0;
   sk.daddr = ANY_V4;
   if ((sk.userlocks & SOCK_BINDADDR_LOCK) === 0) {
@@ -260,37 +258,23 @@ export function tcpDisconnect(sk: TcpSock): number {
 
 /** What tcp_disconnect clears so that the sock can connect again as if it were new. */
 function forget(sk: TcpSock): void {
+  sk.forgetTransfers();
   sk.shutdown = 0;
   sk.done = false;
   sk.srttUs = 0;
   sk.mdevUs = 0;
   sk.rttvarUs = 0;
   sk.minRttUs = 0;
-  sk.rttFilter = null;
-  sk.rcvRttUs = 0;
-  sk.reordSeen = 0;
-  sk.rackUs = 0;
-  sk.rackOrder = 0;
-  sk.rackEndSeq = 0;
-  sk.rackAdvanced = false;
-  sk.rackReoSteps = 1;
-  sk.rackReoPersist = 0;
-  sk.dsackDups = 0;
-  sk.appLimited = 0;
-  sk.pacingRate = Infinity;
   // Far from the old sequence space, so that late segments of it are not mistaken (tcp_disconnect). That the
   // jump shows in SIOCOUTQNSD is Linux's way, too.
   sk.writeSeq = (sk.writeSeq + sk.maxWindow + 2) | 0 || 1;
   sk.finQueued = false;
-  sk.backoff = 0;
   sk.probesOut = 0;
   sk.rto = TCP_TIMEOUT_INIT;
   sk.sndSsthresh = TCP_INFINITE_SSTHRESH;
   sk.sndCwnd = TCP_INIT_CWND;
   sk.sndCwndClamp = TCP_INFINITE_SSTHRESH;
   sk.sndCwndCnt = 0;
-  sk.retransmits = 0;
-  sk.retransStamp = 0;
   sk.ackPending = 0;
   sk.ackDeferred = false;
   sk.ackQuick = 0;
@@ -305,9 +289,6 @@ function forget(sk: TcpSock): void {
   sk.tstampOk = false;
   sk.sackOk = false;
   sk.wscaleOk = false;
-  sk.urgMode = false;
-  sk.urgData = 0;
-  sk.dsackPending = false;
 }
 
 /**

@@ -114,12 +114,13 @@ function claimPort(sk: TcpSock): number {
 export function sendFirstSyn(sk: TcpSock): void {
   const { tcp, host, route } = sk;
   if (route === null) return;
+  const tx = sk.ownTx();
   if (sk.writeSeq === 0) sk.writeSeq = initialSequence(tcp, sk.saddr, sk.sport, sk.daddr, sk.dport);
   sk.tsOffset = timestampOffset(tcp, sk.saddr, sk.daddr);
   sk.iss = sk.writeSeq;
   sk.sndUna = sk.iss;
   sk.sndSml = sk.iss;
-  sk.sndUp = sk.iss;
+  tx.sndUp = sk.iss;
   sk.maxWindow = 0;
   sk.mssClamp = sk.tuning.userMss !== 0 ? sk.tuning.userMss : TCP_MSS_DEFAULT;
   sk.advmss = advertisedMss(sk, route);
@@ -135,19 +136,19 @@ export function sendFirstSyn(sk: TcpSock): void {
   sk.rcvWup = 0;
   sk.copiedSeq = 0;
   sk.rto = TCP_TIMEOUT_INIT;
-  sk.retransmits = 0;
+  tx.retransmits = 0;
   const next = (sk.iss + 1) | 0;
   sk.sndNxt = next;
   sk.writeSeq = next;
   sk.pushedSeq = next;
   sk.sndQueueSeq = next;
-  sk.cwndUsageSeq = next;
+  tx.cwndUsageSeq = next;
   sk.rttSeq = next;
   // The SYN stands in the retransmit queue like any segment: its ACK gives the first round-trip time.
   sk.writeQueue.push(sk.iss, next, ROW_SYN);
   rateSent(sk, sk.writeQueue.sentFirst(host.nowUs), true);
-  sk.packetsOut = 1;
-  sk.retransStamp = host.nowMs || 1;
+  tx.packetsOut = 1;
+  tx.retransStamp = host.nowMs || 1;
   host.mib.count(TcpMib.ActiveOpens);
   armRetransmit(sk, TIME_RETRANS, sk.rto);
   const { fastopen } = sk;

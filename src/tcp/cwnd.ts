@@ -36,39 +36,39 @@ export function setCaState(sk: TcpSock, state: number): void {
 
 /** tcp_init_cwnd_reduction */
 export function initCwndReduction(sk: TcpSock): void {
-  sk.highSeq = sk.sndNxt;
-  sk.tlpOut = false;
+  sk.tx.highSeq = sk.sndNxt;
+  sk.tx.tlpOut = false;
   sk.sndCwndCnt = 0;
-  sk.priorCwnd = sk.sndCwnd;
-  sk.prrDelivered = 0;
-  sk.prrOut = 0;
+  sk.tx.priorCwnd = sk.sndCwnd;
+  sk.tx.prrDelivered = 0;
+  sk.tx.prrOut = 0;
   sk.sndSsthresh = sk.cc.ssthresh(sk);
-  sk.queueCwr = true;
+  sk.tx.queueCwr = true;
 }
 
 /** tcp_cwnd_reduction (RFC 6937): the window comes down in step with what leaves the network. */
 export function reduceCwnd(sk: TcpSock, delivered: number, newlyLost: number, advanced: boolean): void {
-  if (delivered <= 0 || sk.priorCwnd === 0) return;
+  if (delivered <= 0 || sk.tx.priorCwnd === 0) return;
   const flight = sk.inFlight;
   const delta = sk.sndSsthresh - flight;
-  sk.prrDelivered += delivered;
+  sk.tx.prrDelivered += delivered;
   let count: number;
   if (delta < 0) {
-    count = Math.ceil((sk.sndSsthresh * sk.prrDelivered) / sk.priorCwnd) - sk.prrOut;
+    count = Math.ceil((sk.sndSsthresh * sk.tx.prrDelivered) / sk.tx.priorCwnd) - sk.tx.prrOut;
   } else {
-    count = Math.max(sk.prrDelivered - sk.prrOut, delivered);
+    count = Math.max(sk.tx.prrDelivered - sk.tx.prrOut, delivered);
     if (advanced && newlyLost <= 0) count++;
     if (count > delta) count = delta;
   }
   // Force a fast retransmit upon entering recovery.
-  const least = sk.prrOut === 0 ? 1 : 0;
+  const least = sk.tx.prrOut === 0 ? 1 : 0;
   sk.sndCwnd = flight + Math.max(count, least);
 }
 
 /** tcp_end_cwnd_reduction */
 export function endCwndReduction(sk: TcpSock): void {
   if (sk.cc.controls) return;
-  if (sk.sndSsthresh < TCP_INFINITE_SSTHRESH && (sk.caState === TCP_CA_CWR || sk.undoMarked)) {
+  if (sk.sndSsthresh < TCP_INFINITE_SSTHRESH && (sk.caState === TCP_CA_CWR || sk.tx.undoMarked)) {
     sk.sndCwnd = sk.sndSsthresh;
     sk.sndCwndStamp = sk.host.nowMs;
   }
@@ -77,43 +77,43 @@ export function endCwndReduction(sk: TcpSock): void {
 
 /** tcp_enter_cwr: the window shrinks although nothing was lost (ECN, a lost tail that its probe repaired). */
 export function enterCwr(sk: TcpSock): void {
-  sk.priorSsthresh = 0;
+  sk.tx.priorSsthresh = 0;
   if (sk.caState >= TCP_CA_CWR) return;
-  sk.undoMarked = false;
+  sk.tx.undoMarked = false;
   initCwndReduction(sk);
   setCaState(sk, TCP_CA_CWR);
 }
 
 /** tcp_any_retrans_done */
 export function anyRetransDone(sk: TcpSock): boolean {
-  if (sk.retransOut > 0) return true;
+  if (sk.tx.retransOut > 0) return true;
   const queue = sk.writeQueue;
   return queue.sent > 0 && (queue.rows[queue.at(0) + ROW_FLAGS] & TCPCB_EVER_RETRANS) !== 0;
 }
 
 /** tcp_try_keep_open */
 export function tryKeepOpen(sk: TcpSock): void {
-  const state = sk.sackedOut + sk.lostOut > 0 || anyRetransDone(sk) ? TCP_CA_Disorder : TCP_CA_Open;
+  const state = sk.tx.sackedOut + sk.tx.lostOut > 0 || anyRetransDone(sk) ? TCP_CA_Disorder : TCP_CA_Open;
   if (sk.caState === state) return;
   setCaState(sk, state);
-  sk.highSeq = sk.sndNxt;
+  sk.tx.highSeq = sk.sndNxt;
 }
 
 /** tcp_cwnd_validate: after sending. Was the window the limit, and if not, for how long has it not been? */
 export function validateCwnd(sk: TcpSock, limited: boolean): void {
-  const newWindow = !before(sk.sndUna, sk.cwndUsageSeq);
-  if (newWindow || limited || (!sk.isCwndLimited && sk.packetsOut > sk.maxPacketsOut)) {
-    sk.isCwndLimited = limited;
-    sk.maxPacketsOut = sk.packetsOut;
-    sk.cwndUsageSeq = sk.sndNxt;
+  const newWindow = !before(sk.sndUna, sk.tx.cwndUsageSeq);
+  if (newWindow || limited || (!sk.tx.isCwndLimited && sk.tx.packetsOut > sk.tx.maxPacketsOut)) {
+    sk.tx.isCwndLimited = limited;
+    sk.tx.maxPacketsOut = sk.tx.packetsOut;
+    sk.tx.cwndUsageSeq = sk.sndNxt;
   }
   const { nowMs, sysctl } = sk.host;
   if (isCwndLimited(sk)) {
-    sk.sndCwndUsed = 0;
+    sk.tx.sndCwndUsed = 0;
     sk.sndCwndStamp = nowMs;
     return;
   }
-  if (sk.packetsOut > sk.sndCwndUsed) sk.sndCwndUsed = sk.packetsOut;
+  if (sk.tx.packetsOut > sk.tx.sndCwndUsed) sk.tx.sndCwndUsed = sk.tx.packetsOut;
   if (sysctl.tcpSlowStartAfterIdle !== 0 && ((nowMs - sk.sndCwndStamp) | 0) >= sk.rto && !sk.cc.controls) {
     applicationLimited(sk);
   }
@@ -126,19 +126,19 @@ export function validateCwnd(sk: TcpSock, limited: boolean): void {
 /** tcp_cwnd_application_limited: a window unused for a timeout comes half way down to what was used. */
 function applicationLimited(sk: TcpSock): void {
   if (sk.caState === TCP_CA_Open && !sk.noSpace) {
-    const used = Math.max(sk.sndCwndUsed, initialCwnd(sk));
+    const used = Math.max(sk.tx.sndCwndUsed, initialCwnd(sk));
     if (used < sk.sndCwnd) {
       sk.sndSsthresh = currentSsthresh(sk);
       sk.sndCwnd = (sk.sndCwnd + used) >> 1;
     }
-    sk.sndCwndUsed = 0;
+    sk.tx.sndCwndUsed = 0;
   }
   sk.sndCwndStamp = sk.host.nowMs;
 }
 
 /** tcp_slow_start_after_idle_check: before the first data after a pause longer than the timeout. */
 export function slowStartAfterIdleCheck(sk: TcpSock): void {
-  if (sk.packetsOut > 0 || sk.lsndtime === 0 || sk.cc.controls) return;
+  if (sk.tx.packetsOut > 0 || sk.lsndtime === 0 || sk.cc.controls) return;
   if (sk.host.sysctl.tcpSlowStartAfterIdle === 0) return;
   const idle = (sk.host.nowMs - sk.lsndtime) | 0;
   if (idle > sk.rto) restartCwnd(sk, idle);
@@ -153,5 +153,5 @@ function restartCwnd(sk: TcpSock, idle: number): void {
   for (let left = idle - sk.rto; left > 0 && cwnd > least; left -= sk.rto) cwnd >>= 1;
   sk.sndCwnd = Math.max(cwnd, least);
   sk.sndCwndStamp = sk.host.nowMs;
-  sk.sndCwndUsed = 0;
+  sk.tx.sndCwndUsed = 0;
 }

@@ -67,15 +67,15 @@ export function eventDataReceived(sk: TcpSock, segment: Segment, length: number)
 /** tcp_measure_rcv_mss: `length` bytes came, in order or not, of segments of `gsoSize` if the device joined several. */
 export function measureRcvMss(sk: TcpSock, length: number, gsoSize: number): void {
   const size = gsoSize !== 0 ? gsoSize : length;
-  const last = sk.lastRcvSize;
-  sk.lastRcvSize = 0;
+  const last = sk.rx.lastRcvSize;
+  sk.rx.lastRcvSize = 0;
   if (size >= sk.rcvMss) {
     sk.rcvMss = size < sk.advmss ? size : sk.advmss;
     return;
   }
   if (size >= TCP_MSS_DEFAULT) {
     // Two in a row of the same size: that is the size, without the options that rode along before.
-    sk.lastRcvSize = size;
+    sk.rx.lastRcvSize = size;
     if (size === last) {
       sk.rcvMss = size;
       return;
@@ -92,7 +92,7 @@ export function dueAck(sk: TcpSock): void {
   const enough =
     unacked > sk.rcvMss && (((sk.rcvNxt - sk.copiedSeq) | 0) < sk.rcvlowat || offerWindow(sk) >= sk.rcvWnd);
   const now = enough || inQuickAckMode(sk) || (sk.ackPending & ACK_NOW) !== 0;
-  if (sk.reassembly === null) {
+  if (sk.rx.reassembly === null) {
     if (now) deferAck(sk);
     else delayAck(sk);
   } else if (now || !mayCompress(sk)) {
@@ -108,8 +108,8 @@ export function dueAck(sk: TcpSock): void {
 function mayCompress(sk: TcpSock): boolean {
   const most = sk.host.sysctl.tcpCompSackNr;
   if (!sk.sackOk || most === 0 || sk.route === null || sk.route.local) return false;
-  sk.compression ??= new AckCompression(sk.rcvNxt);
-  const { compression } = sk;
+  sk.rx.compression ??= new AckCompression(sk.rcvNxt);
+  const { compression } = sk.rx;
   if (compression.acks >= most) return false;
   if (compression.rcvNxt !== sk.rcvNxt) {
     compression.rcvNxt = sk.rcvNxt;
@@ -129,14 +129,14 @@ function mayCompress(sk: TcpSock): boolean {
 
 /** The wait is over (tcp_compressed_ack_kick, or the end of a batch): one of those that waited is sent, if any does. */
 export function sendWaitingAck(sk: TcpSock): void {
-  const { compression } = sk;
+  const { compression } = sk.rx;
   if (compression !== null && compression.acks > 0) compression.acks--;
   sendAck(sk);
 }
 
 /** tcp_sack_compress_send_ack: the next block would push out one that the peer may not have heard of yet. */
 export function flushCompressed(sk: TcpSock): void {
-  if (sk.compression !== null && sk.compression.acks > 0) sendWaitingAck(sk);
+  if (sk.rx.compression !== null && sk.rx.compression.acks > 0) sendWaitingAck(sk);
 }
 
 /** tcp_send_delayed_ack */
@@ -151,8 +151,8 @@ export function delayAck(sk: TcpSock): void {
     ato = Math.min(ato, most);
   }
   ato = Math.min(ato, TCP_DELACK_MAX);
-  if ((sk.ackPending & ACK_TIMER) !== 0 && sk.delackTimer?.pending) {
-    const left = wheel.remaining(sk.delackTimer);
+  if ((sk.ackPending & ACK_TIMER) !== 0 && sk.rx.delackTimer?.pending) {
+    const left = wheel.remaining(sk.rx.delackTimer);
     if (left <= ato >> 2) {
       deferAck(sk);
       return;

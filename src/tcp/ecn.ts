@@ -52,8 +52,8 @@ export function ecnInherit(sk: TcpSock, request: RequestSock): void {
 /** tcp_ecn_send, the flags: an echo that is owed, and with new data the news that the window was reduced. */
 export function ecnFlagsToSend(sk: TcpSock, isNewData: boolean): number {
   let flags = (sk.ecnFlags & ECN_DEMAND_CWR) !== 0 ? ECE : 0;
-  if (isNewData && sk.queueCwr) {
-    sk.queueCwr = false;
+  if (isNewData && sk.tx.queueCwr) {
+    sk.tx.queueCwr = false;
     flags |= CWR;
   }
   return flags;

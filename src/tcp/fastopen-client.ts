@@ -113,7 +113,7 @@ function sendWithData(sk: TcpSock, state: FastOpenState, request: FastOpenReques
   const end = (start + length) | 0;
   writeQueue.push(start, end, ROW_PSH);
   rateSent(sk, writeQueue.sentFirst(host.nowUs), false);
-  sk.packetsOut += rowPackets(sk, writeQueue.sent - 1);
+  sk.tx.packetsOut += rowPackets(sk, writeQueue.sent - 1);
   if (taken > length) writeQueue.push(end, sk.writeSeq, ROW_PSH);
   sk.sndNxt = end;
   sk.pushedSeq = end;
@@ -149,7 +149,7 @@ export function fastOpenSynAck(sk: TcpSock, state: FastOpenState, segment: Segme
   if (!state.synFastopen) {
     // Nobody has asked for it.
     cookieLength = -1;
-  } else if (sk.totalRetrans > 0) {
+  } else if (sk.tx.totalRetrans > 0) {
     // Only the repeated SYN, without option and data, seems to have arrived.
     lost = cookieLength < 0 && unacked;
   } else if (cookieLength < 0 && !state.synData) {
@@ -158,7 +158,7 @@ export function fastOpenSynAck(sk: TcpSock, state: FastOpenState, segment: Segme
   }
   remember(sk, segment, cookieLength, lost, tryExp);
   if (unacked) {
-    state.clientFail = sk.totalRetrans > 0 ? TFO_SYN_RETRANSMITTED : TFO_DATA_NOT_ACKED;
+    state.clientFail = sk.tx.totalRetrans > 0 ? TFO_SYN_RETRANSMITTED : TFO_DATA_NOT_ACKED;
     for (let i = 0; i < sk.writeQueue.sent; i++) markLost(sk, i);
     nonCongestionLoss(sk);
     xmitRetransmitQueue(sk);
@@ -195,7 +195,7 @@ function remember(sk: TcpSock, segment: Segment, cookieLength: number, lost: boo
 /** tcp_fastopen_active_detect_blackhole: two timeouts in a row, or the end of patience, on such a connection. */
 export function detectBlackHole(sk: TcpSock, state: FastOpenState, expired: boolean): void {
   if (!state.synFastopen && !state.synData && !state.synDataAcked) return;
-  if (sk.retransmits !== 2 && !(sk.retransmits < 2 && expired)) return;
+  if (sk.tx.retransmits !== 2 && !(sk.tx.retransmits < 2 && expired)) return;
   sk.tcp.fastopen.disableActive();
   sk.host.mib.count(TcpExt.TCPFastOpenActiveFail);
 }

@@ -151,11 +151,11 @@ export function fastOpenAcked(sk: TcpSock, request: RequestSock, segment: Segmen
 
 /** tcp_rcv_synrecv_state_fastopen: the request has done its work; the timer is free for the data. */
 export function fastOpenFinished(sk: TcpSock): void {
-  if (sk.caState === TCP_CA_Loss && sk.packetsOut === 0) tryUndoRecovery(sk, sk.tcp.ackState);
-  sk.retransmits = 0;
-  if (sk.retransOut === 0) sk.retransStamp = 0;
+  if (sk.caState === TCP_CA_Loss && sk.tx.packetsOut === 0) tryUndoRecovery(sk, sk.tcp.ackState);
+  sk.tx.retransmits = 0;
+  if (sk.tx.retransOut === 0) sk.tx.retransStamp = 0;
   removeFastOpen(sk, false);
-  if (sk.packetsOut === 0) clearRetransmit(sk);
+  if (sk.tx.packetsOut === 0) clearRetransmit(sk);
   else armRetransmit(sk, TIME_RETRANS, sk.rto);
 }
 
@@ -169,11 +169,11 @@ export function fastOpenTimer(sk: TcpSock, request: RequestSock): void {
     doneWithError(sk, sk.errSoft !== 0 ? sk.errSoft : ETIMEDOUT);
     return;
   }
-  if (sk.retransmits === 1) enterLoss(sk);
+  if (sk.tx.retransmits === 1) enterLoss(sk);
   repeatSynAck(sk, request);
   request.timeouts++;
-  sk.retransmits++;
-  if (sk.retransStamp === 0) sk.retransStamp = host.nowMs || 1;
+  sk.tx.retransmits++;
+  if (sk.tx.retransStamp === 0) sk.tx.retransStamp = host.nowMs || 1;
   startRetransmit(sk, TIME_RETRANS, Math.min(TCP_TIMEOUT_INIT * 2 ** request.timeouts, TCP_RTO_MAX));
 }
 
@@ -182,7 +182,7 @@ function repeatSynAck(sk: TcpSock, request: RequestSock): void {
   const { host } = sk;
   transmitSynAck(request, host.nowMs);
   request.retransmitted++;
-  sk.totalRetrans++;
+  sk.tx.totalRetrans++;
   host.mib.count(TcpMib.RetransSegs);
   host.mib.count(TcpExt.TCPSynRetrans);
 }

@@ -122,12 +122,18 @@ function requestError(tcp: TcpShared, request: RequestSock, seq: number, type: n
  * congestion that silenced the peer: the last doubling of the timeout is taken back.
  */
 function revertRto(sk: TcpSock, seq: number): void {
-  if (sk.owned || seq !== sk.sndUna || sk.retransmits === 0 || sk.backoff === 0 || sk.writeQueue.count === 0)
+  if (
+    sk.owned ||
+    seq !== sk.sndUna ||
+    sk.tx.retransmits === 0 ||
+    sk.tx.backoff === 0 ||
+    sk.writeQueue.count === 0
+  )
     return;
-  sk.backoff--;
+  sk.tx.backoff--;
   if (sk.srttUs !== 0) setRto(sk);
   else sk.rto = TCP_TIMEOUT_INIT;
-  sk.rto = Math.min(sk.rto * 2 ** sk.backoff, TCP_RTO_MAX);
+  sk.rto = Math.min(sk.rto * 2 ** sk.tx.backoff, TCP_RTO_MAX);
   const sent = sk.writeQueue.rows[sk.writeQueue.at(0) + ROW_SENT_US];
   const left = sk.rto - Math.floor(((sk.host.nowUs - sent) | 0) / 1000);
   if (left > 0) armRetransmit(sk, TIME_RETRANS, left);

@@ -14,7 +14,7 @@ import {
   TCP_TIME_WAIT,
 } from '../uapi/tcp.js';
 import { ACK_BAD, checkSpace, tcpAck } from './ack.js';
-import { setState, timeWait } from './close.js';
+import { dropOutOfOrder, setState, timeWait } from './close.js';
 import {
   ACK,
   ACK_NOW,
@@ -49,7 +49,7 @@ export function receiveEstablished(sk: TcpSock, segment: Segment): void {
   if ((segment.flags & ACK) === 0) return;
   if (tcpAck(sk, segment) === ACK_BAD) return;
   measureReceiverRtt(sk, segment);
-  if ((segment.flags & URG) !== 0 || sk.urgData !== 0) receiveUrgent(sk, segment);
+  if ((segment.flags & URG) !== 0 || sk.rx.urgData !== 0) receiveUrgent(sk, segment);
   queueData(sk, segment);
   pushPendingFrames(sk);
   checkSpace(sk);
@@ -59,6 +59,7 @@ export function receiveEstablished(sk: TcpSock, segment: Segment): void {
 /** tcp_data_queue */
 export function queueData(sk: TcpSock, segment: Segment): void {
   if (segment.seq === segment.endSeq) return;
+  sk.ownRx();
   if (traceDataQueue.on) tellQueued(sk, segment);
   if (sk.ecnFlags !== 0) ecnAcceptCwr(sk, segment);
   if (segment.seq === sk.rcvNxt) {
@@ -123,22 +124,22 @@ function queueInOrder(sk: TcpSock, segment: Segment, skip: number): void {
       return;
     }
     sk.rcvNxt = (sk.rcvNxt + count) | 0;
-    sk.bytesReceived += count;
-    sk.dataSegsIn += segment.segments;
+    sk.rx.bytesReceived += count;
+    sk.rx.dataSegsIn += segment.segments;
     eventDataReceived(sk, segment, count);
   }
   if ((segment.flags & FIN) !== 0) {
     sk.rcvNxt = (sk.rcvNxt + 1) | 0;
     receiveFin(sk);
   }
-  if (sk.reassembly !== null) takeReassembled(sk);
+  if (sk.rx.reassembly !== null) takeReassembled(sk);
   if (sk.extras?.stampsReceived) stampReceived(sk, sk.extras, sk.rcvNxt, count);
   tellReader(sk);
 }
 
 /** tcp_ofo_queue: the hole is filled; what stood behind it moves to the receive queue. */
 function takeReassembled(sk: TcpSock): void {
-  const ooo = sk.reassembly as Reassembly;
+  const ooo = sk.rx.reassembly as Reassembly;
   for (let run = ooo.ready(sk.rcvNxt); run !== null; run = ooo.ready(sk.rcvNxt)) {
     ooo.shift();
     const known = (sk.rcvNxt - run.start) | 0;
@@ -148,14 +149,14 @@ function takeReassembled(sk: TcpSock): void {
       continue;
     }
     if (known > 0) run.bytes.drop(Math.min(known, run.bytes.length));
-    sk.bytesReceived += run.bytes.length;
+    sk.rx.bytesReceived += run.bytes.length;
     sk.rcvQueue.splice(run.bytes);
     sk.rcvNxt = run.end;
     if (run.fin) receiveFin(sk);
   }
   ooo.forgetSacks(sk.rcvNxt);
   if (ooo.runs.length === 0) {
-    sk.reassembly = null;
+    sk.rx.reassembly = null;
     // RFC 5681 section 4.2: the segment that fills a gap is acknowledged at once.
     sk.ackPending |= ACK_NOW | ACK_SCHED;
   }
@@ -179,9 +180,9 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
   measureRcvMss(sk, segment.length, segment.gsoSize);
   sk.ackPending |= ACK_SCHED;
   mib.count(TcpExt.TCPOFOQueue);
-  sk.rcvOooPack += segment.segments;
-  sk.reassembly ??= new Reassembly(memory, sk.tcp.memory);
-  const ooo = sk.reassembly;
+  sk.rx.rcvOooPack += segment.segments;
+  sk.rx.reassembly ??= new Reassembly(memory, sk.tcp.memory);
+  const ooo = sk.rx.reassembly;
   if (ooo.sackIndex(segment.seq, segment.endSeq) >= SACK_BLOCKS_EXPECTED) flushCompressed(sk);
   const fin = (segment.flags & FIN) !== 0;
   if (!ooo.insert(segment.seq, segment.endSeq, fin, segment.data)) mib.count(TcpExt.TCPOFODrop);
@@ -189,8 +190,8 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
     if (ooo.knownEnd === segment.endSeq && ooo.knownStart === segment.seq) mib.count(TcpExt.TCPOFOMerge);
     setDsack(sk, ooo.knownStart, ooo.knownEnd);
   }
-  if (sk.reassembly.runs.length === 0) sk.reassembly = null;
-  if (segment.length > 0) sk.dataSegsIn += segment.segments;
+  if (sk.rx.reassembly.runs.length === 0) sk.rx.reassembly = null;
+  if (segment.length > 0) sk.rx.dataSegsIn += segment.segments;
 }
 
 /** tcp_fin: the peer will send no more. */
@@ -215,7 +216,6 @@ export function receiveFin(sk: TcpSock): void {
     default:
       break;
   }
-  sk.reassembly?.clear();
-  sk.reassembly = null;
+  dropOutOfOrder(sk);
   if (!sk.orphan) sk.stateChange();
 }

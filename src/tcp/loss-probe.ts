@@ -18,38 +18,38 @@ import { ROW_END, ROW_SEQ } from './write-queue.js';
 /** What might have been reordering has lasted too long: it is loss (RFC 8985 section 6.2 step 5). */
 export function reorderingTimeout(sk: TcpSock): void {
   const flight = sk.inFlight;
-  const { lost } = sk;
+  const { lost } = sk.tx;
   rackDetectLoss(sk);
   if (flight !== sk.inFlight) {
     if (sk.caState !== TCP_CA_Recovery) {
       enterRecovery(sk, false);
-      if (!sk.cc.controls) reduceCwnd(sk, 1, sk.lost - lost, false);
+      if (!sk.cc.controls) reduceCwnd(sk, 1, sk.tx.lost - lost, false);
     }
     xmitRetransmitQueue(sk);
   }
-  if (sk.pendingTimer !== TIME_RETRANS) rearmRto(sk);
+  if (sk.tx.pendingTimer !== TIME_RETRANS) rearmRto(sk);
 }
 
 /** New data, or the last segment once more, so that its ACK tells of a lost tail (RFC 8985 section 7.3). */
 export function sendLossProbe(sk: TcpSock): void {
   // One at a time.
-  if (!sk.tlpOut && probe(sk)) {
-    sk.tlpOut = true;
-    sk.tlpHighSeq = sk.sndNxt;
+  if (!sk.tx.tlpOut && probe(sk)) {
+    sk.tx.tlpOut = true;
+    sk.tx.tlpHighSeq = sk.sndNxt;
     sk.host.mib.count(TcpExt.TCPLossProbes);
     // The timeout counts from the probe.
-    sk.pendingTimer = TIME_NONE;
+    sk.tx.pendingTimer = TIME_NONE;
   }
   rearmRto(sk);
 }
 
 function probe(sk: TcpSock): boolean {
   const queue = sk.writeQueue;
-  sk.tlpRetrans = false;
+  sk.tx.tlpRetrans = false;
   if (queue.sent < queue.count && firstFits(sk)) {
-    const before = sk.packetsOut;
+    const before = sk.tx.packetsOut;
     writeXmit(sk, NAGLE_OFF, PUSH_PROBE);
-    return sk.packetsOut > before;
+    return sk.tx.packetsOut > before;
   }
   if (queue.sent === 0) return false;
   let i = queue.sent - 1;
@@ -62,7 +62,7 @@ function probe(sk: TcpSock): boolean {
     }
   }
   if (!resendRow(sk, i, 1)) return false;
-  sk.tlpRetrans = true;
+  sk.tx.tlpRetrans = true;
   return true;
 }
 

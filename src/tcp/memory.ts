@@ -88,7 +88,7 @@ export class TcpMemory extends MemoryAccount {
   #isFair(sk: TcpSock): boolean {
     if (!this.pressure) return true;
     const share = this.limit(2) / Math.max(1, sk.tcp.established.count);
-    return share > sk.sndQueue.held + sk.rcvQueue.held + (sk.reassembly?.charge ?? 0);
+    return share > sk.sndQueue.held + sk.rcvQueue.held + (sk.rx.reassembly?.charge ?? 0);
   }
 
   /** The program of `sk` wants to write and was refused. */

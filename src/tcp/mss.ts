@@ -53,7 +53,7 @@ export function syncMss(sk: TcpSock, mtu: number = sk.route === null ? 576 : sk.
   if (mtup !== null) mss = Math.min(mss, mtuToMss(sk, mtup.searchLow));
   if (mss === sk.mss) return;
   sk.mss = mss;
-  if (sk.packetsOut > 0) recount(sk);
+  if (sk.tx.packetsOut > 0) recount(sk);
 }
 
 /** tcp_current_mss: less the SACK blocks that will ride along just now. */

@@ -45,7 +45,7 @@ export const PUSH_PROBE = 2;
 export function writeXmit(sk: TcpSock, nonagle: number, pushOne = 0): boolean {
   const mss = currentMss(sk);
   const queue = sk.writeQueue;
-  const packetsBefore = sk.packetsOut;
+  const packetsBefore = sk.tx.packetsOut;
   let limited = false;
   // By the peer's window.
   let held = false;
@@ -87,7 +87,7 @@ export function writeXmit(sk: TcpSock, nonagle: number, pushOne = 0): boolean {
           break;
         }
       }
-      if (!sk.urgMode) limit = splitPoint(sk, seq, length, last, mss, quota, nonagle);
+      if (!sk.tx.urgMode) limit = splitPoint(sk, seq, length, last, mss, quota, nonagle);
     }
     limit = gatherable(sk, seq, limit < length ? limit : length, mss);
     if (length > limit) queue.split(i, (seq + limit) | 0);
@@ -96,18 +96,18 @@ export function writeXmit(sk: TcpSock, nonagle: number, pushOne = 0): boolean {
   }
   if (held) chronoStart(sk, CHRONO_RWND_LIMITED);
   else chronoStop(sk, CHRONO_RWND_LIMITED);
-  const sent = sk.packetsOut > packetsBefore;
+  const sent = sk.tx.packetsOut > packetsBefore;
   limited ||= sk.inFlight >= sk.sndCwnd;
   if (sent || limited) validateCwnd(sk, limited);
-  if (!sent) return sk.packetsOut === 0 && queue.sent < queue.count;
-  if (inCwndReduction(sk)) sk.prrOut += sk.packetsOut - packetsBefore;
+  if (!sent) return sk.tx.packetsOut === 0 && queue.sent < queue.count;
+  if (inCwndReduction(sk)) sk.tx.prrOut += sk.tx.packetsOut - packetsBefore;
   if (pushOne !== PUSH_PROBE) scheduleLossProbe(sk, false);
   return false;
 }
 
 /** tcp_nagle_test */
 function passesNagle(sk: TcpSock, flags: number, partial: boolean, nonagle: number): boolean {
-  if ((nonagle & NAGLE_PUSH) !== 0 || sk.urgMode || (flags & ROW_FIN) !== 0) return true;
+  if ((nonagle & NAGLE_PUSH) !== 0 || sk.tx.urgMode || (flags & ROW_FIN) !== 0) return true;
   return !nagleHolds(sk, partial, nonagle);
 }
 
@@ -178,14 +178,14 @@ function sendMtuProbe(sk: TcpSock, length: number): void {
 /** tcp_event_new_data_sent: the first row that waited is in the network. */
 export function newDataSent(sk: TcpSock): void {
   const queue = sk.writeQueue;
-  const first = sk.packetsOut === 0;
+  const first = sk.tx.packetsOut === 0;
   const at = queue.sentFirst(sk.host.nowUs);
   rateSent(sk, at, first);
   const count = rowPackets(sk, queue.sent - 1);
   sk.sndNxt = queue.rows[at + ROW_END];
-  sk.packetsOut += count;
+  sk.tx.packetsOut += count;
   sk.host.mib.add(TcpExt.TCPOrigDataSent, count);
-  if (first || sk.pendingTimer === TIME_LOSS_PROBE) rearmRto(sk);
+  if (first || sk.tx.pendingTimer === TIME_LOSS_PROBE) rearmRto(sk);
   // Less is unsent now, which can make the socket writable under TCP_NOTSENT_LOWAT (tcp_check_space).
   if (sk.noSpace) writeSpace(sk);
 }
@@ -198,7 +198,7 @@ export function pushPendingFrames(sk: TcpSock, nonagle = sk.nonagle): void {
 
 /** tcp_check_probe_timer */
 export function checkProbeTimer(sk: TcpSock): void {
-  if (sk.packetsOut === 0 && sk.pendingTimer === TIME_NONE && sk.sndNxt !== sk.writeSeq) {
+  if (sk.tx.packetsOut === 0 && sk.tx.pendingTimer === TIME_NONE && sk.sndNxt !== sk.writeSeq) {
     armRetransmit(sk, TIME_PROBE0, probe0Base(sk));
   }
 }
@@ -210,14 +210,14 @@ function probe0Base(sk: TcpSock): number {
 
 /** tcp_probe0_when, within what TCP_USER_TIMEOUT leaves: milliseconds until the next window probe. */
 export function probe0When(sk: TcpSock): number {
-  return probe0Bound(sk, Math.min(probe0Base(sk) * 2 ** Math.min(sk.backoff, 10), TCP_RTO_MAX));
+  return probe0Bound(sk, Math.min(probe0Base(sk) * 2 ** Math.min(sk.tx.backoff, 10), TCP_RTO_MAX));
 }
 
 /** tcp_clamp_probe0_to_user_timeout */
 export function probe0Bound(sk: TcpSock, wait: number): number {
   const limit = sk.tuning.userTimeoutMs;
-  if (limit === 0 || sk.probesStart === 0) return wait;
-  return Math.max(1, Math.min(wait, limit - ((sk.host.nowMs - sk.probesStart) | 0)));
+  if (limit === 0 || sk.tx.probesStart === 0) return wait;
+  return Math.max(1, Math.min(wait, limit - ((sk.host.nowMs - sk.tx.probesStart) | 0)));
 }
 
 /** tcp_mark_push: the last segment written is pushed, so that the receiver hands it on at once. */
@@ -254,6 +254,7 @@ export function pushUncorked(sk: TcpSock): void {
 
 /** tcp_send_fin: the FIN joins the last segment that is unsent, or takes its place behind what is sent. */
 export function sendFin(sk: TcpSock): void {
+  sk.ownTx();
   const queue = sk.writeQueue;
   sk.finQueued = true;
   const end = (sk.writeSeq + 1) | 0;

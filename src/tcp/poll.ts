@@ -28,12 +28,12 @@ export function tcpPoll(sk: TcpSock): number {
   if ((sk.shutdown & RCV_SHUTDOWN) !== 0) mask |= READABLE | POLLRDHUP;
   if (isOpen(sk)) {
     let target = sk.rcvlowat;
-    if (sk.urgData !== 0 && sk.urgSeq === sk.copiedSeq && !sk.oobInline) target++;
+    if (sk.rx.urgData !== 0 && sk.rx.urgSeq === sk.copiedSeq && !sk.oobInline) target++;
     if (streamIsReadable(sk, target)) mask |= READABLE;
     if ((sk.shutdown & SEND_SHUTDOWN) !== 0) mask |= WRITABLE;
     else if (isWritable(sk)) mask |= WRITABLE;
     else sk.noSpace = true;
-    if ((sk.urgData & URG_VALID) !== 0) mask |= POLLPRI;
+    if ((sk.rx.urgData & URG_VALID) !== 0) mask |= POLLPRI;
   } else if (sk.fastopen?.deferred && sk.state === TCP_SYN_SENT) {
     // The first write is what will send the SYN.
     mask |= WRITABLE;

@@ -53,7 +53,7 @@ function clampWindow(sk: TcpSock): void {
  * itself be the last. What the peer was told of is forgotten with it; it sends it again.
  */
 function pruneOutOfOrder(sk: TcpSock, segment: Segment): boolean {
-  const ooo = sk.reassembly;
+  const ooo = sk.rx.reassembly;
   if (ooo === null) return false;
   let pruned = false;
   while (ooo.pruneTail(Math.max(sk.rcvbuf >> 3, 1), segment.seq)) {
@@ -63,7 +63,7 @@ function pruneOutOfOrder(sk: TcpSock, segment: Segment): boolean {
   if (!pruned) return false;
   sk.host.mib.count(TcpExt.OfoPruned);
   ooo.resetSacks();
-  sk.dsackPending = false;
-  if (ooo.runs.length === 0) sk.reassembly = null;
+  sk.rx.dsackPending = false;
+  if (ooo.runs.length === 0) sk.rx.reassembly = null;
   return true;
 }

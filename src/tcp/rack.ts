@@ -41,36 +41,37 @@ export function rackAdvance(sk: TcpSock, flags: number, at: number): void {
   const rtt = (sk.host.nowUs - sentUs) | 0;
   // Sooner than possible: this answers the original, not the retransmission (RFC 8985 section 6.2 step 2).
   if (rtt < minRtt(sk) && (flags & TCPCB_RETRANS) !== 0) return;
-  sk.rackAdvanced = true;
-  sk.rackRttUs = rtt;
-  if (!sentAfter(rows, at, sk.rackUs, sk.rackOrder, sk.rackEndSeq)) {
-    sk.rackUs = sentUs;
-    sk.rackOrder = rows[at + ROW_ORDER];
-    sk.rackEndSeq = rows[at + ROW_END];
+  sk.tx.rackAdvanced = true;
+  sk.tx.rackRttUs = rtt;
+  if (!sentAfter(rows, at, sk.tx.rackUs, sk.tx.rackOrder, sk.tx.rackEndSeq)) {
+    sk.tx.rackUs = sentUs;
+    sk.tx.rackOrder = rows[at + ROW_ORDER];
+    sk.tx.rackEndSeq = rows[at + ROW_END];
   }
 }
 
 /** tcp_rack_reo_wnd: how much later than expected a segment may be, microseconds (RFC 8985 section 6.2 step 4). */
 function reorderingWindow(sk: TcpSock): number {
-  if (sk.reordSeen === 0) {
+  if (sk.tx.reordSeen === 0) {
     // Without reordering so far, be quick while recovering or when DupThresh would have begun to.
     if (sk.caState >= TCP_CA_Recovery) return 0;
-    if (sk.sackedOut >= sk.reordering && (sk.host.sysctl.tcpRecovery & TCP_RACK_NO_DUPTHRESH) === 0) return 0;
+    if (sk.tx.sackedOut >= sk.reordering && (sk.host.sysctl.tcpRecovery & TCP_RACK_NO_DUPTHRESH) === 0)
+      return 0;
   }
-  const window = (minRtt(sk) >> 2) * sk.rackReoSteps;
+  const window = (minRtt(sk) >> 2) * sk.tx.rackReoSteps;
   return Math.min(window, sk.srttUs >> 3);
 }
 
 /** tcp_rack_skb_timeout: microseconds left to a segment sent at `sentUs`. */
 export function rackTimeLeft(sk: TcpSock, sentUs: number, window: number): number {
-  return sk.rackRttUs + window - ((sk.host.nowUs - sentUs) | 0);
+  return sk.tx.rackRttUs + window - ((sk.host.nowUs - sentUs) | 0);
 }
 
 /** tcp_rack_detect_loss: marks what is lost by now; returns the time until the next may be, microseconds, 0 for none. */
 export function rackDetectLoss(sk: TcpSock): number {
   const window = reorderingWindow(sk);
   const queue = sk.writeQueue;
-  const { rackUs, rackOrder, rackEndSeq } = sk;
+  const { rackUs, rackOrder, rackEndSeq } = sk.tx;
   let timeout = 0;
   for (let i = 0; i < queue.sent; i++) {
     const { rows } = queue;
@@ -92,8 +93,8 @@ export function rackDetectLoss(sk: TcpSock): number {
 
 /** tcp_rack_mark_lost: true if the reordering timer took the place of the retransmission timer. */
 export function rackMarkLost(sk: TcpSock): boolean {
-  if (!sk.rackAdvanced) return false;
-  sk.rackAdvanced = false;
+  if (!sk.tx.rackAdvanced) return false;
+  sk.tx.rackAdvanced = false;
   const timeout = rackDetectLoss(sk);
   if (timeout === 0) return false;
   armRetransmit(sk, TIME_REO_TIMEOUT, Math.min(Math.ceil((timeout + TIMEOUT_MIN_US) / 1000), sk.rto));
@@ -103,13 +104,13 @@ export function rackMarkLost(sk: TcpSock): boolean {
 /** tcp_rack_update_reo_wnd: each round trip with a D-SACK widens the window by a quarter of the least RTT (section 6.2 step 4). */
 export function rackUpdateWindow(sk: TcpSock, ack: AckState): void {
   if ((sk.host.sysctl.tcpRecovery & TCP_RACK_STATIC_REO_WND) !== 0 || !ack.sample.hasPrior) return;
-  if (((ack.sample.priorDelivered - sk.rackLastDelivered) | 0) < 0) sk.rackDsackSeen = false;
-  if (sk.rackDsackSeen) {
-    if (sk.rackReoSteps < 255) sk.rackReoSteps++;
-    sk.rackDsackSeen = false;
-    sk.rackLastDelivered = sk.delivered | 0;
-    sk.rackReoPersist = TCP_RACK_RECOVERY_THRESH;
-  } else if (sk.rackReoPersist === 0) {
-    sk.rackReoSteps = 1;
+  if (((ack.sample.priorDelivered - sk.tx.rackLastDelivered) | 0) < 0) sk.tx.rackDsackSeen = false;
+  if (sk.tx.rackDsackSeen) {
+    if (sk.tx.rackReoSteps < 255) sk.tx.rackReoSteps++;
+    sk.tx.rackDsackSeen = false;
+    sk.tx.rackLastDelivered = sk.delivered | 0;
+    sk.tx.rackReoPersist = TCP_RACK_RECOVERY_THRESH;
+  } else if (sk.tx.rackReoPersist === 0) {
+    sk.tx.rackReoSteps = 1;
   }
 }

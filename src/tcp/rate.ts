@@ -59,15 +59,15 @@ export class RateSample {
 /** tcp_rate_skb_sent: called before the packet is counted as in flight. `at`: word index of its row. */
 export function rateSent(sk: TcpSock, at: number, firstOut: boolean): void {
   if (firstOut) {
-    sk.firstTxUs = sk.host.nowUs;
-    sk.deliveredUs = sk.host.nowUs;
+    sk.tx.firstTxUs = sk.host.nowUs;
+    sk.tx.deliveredUs = sk.host.nowUs;
   }
   const { rows } = sk.writeQueue;
-  rows[at + ROW_FIRST_US] = sk.firstTxUs;
-  rows[at + ROW_DELIVERED_US] = sk.deliveredUs;
+  rows[at + ROW_FIRST_US] = sk.tx.firstTxUs;
+  rows[at + ROW_DELIVERED_US] = sk.tx.deliveredUs;
   rows[at + ROW_DELIVERED] = sk.delivered | 0;
   rows[at + ROW_FLAGS] =
-    (rows[at + ROW_FLAGS] & ~ROW_LIMITED) | ROW_RATED | (sk.appLimited !== 0 ? ROW_LIMITED : 0);
+    (rows[at + ROW_FLAGS] & ~ROW_LIMITED) | ROW_RATED | (sk.tx.appLimited !== 0 ? ROW_LIMITED : 0);
 }
 
 /** tcp_rate_skb_delivered: the row at `at` was acknowledged or selected. The most recently sent one makes the sample. */
@@ -79,7 +79,7 @@ export function rateDelivered(sk: TcpSock, at: number, sample: RateSample): void
   rows[at + ROW_FLAGS] = flags & ~ROW_RATED;
   const sent = rows[at + ROW_SENT_US];
   const end = rows[at + ROW_END];
-  if (sample.hasPrior && !sentAfter(sent, sk.firstTxUs, end, sample.lastEndSeq)) return;
+  if (sample.hasPrior && !sentAfter(sent, sk.tx.firstTxUs, end, sample.lastEndSeq)) return;
   sample.hasPrior = true;
   sample.priorDelivered = rows[at + ROW_DELIVERED];
   sample.priorUs = rows[at + ROW_DELIVERED_US];
@@ -87,7 +87,7 @@ export function rateDelivered(sk: TcpSock, at: number, sample: RateSample): void
   sample.isRetrans = (flags & TCPCB_RETRANS) !== 0;
   sample.lastEndSeq = end;
   sample.sndIntervalUs = (sent - rows[at + ROW_FIRST_US]) | 0;
-  sk.firstTxUs = sent;
+  sk.tx.firstTxUs = sent;
 }
 
 /** tcp_skb_sent_after: by time, and by sequence number where that is equal. */
@@ -106,8 +106,8 @@ export function rateGenerate(
 ): void {
   const now = sk.host.nowUs;
   // The bubble of an application that had nothing to send is out of the pipe.
-  if (sk.appLimited !== 0 && after(sk.delivered | 0, sk.appLimited)) sk.appLimited = 0;
-  if (delivered > 0) sk.deliveredUs = now;
+  if (sk.tx.appLimited !== 0 && after(sk.delivered | 0, sk.tx.appLimited)) sk.tx.appLimited = 0;
+  if (delivered > 0) sk.tx.deliveredUs = now;
   sample.ackedSacked = delivered;
   sample.losses = lost;
   if (!sample.hasPrior || reneged) {
@@ -123,10 +123,13 @@ export function rateGenerate(
     sample.intervalUs = -1;
     return;
   }
-  if (!sample.isAppLimited || sample.delivered * sk.rateIntervalUs >= sk.rateDelivered * sample.intervalUs) {
-    sk.rateDelivered = sample.delivered;
-    sk.rateIntervalUs = sample.intervalUs;
-    sk.rateAppLimited = sample.isAppLimited;
+  if (
+    !sample.isAppLimited ||
+    sample.delivered * sk.tx.rateIntervalUs >= sk.tx.rateDelivered * sample.intervalUs
+  ) {
+    sk.tx.rateDelivered = sample.delivered;
+    sk.tx.rateIntervalUs = sample.intervalUs;
+    sk.tx.rateAppLimited = sample.isAppLimited;
   }
 }
 
@@ -137,6 +140,6 @@ export function minRtt(sk: TcpSock): number {
 
 /** tcp_rate_check_app_limited: there is nothing to send although the network would take more. */
 export function rateCheckAppLimited(sk: TcpSock): void {
-  if (sk.notsent >= sk.mss || sk.inFlight >= sk.sndCwnd || sk.lostOut > sk.retransOut) return;
-  sk.appLimited = (sk.delivered + sk.inFlight) | 0 || 1;
+  if (sk.notsent >= sk.mss || sk.inFlight >= sk.sndCwnd || sk.tx.lostOut > sk.tx.retransOut) return;
+  sk.tx.appLimited = (sk.delivered + sk.inFlight) | 0 || 1;
 }

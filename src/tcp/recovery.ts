@@ -56,21 +56,21 @@ import { ROW_FLAGS, ROW_PROBE, ROW_SENT_US, TCPCB_SACKED_ACKED } from './write-q
 export function fastRetransAlert(sk: TcpSock, ack: AckState, duplicates: number): void {
   const advanced = (ack.flag & FLAG_SND_UNA_ADVANCED) !== 0;
   const ece = (ack.flag & FLAG_ECE) !== 0;
-  if (sk.packetsOut === 0 && sk.sackedOut !== 0) sk.sackedOut = 0;
+  if (sk.tx.packetsOut === 0 && sk.tx.sackedOut !== 0) sk.tx.sackedOut = 0;
   // What the network marked is no mistake to be undone.
-  if (ece) sk.priorSsthresh = 0;
+  if (ece) sk.tx.priorSsthresh = 0;
   if (checkReneging(sk, ack)) return;
   if (sk.caState === TCP_CA_Open) {
-    sk.retransStamp = 0;
-  } else if (!before(sk.sndUna, sk.highSeq)) {
+    sk.tx.retransStamp = 0;
+  } else if (!before(sk.sndUna, sk.tx.highSeq)) {
     if (sk.caState === TCP_CA_CWR) {
       // Held until something above highSeq is acknowledged, so that CWR has reached the receiver.
-      if (sk.sndUna !== sk.highSeq) {
+      if (sk.sndUna !== sk.tx.highSeq) {
         endCwndReduction(sk);
         setCaState(sk, TCP_CA_Open);
       }
     } else if (sk.caState === TCP_CA_Recovery) {
-      if (!sk.sackOk) sk.sackedOut = 0;
+      if (!sk.sackOk) sk.tx.sackedOut = 0;
       if (tryUndoRecovery(sk, ack)) return;
       endCwndReduction(sk);
     }
@@ -83,7 +83,7 @@ export function fastRetransAlert(sk: TcpSock, ack: AckState, duplicates: number)
       if (tryUndoDsack(sk)) tryToOpen(sk, ece);
       identifyLoss(sk, ack, advanced);
       if (sk.caState !== TCP_CA_Recovery) {
-        if (sk.lostOut === 0) return;
+        if (sk.tx.lostOut === 0) return;
         // What was undone is followed by a loss that is real.
         enterRecovery(sk, ece);
       }
@@ -110,12 +110,12 @@ function considerRecovery(
   ece: boolean,
 ): boolean {
   if (!sk.sackOk) {
-    if (advanced) sk.sackedOut = 0;
+    if (advanced) sk.tx.sackedOut = 0;
     addRenoSack(sk, duplicates);
   }
   if (sk.caState <= TCP_CA_Disorder) tryUndoDsack(sk);
   identifyLoss(sk, ack, advanced);
-  if (sk.lostOut === 0) {
+  if (sk.tx.lostOut === 0) {
     tryToOpen(sk, ece);
     return false;
   }
@@ -135,7 +135,7 @@ function checkReneging(sk: TcpSock, ack: AckState): boolean {
 
 /** tcp_try_to_open */
 function tryToOpen(sk: TcpSock, ece: boolean): void {
-  if (!anyRetransDone(sk)) sk.retransStamp = 0;
+  if (!anyRetransDone(sk)) sk.tx.retransStamp = 0;
   if (ece) enterCwr(sk);
   if (sk.caState !== TCP_CA_CWR) tryKeepOpen(sk);
 }
@@ -145,21 +145,21 @@ function identifyLoss(sk: TcpSock, ack: AckState, advanced: boolean): void {
   if (sk.writeQueue.sent === 0) return;
   if (!sk.sackOk) {
     const { caState } = sk;
-    const begins = caState < TCP_CA_Recovery && sk.sackedOut >= sk.reordering;
+    const begins = caState < TCP_CA_Recovery && sk.tx.sackedOut >= sk.reordering;
     // A partial ACK: the hole it points at is lost, too (RFC 6582 section 3.2 step 3).
     if (begins || (caState === TCP_CA_Recovery && advanced)) markFirstSegmentLost(sk);
     return;
   }
-  const retransmitted = sk.retransOut;
+  const retransmitted = sk.tx.retransOut;
   if (rackMarkLost(sk)) ack.flag &= ~FLAG_SET_XMIT_TIMER;
-  if (retransmitted > sk.retransOut) ack.flag |= FLAG_LOST_RETRANS;
+  if (retransmitted > sk.tx.retransOut) ack.flag |= FLAG_LOST_RETRANS;
 }
 
 /** tcp_enter_recovery */
 export function enterRecovery(sk: TcpSock, ece: boolean): void {
   sk.host.mib.count(sk.sackOk ? TcpExt.TCPSackRecovery : TcpExt.TCPRenoRecovery);
-  if (!anyRetransDone(sk)) sk.retransStamp = 0;
-  sk.priorSsthresh = 0;
+  if (!anyRetransDone(sk)) sk.tx.retransStamp = 0;
+  sk.tx.priorSsthresh = 0;
   initUndo(sk);
   if (!inCwndReduction(sk)) {
     if (!ece) rememberSsthresh(sk);
@@ -170,23 +170,23 @@ export function enterRecovery(sk: TcpSock, ece: boolean): void {
 
 /** tcp_process_loss: after a timeout. F-RTO (RFC 5682 section 3.1) first sends new data to learn whether it was spurious. */
 function processLoss(sk: TcpSock, ack: AckState, duplicates: number, advanced: boolean): void {
-  const recovered = !before(sk.sndUna, sk.highSeq);
+  const recovered = !before(sk.sndUna, sk.tx.highSeq);
   if (advanced && tryUndoLoss(sk, ack, false)) return;
-  if (sk.frto) {
+  if (sk.tx.frto) {
     // Step 3.b: something that was never sent again has arrived, so not everything was lost.
     if ((ack.flag & FLAG_ORIG_SACK_ACKED) !== 0 && tryUndoLoss(sk, ack, true)) return;
-    if (after(sk.sndNxt, sk.highSeq)) {
+    if (after(sk.sndNxt, sk.tx.highSeq)) {
       // Step 3.a: the loss was real.
-      if ((ack.flag & FLAG_DATA_SACKED) !== 0 || duplicates > 0) sk.frto = false;
+      if ((ack.flag & FLAG_DATA_SACKED) !== 0 || duplicates > 0) sk.tx.frto = false;
     } else if (advanced && !recovered) {
-      sk.highSeq = sk.sndNxt;
+      sk.tx.highSeq = sk.sndNxt;
       // Step 2.b: try new data, if there is any and the peer takes it.
       const waiting = sk.writeQueue.count > sk.writeQueue.sent;
       if (waiting && after((sk.sndUna + sk.sndWnd) | 0, sk.sndNxt)) {
         ack.rexmit = REXMIT_NEW;
         return;
       }
-      sk.frto = false;
+      sk.tx.frto = false;
     }
   }
   if (recovered) {
@@ -195,17 +195,17 @@ function processLoss(sk: TcpSock, ack: AckState, duplicates: number, advanced: b
     return;
   }
   if (!sk.sackOk) {
-    if (after(sk.sndNxt, sk.highSeq) && duplicates > 0) addRenoSack(sk, duplicates);
-    else if (advanced) sk.sackedOut = 0;
+    if (after(sk.sndNxt, sk.tx.highSeq) && duplicates > 0) addRenoSack(sk, duplicates);
+    else if (advanced) sk.tx.sackedOut = 0;
   }
   ack.rexmit = REXMIT_LOST;
 }
 
 /** tcp_update_rto_time: a series of timeouts is over. */
 function updateRtoTime(sk: TcpSock): void {
-  if (sk.rtoStamp === 0) return;
-  sk.totalRtoMs += (sk.host.nowMs - sk.rtoStamp) | 0;
-  sk.rtoStamp = 0;
+  if (sk.tx.rtoStamp === 0) return;
+  sk.tx.totalRtoMs += (sk.host.nowMs - sk.tx.rtoStamp) | 0;
+  sk.tx.rtoStamp = 0;
 }
 
 /** tcp_enter_loss: a timeout. What was sent long enough ago is not believed in any more; start again with one segment. */
@@ -214,11 +214,11 @@ export function enterLoss(sk: TcpSock): void {
   timeoutMarkLost(sk);
   if (
     sk.caState <= TCP_CA_Disorder ||
-    !after(sk.highSeq, sk.sndUna) ||
-    (sk.caState === TCP_CA_Loss && sk.retransmits === 0)
+    !after(sk.tx.highSeq, sk.sndUna) ||
+    (sk.caState === TCP_CA_Loss && sk.tx.retransmits === 0)
   ) {
     rememberSsthresh(sk);
-    sk.priorCwnd = sk.sndCwnd;
+    sk.tx.priorCwnd = sk.sndCwnd;
     sk.sndSsthresh = sk.cc.ssthresh(sk);
     sk.cc.cwndEvent(sk, CA_EVENT_LOSS);
     initUndo(sk);
@@ -228,14 +228,15 @@ export function enterLoss(sk: TcpSock): void {
   sk.sndCwndStamp = sk.host.nowMs;
   // A timeout after many duplicates: the degree of reordering was overestimated.
   const { tcpReordering, tcpFrto } = sk.host.sysctl;
-  if (sk.caState <= TCP_CA_Disorder && sk.sackedOut >= tcpReordering && sk.reordering > tcpReordering) {
+  if (sk.caState <= TCP_CA_Disorder && sk.tx.sackedOut >= tcpReordering && sk.reordering > tcpReordering) {
     sk.reordering = tcpReordering;
   }
   setCaState(sk, TCP_CA_Loss);
-  sk.highSeq = sk.sndNxt;
-  sk.tlpOut = false;
-  sk.queueCwr = true;
-  sk.frto = tcpFrto !== 0 && (fresh || sk.retransmits > 0) && (sk.mtup === null || sk.mtup.probeSize === 0);
+  sk.tx.highSeq = sk.sndNxt;
+  sk.tx.tlpOut = false;
+  sk.tx.queueCwr = true;
+  sk.tx.frto =
+    tcpFrto !== 0 && (fresh || sk.tx.retransmits > 0) && (sk.mtup === null || sk.mtup.probeSize === 0);
 }
 
 /** tcp_timeout_mark_lost */
@@ -246,11 +247,11 @@ function timeoutMarkLost(sk: TcpSock): void {
   const reneged = (queue.rows[queue.at(0) + ROW_FLAGS] & TCPCB_SACKED_ACKED) !== 0;
   if (reneged) {
     sk.host.mib.count(TcpExt.TCPSACKReneging);
-    sk.sackedOut = 0;
-    sk.reneged = true;
+    sk.tx.sackedOut = 0;
+    sk.tx.reneged = true;
     for (let i = 0; i < queue.sent; i++) queue.rows[queue.at(i) + ROW_FLAGS] &= ~TCPCB_SACKED_ACKED;
   } else if (!sk.sackOk) {
-    sk.sackedOut = 0;
+    sk.tx.sackedOut = 0;
   }
   for (let i = 0; i < queue.sent; i++) {
     // What was sent a moment ago may well arrive.
@@ -258,7 +259,7 @@ function timeoutMarkLost(sk: TcpSock): void {
       continue;
     markLost(sk, i);
   }
-  sk.rtxHint = sk.sndUna;
+  sk.tx.rtxHint = sk.sndUna;
 }
 
 /**
@@ -275,7 +276,7 @@ export function simpleRetransmit(sk: TcpSock, probes: boolean): boolean {
     if (fits || (probes && (queue.rows[queue.at(i) + ROW_FLAGS] & ROW_PROBE) === 0)) continue;
     markLost(sk, i);
   }
-  if (sk.lostOut === 0) return false;
+  if (sk.tx.lostOut === 0) return false;
   if (!sk.sackOk) limitRenoSacks(sk);
   nonCongestionLoss(sk);
   return true;
@@ -284,9 +285,9 @@ export function simpleRetransmit(sk: TcpSock, probes: boolean): boolean {
 /** tcp_non_congestion_loss_retransmit: what is marked lost will be sent again, and the window stays as it is. */
 export function nonCongestionLoss(sk: TcpSock): void {
   if (sk.caState === TCP_CA_Loss) return;
-  sk.highSeq = sk.sndNxt;
+  sk.tx.highSeq = sk.sndNxt;
   sk.sndSsthresh = currentSsthresh(sk);
-  sk.priorSsthresh = 0;
-  sk.undoMarked = false;
+  sk.tx.priorSsthresh = 0;
+  sk.tx.undoMarked = false;
   setCaState(sk, TCP_CA_Loss);
 }

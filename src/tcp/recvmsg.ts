@@ -19,7 +19,7 @@ export function tcpRecv(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
   const peek = (flags & MSG_PEEK) !== 0;
   const found = queue.length > 0;
   // The urgent byte at the read position is stepped over, unless it is wanted inline; one further on ends the read.
-  const mark = sk.urgData === 0 ? -1 : (sk.urgSeq - sk.copiedSeq) | 0;
+  const mark = sk.rx.urgData === 0 ? -1 : (sk.rx.urgSeq - sk.copiedSeq) | 0;
   const skip = mark === 0 && found && length > 0 && !sk.oobInline ? 1 : 0;
   let copied = Math.min(queue.length - skip, length);
   if (mark > 0 && mark < copied) copied = mark;
@@ -29,7 +29,7 @@ export function tcpRecv(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
     if (taken > 0) {
       queue.drop(taken);
       sk.copiedSeq = (sk.copiedSeq + taken) | 0;
-      if (sk.urgData !== 0 && after(sk.copiedSeq, sk.urgSeq)) sk.urgData = 0;
+      if (sk.rx.urgData !== 0 && after(sk.copiedSeq, sk.rx.urgSeq)) sk.rx.urgData = 0;
       adjustReceiveSpace(sk);
     }
     // The FIN is stepped over as soon as everything before it was read.
@@ -51,11 +51,11 @@ function emptyResult(sk: TcpSock): number {
 
 /** tcp_recv_urg */
 function receiveOutOfBand(sk: TcpSock, buffer: Uint8Array, length: number, flags: number): number {
-  if (sk.oobInline || sk.urgData === 0 || sk.urgData === URG_READ) return -EINVAL;
+  if (sk.oobInline || sk.rx.urgData === 0 || sk.rx.urgData === URG_READ) return -EINVAL;
   if (sk.state === TCP_CLOSE && !sk.done) return -ENOTCONN;
-  if ((sk.urgData & URG_VALID) !== 0) {
-    const byte = sk.urgData & 0xff;
-    if ((flags & MSG_PEEK) === 0) sk.urgData = URG_READ;
+  if ((sk.rx.urgData & URG_VALID) !== 0) {
+    const byte = sk.rx.urgData & 0xff;
+    if ((flags & MSG_PEEK) === 0) sk.rx.urgData = URG_READ;
     if (length <= 0) return 0;
     if ((flags & MSG_TRUNC) === 0) buffer[0] = byte;
     return 1;

@@ -64,8 +64,8 @@ export function resendRow(sk: TcpSock, i: number, segments: number): boolean {
   queue.stamp(at, sk.host.nowUs);
   rateSent(sk, at, false);
   const packets = rowPackets(sk, i);
-  sk.totalRetrans += packets;
-  sk.bytesRetrans += length;
+  sk.tx.totalRetrans += packets;
+  sk.tx.bytesRetrans += length;
   sk.host.mib.add(TcpMib.RetransSegs, packets);
   return true;
 }
@@ -122,28 +122,28 @@ export function retransmitRow(sk: TcpSock, i: number, segments: number): boolean
   if (sent) {
     const queue = sk.writeQueue;
     const at = queue.at(i);
-    if ((queue.rows[at + ROW_FLAGS] & TCPCB_SACKED_RETRANS) === 0) sk.retransOut += packets;
+    if ((queue.rows[at + ROW_FLAGS] & TCPCB_SACKED_RETRANS) === 0) sk.tx.retransOut += packets;
     queue.rows[at + ROW_FLAGS] |= TCPCB_SACKED_RETRANS;
   }
-  if (sk.retransStamp === 0) sk.retransStamp = sk.host.nowMs || 1;
-  if (sk.undoRetrans < 0) sk.undoRetrans = 0;
-  sk.undoRetrans += packets;
+  if (sk.tx.retransStamp === 0) sk.tx.retransStamp = sk.host.nowMs || 1;
+  if (sk.tx.undoRetrans < 0) sk.tx.undoRetrans = 0;
+  sk.tx.undoRetrans += packets;
   return sent;
 }
 
 /** tcp_xmit_retransmit_queue: lost rows whose repetition is not under way, as far as the window goes. */
 export function xmitRetransmitQueue(sk: TcpSock): void {
   const queue = sk.writeQueue;
-  if (sk.packetsOut === 0) return;
+  if (sk.tx.packetsOut === 0) return;
   const most = tsoSegments(sk, currentMss(sk));
   let rearm = false;
   let hole = false;
-  for (let i = queue.find(sk.rtxHint); i < queue.sent; i++) {
+  for (let i = queue.find(sk.tx.rtxHint); i < queue.sent; i++) {
     if (pacingHolds(sk)) break;
     const at = queue.at(i);
-    if (!hole) sk.rtxHint = queue.rows[at + ROW_SEQ];
+    if (!hole) sk.tx.rtxHint = queue.rows[at + ROW_SEQ];
     const quota = sk.sndCwnd - sk.inFlight;
-    if (quota <= 0 || sk.retransOut >= sk.lostOut) break;
+    if (quota <= 0 || sk.tx.retransOut >= sk.tx.lostOut) break;
     const flags = queue.rows[at + ROW_FLAGS];
     if ((flags & TCPCB_LOST) === 0) {
       if ((flags & (TCPCB_SACKED_RETRANS | TCPCB_SACKED_ACKED)) === 0) hole = true;
@@ -153,8 +153,8 @@ export function xmitRetransmitQueue(sk: TcpSock): void {
     if (!retransmitRow(sk, i, Math.min(quota, most))) break;
     const packets = rowPackets(sk, i);
     sk.host.mib.add(sk.caState === TCP_CA_Loss ? TcpExt.TCPSlowStartRetrans : TcpExt.TCPFastRetrans, packets);
-    if (inCwndReduction(sk)) sk.prrOut += packets;
-    if (i === 0 && sk.pendingTimer !== TIME_REO_TIMEOUT) rearm = true;
+    if (inCwndReduction(sk)) sk.tx.prrOut += packets;
+    if (i === 0 && sk.tx.pendingTimer !== TIME_REO_TIMEOUT) rearm = true;
   }
   if (rearm) armRetransmit(sk, TIME_RETRANS, sk.rto);
 }
@@ -164,8 +164,8 @@ export function xmitRecovery(sk: TcpSock, rexmit: number): void {
   if (rexmit === REXMIT_NONE || sk.state === TCP_SYN_SENT) return;
   if (rexmit === REXMIT_NEW) {
     pushPendingFrames(sk, NAGLE_OFF);
-    if (after(sk.sndNxt, sk.highSeq)) return;
-    sk.frto = false;
+    if (after(sk.sndNxt, sk.tx.highSeq)) return;
+    sk.tx.frto = false;
   }
   xmitRetransmitQueue(sk);
 }
@@ -173,6 +173,6 @@ export function xmitRecovery(sk: TcpSock, rexmit: number): void {
 /** tcp_tsq_write: the ring has room again, or the pace allows the next segment. */
 export function resumeSending(sk: TcpSock): void {
   if (sk.state === TCP_CLOSE) return;
-  if (sk.lostOut > sk.retransOut && sk.sndCwnd > sk.inFlight) xmitRetransmitQueue(sk);
+  if (sk.tx.lostOut > sk.tx.retransOut && sk.sndCwnd > sk.inFlight) xmitRetransmitQueue(sk);
   pushPendingFrames(sk);
 }

@@ -29,10 +29,10 @@ export function splitRow(sk: TcpSock, i: number, seq: number): void {
   queue.split(i, seq);
   const more = rowPackets(sk, i) + rowPackets(sk, i + 1) - was;
   if (more === 0) return;
-  sk.packetsOut += more;
-  if ((flags & TCPCB_SACKED_ACKED) !== 0) sk.sackedOut += more;
-  if ((flags & TCPCB_LOST) !== 0) sk.lostOut += more;
-  if ((flags & TCPCB_SACKED_RETRANS) !== 0) sk.retransOut += more;
+  sk.tx.packetsOut += more;
+  if ((flags & TCPCB_SACKED_ACKED) !== 0) sk.tx.sackedOut += more;
+  if ((flags & TCPCB_LOST) !== 0) sk.tx.lostOut += more;
+  if ((flags & TCPCB_SACKED_RETRANS) !== 0) sk.tx.retransOut += more;
 }
 
 /** Merges row `i + 1`, in the network like row `i` and neither selected nor marked otherwise than it, into row `i`. */
@@ -47,14 +47,14 @@ export function mergeRows(sk: TcpSock, i: number): void {
   const now = rowPackets(sk, i);
   uncount(sk, first, -now);
   // Of fewer packets fewer can have arrived (tcp_adjust_pcount).
-  if (!sk.sackOk && was > now) sk.sackedOut = Math.max(0, sk.sackedOut - (was - now));
+  if (!sk.sackOk && was > now) sk.tx.sackedOut = Math.max(0, sk.tx.sackedOut - (was - now));
 }
 
 function uncount(sk: TcpSock, flags: number, packets: number): void {
-  sk.packetsOut -= packets;
-  if ((flags & TCPCB_SACKED_ACKED) !== 0) sk.sackedOut -= packets;
-  if ((flags & TCPCB_LOST) !== 0) sk.lostOut -= packets;
-  if ((flags & TCPCB_SACKED_RETRANS) !== 0) sk.retransOut -= packets;
+  sk.tx.packetsOut -= packets;
+  if ((flags & TCPCB_SACKED_ACKED) !== 0) sk.tx.sackedOut -= packets;
+  if ((flags & TCPCB_LOST) !== 0) sk.tx.lostOut -= packets;
+  if ((flags & TCPCB_SACKED_RETRANS) !== 0) sk.tx.retransOut -= packets;
 }
 
 /** Bytes of row `i`, a FIN not counted. */
@@ -75,26 +75,26 @@ export function rowPackets(sk: TcpSock, i: number): number {
 /** Segments changed their size, so what is in flight counts as another number of them. */
 export function recount(sk: TcpSock): void {
   const queue = sk.writeQueue;
-  sk.packetsOut = 0;
-  sk.lostOut = 0;
-  sk.retransOut = 0;
+  sk.tx.packetsOut = 0;
+  sk.tx.lostOut = 0;
+  sk.tx.retransOut = 0;
   let sacked = 0;
   for (let i = 0; i < queue.sent; i++) {
     const flags = queue.rows[queue.at(i) + ROW_FLAGS];
     const packets = rowPackets(sk, i);
-    sk.packetsOut += packets;
+    sk.tx.packetsOut += packets;
     if ((flags & TCPCB_SACKED_ACKED) !== 0) sacked += packets;
-    if ((flags & TCPCB_LOST) !== 0) sk.lostOut += packets;
-    if ((flags & TCPCB_SACKED_RETRANS) !== 0) sk.retransOut += packets;
+    if ((flags & TCPCB_LOST) !== 0) sk.tx.lostOut += packets;
+    if ((flags & TCPCB_SACKED_RETRANS) !== 0) sk.tx.retransOut += packets;
   }
-  if (sk.sackOk) sk.sackedOut = sacked;
+  if (sk.sackOk) sk.tx.sackedOut = sacked;
   else limitRenoSacks(sk);
 }
 
 /** tcp_limit_reno_sacked: what is lost, at least one packet, cannot have arrived. True if it was more. */
 export function limitRenoSacks(sk: TcpSock): boolean {
-  const most = Math.max(0, sk.packetsOut - Math.max(sk.lostOut, 1));
-  if (sk.sackedOut <= most) return false;
-  sk.sackedOut = most;
+  const most = Math.max(0, sk.tx.packetsOut - Math.max(sk.tx.lostOut, 1));
+  if (sk.tx.sackedOut <= most) return false;
+  sk.tx.sackedOut = most;
   return true;
 }

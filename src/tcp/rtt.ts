@@ -52,11 +52,11 @@ export function updateMinRtt(sk: TcpSock, rttUs: number, maybeDelayed: boolean):
   const { nowMs, sysctl } = sk.host;
   if (sk.minRttUs === 0) {
     sk.minRttUs = sample;
-    sk.minRttStamp = nowMs;
+    sk.tx.minRttStamp = nowMs;
     return;
   }
-  sk.rttFilter ??= new WindowedMin(sk.minRttStamp, sk.minRttUs);
-  sk.minRttUs = sk.rttFilter.update(sysctl.tcpMinRttWlen * 1000, nowMs, sample);
+  sk.tx.rttFilter ??= new WindowedMin(sk.tx.minRttStamp, sk.minRttUs);
+  sk.minRttUs = sk.tx.rttFilter.update(sysctl.tcpMinRttWlen * 1000, nowMs, sample);
 }
 
 /** A sample for the estimator and the timeout, if it is one; resets the backoff (tcp_ack_update_rtt). */
@@ -64,5 +64,5 @@ export function updateRtt(sk: TcpSock, sampleUs: number): void {
   if (sampleUs < 0) return;
   rttEstimator(sk, sampleUs);
   setRto(sk);
-  sk.backoff = 0;
+  if (sk.tx.backoff !== 0) sk.tx.backoff = 0;
 }

@@ -51,7 +51,7 @@ export function updateMetrics(sk: TcpSock): void {
   const { sysctl } = host;
   if (sysctl.tcpNoMetricsSave !== 0) return;
   const table = sk.tcp.metrics;
-  if (sk.backoff !== 0 || sk.srttUs === 0) {
+  if (sk.tx.backoff !== 0 || sk.srttUs === 0) {
     // It could not measure the round trip: what was known of it is in doubt.
     const known = table.lookup(sk.saddr, sk.daddr, route.metrics);
     if (known !== null && !known.route.rttLocked) known.rttUs = 0;

@@ -15,17 +15,18 @@ export function markLost(sk: TcpSock, i: number): void {
   if ((flags & TCPCB_SACKED_ACKED) !== 0) return;
   const packets = rowPackets(sk, i);
   // What is to be sent again is looked for from here on (tcp_verify_retransmit_hint).
-  if (sk.lostOut === 0 || before(queue.rows[at + ROW_SEQ], sk.rtxHint)) sk.rtxHint = queue.rows[at + ROW_SEQ];
+  if (sk.tx.lostOut === 0 || before(queue.rows[at + ROW_SEQ], sk.tx.rtxHint))
+    sk.tx.rtxHint = queue.rows[at + ROW_SEQ];
   if ((flags & TCPCB_LOST) === 0) {
-    sk.lostOut += packets;
+    sk.tx.lostOut += packets;
     queue.rows[at + ROW_FLAGS] = flags | TCPCB_LOST;
   } else {
     if ((flags & TCPCB_SACKED_RETRANS) === 0) return;
-    sk.retransOut -= packets;
+    sk.tx.retransOut -= packets;
     sk.host.mib.add(TcpExt.TCPLostRetransmit, packets);
     queue.rows[at + ROW_FLAGS] = flags & ~TCPCB_SACKED_RETRANS;
   }
-  sk.lost += packets;
+  sk.tx.lost += packets;
 }
 
 /** tcp_newreno_mark_lost: the first segment is lost, and only it (RFC 6582). */
@@ -42,26 +43,26 @@ export function markFirstSegmentLost(sk: TcpSock): void {
 /** tcp_check_reno_reordering: more duplicates than can have arrived are reordering. */
 function checkRenoReordering(sk: TcpSock, acked: number): void {
   if (!limitRenoSacks(sk)) return;
-  sk.reordering = Math.min(sk.packetsOut + acked, sk.host.sysctl.tcpMaxReordering);
-  sk.reordSeen++;
+  sk.reordering = Math.min(sk.tx.packetsOut + acked, sk.host.sysctl.tcpMaxReordering);
+  sk.tx.reordSeen++;
   sk.host.mib.count(TcpExt.TCPRenoReorder);
 }
 
 /** tcp_add_reno_sack: `duplicates` ACKs say that as many packets have left the network. */
 export function addRenoSack(sk: TcpSock, duplicates: number): void {
   if (duplicates === 0) return;
-  const had = sk.sackedOut;
-  sk.sackedOut += duplicates;
+  const had = sk.tx.sackedOut;
+  sk.tx.sackedOut += duplicates;
   checkRenoReordering(sk, 0);
-  const delivered = sk.sackedOut - had;
+  const delivered = sk.tx.sackedOut - had;
   if (delivered > 0) sk.delivered += delivered;
 }
 
 /** tcp_remove_reno_sacks: an ACK of `acked` packets explains that many duplicates less the one that was lost. */
 export function removeRenoSacks(sk: TcpSock, acked: number): void {
   if (acked > 0) {
-    sk.delivered += Math.max(acked - sk.sackedOut, 1);
-    sk.sackedOut = acked - 1 >= sk.sackedOut ? 0 : sk.sackedOut - (acked - 1);
+    sk.delivered += Math.max(acked - sk.tx.sackedOut, 1);
+    sk.tx.sackedOut = acked - 1 >= sk.tx.sackedOut ? 0 : sk.tx.sackedOut - (acked - 1);
   }
   checkRenoReordering(sk, acked);
 }

@@ -35,8 +35,8 @@ const blocks = new Int32Array(2 * MAX_BLOCKS);
 export function tagSacked(sk: TcpSock, segment: Segment, ack: AckState): void {
   const { view } = sk.host.memory;
   const duplicate = checkDsack(sk, segment, ack);
-  if (sk.packetsOut === 0) return;
-  if (sk.sackedOut === 0) sk.sackCache?.fill(0);
+  if (sk.tx.packetsOut === 0) return;
+  if (sk.tx.sackedOut === 0) sk.tx.sackCache?.fill(0);
   let count = 0;
   for (let i = 0; i < segment.sackCount && i < MAX_BLOCKS; i++) {
     const start = view.getInt32(segment.sacks + i * 8);
@@ -61,24 +61,24 @@ export function tagSacked(sk: TcpSock, segment: Segment, ack: AckState): void {
   }
   for (let i = 0; i < count; i++) tagBlock(sk, ack, blocks[2 * i], blocks[2 * i + 1]);
   remember(sk, count);
-  if (sk.caState !== TCP_CA_Loss || sk.undoMarked) checkSackReordering(sk, ack.reord, false);
+  if (sk.caState !== TCP_CA_Loss || sk.tx.undoMarked) checkSackReordering(sk, ack.reord, false);
 }
 
 /** tcp_is_sackblock_valid: blocks outside of what is in flight say nothing, or lie. */
 function isValid(sk: TcpSock, isDsack: boolean, start: number, end: number): boolean {
   if (after(end, sk.sndNxt) || !before(start, end) || !before(start, sk.sndNxt)) return false;
   if (after(start, sk.sndUna)) return true;
-  if (!isDsack || !sk.undoMarked) return false;
+  if (!isDsack || !sk.tx.undoMarked) return false;
   // A D-SACK below sndUna; it counts unless it is older than the recovery it might undo.
   if (after(end, sk.sndUna)) return false;
-  if (!before(start, sk.undoMarker)) return true;
-  if (!after(end, sk.undoMarker)) return false;
+  if (!before(start, sk.tx.undoMarker)) return true;
+  if (!after(end, sk.tx.undoMarker)) return false;
   return !before(start, (end - sk.maxWindow) | 0);
 }
 
 function countInvalid(sk: TcpSock, segment: Segment, isDsack: boolean, end: number): void {
   const { mib } = sk.host;
-  if (isDsack) mib.count(sk.undoMarked ? TcpExt.TCPDSACKIgnoredOld : TcpExt.TCPDSACKIgnoredNoUndo);
+  if (isDsack) mib.count(sk.tx.undoMarked ? TcpExt.TCPDSACKIgnoredOld : TcpExt.TCPDSACKIgnoredNoUndo);
   // An ACK that was overtaken repeats what is known.
   else if (segment.ackSeq === sk.sndUna || after(end, sk.sndUna)) mib.count(TcpExt.TCPSACKDiscard);
 }
@@ -104,8 +104,13 @@ function checkDsack(sk: TcpSock, segment: Segment, ack: AckState): boolean {
   }
   mib.add(TcpExt.TCPDSACKRecvSegs, segments);
   // A duplicate of what has left the queue by now.
-  if (sk.undoMarked && sk.undoRetrans > 0 && !after(end, ack.priorUna) && after(end, sk.undoMarker)) {
-    sk.undoRetrans = Math.max(0, sk.undoRetrans - segments);
+  if (
+    sk.tx.undoMarked &&
+    sk.tx.undoRetrans > 0 &&
+    !after(end, ack.priorUna) &&
+    after(end, sk.tx.undoMarker)
+  ) {
+    sk.tx.undoRetrans = Math.max(0, sk.tx.undoRetrans - segments);
   }
   return true;
 }
@@ -117,13 +122,13 @@ function dsackSeen(sk: TcpSock, start: number, end: number, ack: AckState): numb
   if (length > sk.maxWindow) return 0;
   let segments = 1;
   if (length > sk.mss) segments = Math.ceil(length / sk.mss);
-  else if (sk.tlpOut && sk.tlpHighSeq === end) ack.flag |= FLAG_DSACK_TLP;
-  sk.dsackDups += segments;
+  else if (sk.tx.tlpOut && sk.tx.tlpHighSeq === end) ack.flag |= FLAG_DSACK_TLP;
+  sk.tx.dsackDups += segments;
   // The network, or an attacker, duplicated: we never sent it twice.
-  if (sk.dsackDups > sk.totalRetrans) return 0;
-  sk.dsackSeen = true;
+  if (sk.tx.dsackDups > sk.tx.totalRetrans) return 0;
+  sk.tx.dsackSeen = true;
   // RACK need not be more patient on account of a path that keeps order, or of a probe that a timer sent.
-  if (sk.reordSeen > 0 && (ack.flag & FLAG_DSACK_TLP) === 0) sk.rackDsackSeen = true;
+  if (sk.tx.reordSeen > 0 && (ack.flag & FLAG_DSACK_TLP) === 0) sk.tx.rackDsackSeen = true;
   ack.flag |= FLAG_DSACKING_ACK;
   // The needless retransmission has left the network.
   sk.delivered += segments;
@@ -132,7 +137,7 @@ function dsackSeen(sk: TcpSock, start: number, end: number, ack: AckState): numb
 
 /** Tags what of a block was not in the previous ACK's blocks: they repeat themselves, and their rows are done. */
 function tagBlock(sk: TcpSock, ack: AckState, start: number, end: number): void {
-  const cache = sk.sackCache;
+  const cache = sk.tx.sackCache;
   let from = start;
   if (cache !== null) {
     for (let i = 0; i < cache.length && before(from, end); i += 2) {
@@ -148,9 +153,9 @@ function tagBlock(sk: TcpSock, ack: AckState, start: number, end: number): void 
 
 /** The blocks just tagged, for the next ACK. */
 function remember(sk: TcpSock, count: number): void {
-  if (count === 0 && sk.sackCache === null) return;
-  sk.sackCache ??= new Int32Array(2 * MAX_BLOCKS);
-  for (let i = 0; i < 2 * MAX_BLOCKS; i++) sk.sackCache[i] = i < 2 * count ? blocks[i] : 0;
+  if (count === 0 && sk.tx.sackCache === null) return;
+  sk.tx.sackCache ??= new Int32Array(2 * MAX_BLOCKS);
+  for (let i = 0; i < 2 * MAX_BLOCKS; i++) sk.tx.sackCache[i] = i < 2 * count ? blocks[i] : 0;
 }
 
 /** tcp_sacktag_walk: rows between `from` and `to`, as far as the block [start, end) selects them. */
@@ -202,8 +207,8 @@ function tagRow(sk: TcpSock, ack: AckState, i: number, duplicate: boolean): void
   const end = rows[at + ROW_END];
   let flags = rows[at + ROW_FLAGS];
   if (duplicate && (flags & TCPCB_RETRANS) !== 0) {
-    if (sk.undoMarked && sk.undoRetrans > 0 && after(end, sk.undoMarker)) {
-      sk.undoRetrans = Math.max(0, sk.undoRetrans - packets);
+    if (sk.tx.undoMarked && sk.tx.undoRetrans > 0 && after(end, sk.tx.undoMarker)) {
+      sk.tx.undoRetrans = Math.max(0, sk.tx.undoRetrans - packets);
     }
     if ((flags & TCPCB_SACKED_ACKED) !== 0 && before(seq, ack.reord)) ack.reord = seq;
   }
@@ -215,42 +220,42 @@ function tagRow(sk: TcpSock, ack: AckState, i: number, duplicate: boolean): void
       // Not marked lost: the retransmission is believed to be still in flight.
       if ((flags & TCPCB_LOST) !== 0) {
         flags &= ~(TCPCB_LOST | TCPCB_SACKED_RETRANS);
-        sk.lostOut -= packets;
-        sk.retransOut -= packets;
+        sk.tx.lostOut -= packets;
+        sk.tx.retransOut -= packets;
       }
     } else {
       if ((flags & TCPCB_RETRANS) === 0) {
         // Never sent again, and it fills a hole: that is reordering.
         if (before(seq, highestSack(sk)) && before(seq, ack.reord)) ack.reord = seq;
-        if (!after(end, sk.highSeq)) ack.flag |= FLAG_ORIG_SACK_ACKED;
+        if (!after(end, sk.tx.highSeq)) ack.flag |= FLAG_ORIG_SACK_ACKED;
         if (!ack.sacked) ack.firstSackUs = sentUs;
         ack.sacked = true;
         ack.lastSackUs = sentUs;
       }
       if ((flags & TCPCB_LOST) !== 0) {
         flags &= ~TCPCB_LOST;
-        sk.lostOut -= packets;
+        sk.tx.lostOut -= packets;
       }
     }
     flags |= TCPCB_SACKED_ACKED;
     ack.flag |= FLAG_DATA_SACKED;
-    sk.sackedOut += packets;
+    sk.tx.sackedOut += packets;
     sk.delivered += packets;
     rows[at + ROW_FLAGS] = flags;
     rateDelivered(sk, at, ack.sample);
     flags = rows[at + ROW_FLAGS];
-    if (sk.sackedOut === packets || after(end, sk.highestSack)) sk.highestSack = end;
+    if (sk.tx.sackedOut === packets || after(end, sk.tx.highestSack)) sk.tx.highestSack = end;
   }
   if (duplicate && (flags & TCPCB_SACKED_RETRANS) !== 0) {
     flags &= ~TCPCB_SACKED_RETRANS;
-    sk.retransOut -= packets;
+    sk.tx.retransOut -= packets;
   }
   rows[at + ROW_FLAGS] = flags;
 }
 
 /** tcp_highest_sack_seq: end of the highest row selected. */
 export function highestSack(sk: TcpSock): number {
-  return sk.sackedOut === 0 ? sk.sndUna : sk.highestSack;
+  return sk.tx.sackedOut === 0 ? sk.sndUna : sk.tx.highestSack;
 }
 
 /** tcp_check_sack_reordering: `low` arrived after something sent later; how far did the network shuffle them? */
@@ -260,6 +265,6 @@ export function checkSackReordering(sk: TcpSock, low: number, byTimestamp: boole
   const { mib, sysctl } = sk.host;
   const distance = Math.ceil(((fack - low) | 0) / sk.mss);
   if (distance > sk.reordering) sk.reordering = Math.min(distance, sysctl.tcpMaxReordering);
-  sk.reordSeen++;
+  sk.tx.reordSeen++;
   mib.count(byTimestamp ? TcpExt.TCPTSReorder : TcpExt.TCPSACKReorder);
 }

@@ -29,6 +29,7 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
     const refused = mayZerocopy(sk, sk.extras, flags);
     if (refused !== 0) return refused;
   }
+  sk.ownTx();
   const oob = (flags & MSG_OOB) !== 0;
   currentMss(sk);
   const goal = oob ? sk.mss : sizeGoal(sk);
@@ -65,8 +66,8 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
   if (full) sk.noSpace = true;
   if (taken > 0) {
     if ((flags & MSG_OOB) !== 0) {
-      sk.sndUp = sk.writeSeq;
-      sk.urgMode = true;
+      sk.tx.sndUp = sk.writeSeq;
+      sk.tx.urgMode = true;
     }
     if (sk.extras !== null) markWritten(sk, sk.extras, flags, taken, !full);
     push(sk, (flags & MSG_MORE) !== 0 && !full, full, goal);
@@ -78,7 +79,7 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
 
 /** -EAGAIN; with nothing queued at all, room is what there is, and the epoll user is told so (tcp_sendmsg_locked). */
 function wouldBlock(sk: TcpSock): number {
-  if (sk.packetsOut === 0 && sk.sndQueue.length === 0) writeSpace(sk);
+  if (sk.tx.packetsOut === 0 && sk.sndQueue.length === 0) writeSpace(sk);
   return -EAGAIN;
 }
 

@@ -6,6 +6,7 @@ import { HsipKey } from '../core/hsiphash.js';
 import { PortTable } from '../core/ports.js';
 import type { Ip } from '../ip/ip.js';
 import { RxPacket } from '../ip/rx-packet.js';
+import { ByteQueue } from '../memory/byte-queue.js';
 import { AckState } from './ack-state.js';
 import type { CongestionControl } from './congestion/congestion.js';
 import { TupleTable } from './demux.js';
@@ -35,6 +36,8 @@ export class TcpShared {
   readonly listeners = new ListenerTable();
   /** What the queues of all socks hold. */
   readonly memory: TcpMemory;
+  /** The queue of a sock that has sent, or received, nothing yet. Frozen: `ownTx` and `ownRx` make one to be written to. */
+  readonly noBytes: ByteQueue;
   /** What earlier connections found out about their peers. */
   readonly metrics: TcpMetricsTable;
   readonly ports: PortTable;
@@ -63,6 +66,8 @@ export class TcpShared {
     this.host = host;
     this.ip = ip;
     this.memory = new TcpMemory(host);
+    this.noBytes = new ByteQueue(host.memory, this.memory);
+    Object.freeze(this.noBytes);
     this.ports = new PortTable(host);
     this.tableKey = new HsipKey(host.random);
     this.secretKey = new HsipKey(host.random);

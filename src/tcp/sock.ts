@@ -3,25 +3,24 @@
 
 import type { Host } from '../core/host.js';
 import { Sock } from '../core/sock.js';
-import type { WindowedMin } from '../core/windowed-min.js';
 import type { Route } from '../ip/routes.js';
 import { ByteQueue } from '../memory/byte-queue.js';
 import type { Timer } from '../time/timer-wheel.js';
 import { AF_INET, IPPROTO_TCP, SOCK_STREAM } from '../uapi/socket.js';
 import { TCP_CA_Open } from '../uapi/tcp.js';
-import type { AckCompression } from './ack-compression.js';
 import type { Backlog } from './backlog.js';
-import type { Chrono } from './chrono.js';
 import type { CongestionControl } from './congestion/congestion.js';
 import { TCP_INFINITE_SSTHRESH, TCP_INIT_CWND, TCP_MSS_DEFAULT, TCP_TIMEOUT_INIT } from './constants.js';
 import { FastOpenState } from './fastopen.js';
 import type { ListenState } from './listen-state.js';
 import type { MtuProbing } from './mtu-probe.js';
+import { usualPacingRate } from './pacing.js';
 import { tcpPoll, writeSpace } from './poll.js';
-import type { Reassembly } from './reassembly.js';
+import { ReceiveState, UNRECEIVED } from './receive-state.js';
+import { SendState, UNSENT } from './send-state.js';
 import type { TcpShared } from './shared.js';
 import { sendQueueCharge } from './size-goal.js';
-import { WriteQueue } from './write-queue.js';
+import { NO_SEGMENTS, WriteQueue } from './write-queue.js';
 
 /** Options that most sockets never touch, shared copy-on-write between a listener and its children. */
 export class TcpTuning {
@@ -76,13 +75,13 @@ export class TcpSock extends Sock {
   maxWindow = 0;
   /** End of the last small segment sent (Minshall's variant of Nagle). */
   sndSml = 0;
-  readonly sndQueue: ByteQueue;
+  sndQueue: ByteQueue;
   /** Sequence number of the first byte of `sndQueue`. */
   sndQueueSeq = 0;
   /** Its segments, sent and unsent. */
-  readonly writeQueue = new WriteQueue();
-  /** Nothing before this sequence number wants to be sent again (retransmit_skb_hint). */
-  rtxHint = 0;
+  writeQueue: WriteQueue = NO_SEGMENTS;
+  /** What it remembers of what it has sent; UNSENT, which must not be written to, until `ownTx`. */
+  tx: SendState = UNSENT;
   finQueued = false;
   nonagle = 0;
   sndWscale = 0;
@@ -93,8 +92,6 @@ export class TcpSock extends Sock {
   mtup: MtuProbing | null = null;
   advmss = TCP_MSS_DEFAULT;
   mssClamp = TCP_MSS_DEFAULT;
-  urgMode = false;
-  sndUp = 0;
 
   // Receive sequence space.
   irs = 0;
@@ -105,17 +102,12 @@ export class TcpSock extends Sock {
   rcvSsthresh = 0;
   windowClamp = 0;
   rcvWscale = 0;
-  readonly rcvQueue: ByteQueue;
-  reassembly: Reassembly | null = null;
+  rcvQueue: ByteQueue;
+  /** What it remembers of what it has received; UNRECEIVED, which must not be written to, until `ownRx`. */
+  rx: ReceiveState = UNRECEIVED;
   /** SOCK_DONE: the peer's FIN was received. */
   done = false;
-  urgData = 0;
-  urgSeq = 0;
   rcvMss = TCP_MSS_DEFAULT;
-  lastRcvSize = 0;
-  dsackStart = 0;
-  dsackEnd = 0;
-  dsackPending = false;
 
   // Negotiated options (RFC 7323, 2018).
   tstampOk = false;
@@ -135,8 +127,6 @@ export class TcpSock extends Sock {
   txMark = 0;
   /** An ACK leaves with this batch. */
   ackDeferred = false;
-  /** Made when duplicate acknowledgements may wait for each other. */
-  compression: AckCompression | null = null;
   /** It stands in the list of those that the end of the batch looks at. */
   deferred = false;
   lrcvtime = 0;
@@ -153,21 +143,8 @@ export class TcpSock extends Sock {
   rttvarUs = 0;
   rttSeq = 0;
   minRttUs = 0;
-  minRttStamp = 0;
-  /** The least round trip of the last five minutes, once there is more than one sample. */
-  rttFilter: WindowedMin | null = null;
   rto = TCP_TIMEOUT_INIT;
-  backoff = 0;
-  retransmits = 0;
-  /** Time of the first of a series of retransmissions, for user timeouts; 0: none. */
-  retransStamp = 0;
-  /** Timeouts in all, and since when the present series runs (tcpi_total_rto). */
-  totalRto = 0;
-  totalRtoRecoveries = 0;
-  totalRtoMs = 0;
-  rtoStamp = 0;
   probesOut = 0;
-  probesStart = 0;
 
   // Congestion state.
   caState = TCP_CA_Open;
@@ -180,113 +157,74 @@ export class TcpSock extends Sock {
   sndCwndClamp = TCP_INFINITE_SSTHRESH;
   sndSsthresh = TCP_INFINITE_SSTHRESH;
   sndCwndStamp = 0;
-  sndCwndUsed = 0;
-  maxPacketsOut = 0;
-  cwndUsageSeq = 0;
-  isCwndLimited = false;
-  packetsOut = 0;
-  sackedOut = 0;
-  lostOut = 0;
-  /** Packets ever marked lost. */
-  lost = 0;
-  retransOut = 0;
-  highSeq = 0;
-  /** Proportional rate reduction (RFC 6937). */
-  prrDelivered = 0;
-  prrOut = 0;
-  priorCwnd = 0;
   reordering = 3;
-  reordSeen = 0;
 
-  // What a reduction may be undone by; `undoMarked`: it still may be.
-  undoMarked = false;
-  undoMarker = 0;
-  undoRetrans = 0;
-  priorSsthresh = 0;
-  /** F-RTO is finding out whether the timeout was spurious. */
-  frto = false;
-  dsackSeen = false;
-  dsackDups = 0;
-  /** End of the highest segment selected; valid while sackedOut > 0. */
-  highestSack = 0;
-  /** The blocks of the last ACK. */
-  sackCache: Int32Array | null = null;
-  /** The peer forgot what it had selected. */
-  reneged = false;
   /** ECN_* of ecn.ts. */
   ecnFlags = 0;
-  /** Packets delivered while the peer echoed marks. */
-  deliveredCe = 0;
-  /** The next new segment tells that the window was reduced (TCP_ECN_QUEUE_CWR). */
-  queueCwr = false;
-
-  // RACK-TLP (RFC 8985).
-  rackUs = 0;
-  rackOrder = 0;
-  rackEndSeq = 0;
-  rackRttUs = 0;
-  rackAdvanced = false;
-  rackDsackSeen = false;
-  rackReoSteps = 1;
-  rackReoPersist = 0;
-  rackLastDelivered = 0;
-  /** A loss probe is out; what was sent when it left; it was a retransmission. */
-  tlpOut = false;
-  tlpHighSeq = 0;
-  tlpRetrans = false;
-
-  // Delivery rate and pacing.
-  firstTxUs = 0;
-  deliveredUs = 0;
-  /** Until `delivered` has passed it, the application was the limit; 0: it is not. */
-  appLimited = 0;
-  rateDelivered = 0;
-  rateIntervalUs = 0;
-  rateAppLimited = false;
-  /** Bytes per second. */
-  pacingRate = Infinity;
   /** The congestion control wants its segments spread over time. */
   pacingNeeded = false;
-  /** The next segment may leave at this time: microseconds, and nanoseconds of them. */
-  pacingUs = 0;
-  pacingNs = 0;
-  pacingTimer: Timer | null = null;
 
   // Receive-buffer autotuning (tcp_rcv_space_adjust).
-  rcvRttUs = 0;
-  rcvRttSeq = 0;
-  rcvRttTime = 0;
   rcvSpace = 0;
-  rcvSpaceSeq = 0;
   rcvSpaceTime = 0;
 
-  // Timers, made when first needed.
-  pendingTimer = 0;
-  retransmitTimer: Timer | null = null;
-  delackTimer: Timer | null = null;
+  /** Made when first needed, as all timers are. */
   keepaliveTimer: Timer | null = null;
 
   // What TCP_INFO counts.
-  chrono: Chrono | null = null;
-  rcvOooPack = 0;
-  totalRetrans = 0;
   segsIn = 0;
   segsOut = 0;
-  dataSegsIn = 0;
-  dataSegsOut = 0;
-  bytesAcked = 0;
-  bytesReceived = 0;
-  bytesSent = 0;
-  bytesRetrans = 0;
   delivered = 0;
 
   constructor(host: Host, tcp: TcpShared, cc: CongestionControl, family = AF_INET) {
     super(host, family, SOCK_STREAM, IPPROTO_TCP, host.sysctl.tcpRmem[1], host.sysctl.tcpWmem[1]);
     this.tcp = tcp;
     this.cc = cc;
-    this.sndQueue = new ByteQueue(host.memory, tcp.memory);
-    this.rcvQueue = new ByteQueue(host.memory, tcp.memory);
+    this.sndQueue = tcp.noBytes;
+    this.rcvQueue = tcp.noBytes;
     this.reordering = host.sysctl.tcpReordering;
+  }
+
+  /** Its own memory of what it sends, and queues for it, made now if it had none: something is about to be sent. */
+  ownTx(): SendState {
+    if (this.tx !== UNSENT) return this.tx;
+    const tx = new SendState();
+    tx.sndUp = this.sndNxt;
+    tx.cwndUsageSeq = this.sndNxt;
+    tx.pacingRate = this.pacingRate;
+    this.tx = tx;
+    this.sndQueue = new ByteQueue(this.host.memory, this.tcp.memory);
+    this.writeQueue = new WriteQueue();
+    return tx;
+  }
+
+  /** Its own memory of what it receives, and a queue for it, made now if it had none: data has come. */
+  ownRx(): ReceiveState {
+    if (this.rx !== UNRECEIVED) return this.rx;
+    const rx = new ReceiveState();
+    rx.rcvSpaceSeq = this.copiedSeq;
+    this.rx = rx;
+    this.rcvQueue = new ByteQueue(this.host.memory, this.tcp.memory);
+    return rx;
+  }
+
+  /** As if nothing had been sent nor received (tcp_disconnect). The queues are empty. */
+  forgetTransfers(): void {
+    this.tx = UNSENT;
+    this.rx = UNRECEIVED;
+    this.sndQueue = this.tcp.noBytes;
+    this.rcvQueue = this.tcp.noBytes;
+    this.writeQueue = NO_SEGMENTS;
+  }
+
+  /** Bytes per second. */
+  get pacingRate(): number {
+    if (this.tx !== UNSENT) return this.tx.pacingRate;
+    return this.srttUs === 0 || this.cc.controls ? Infinity : usualPacingRate(this);
+  }
+
+  set pacingRate(rate: number) {
+    this.ownTx().pacingRate = rate;
   }
 
   /** The tuning of this sock alone, to be written. */
@@ -313,7 +251,8 @@ export class TcpSock extends Sock {
    */
   get rmemAlloc(): number {
     const told = this.extras === null ? 0 : this.extras.errorQueue.charged;
-    return this.rcvQueue.length * 2 + (this.reassembly === null ? 0 : this.reassembly.charge) + told;
+    const { reassembly } = this.rx;
+    return this.rcvQueue.length * 2 + (reassembly === null ? 0 : reassembly.charge) + told;
   }
 
   /** Bytes written and not yet sent (tcp_notsent). */
@@ -323,7 +262,8 @@ export class TcpSock extends Sock {
 
   /** Packets thought to be in the network (tcp_packets_in_flight). */
   get inFlight(): number {
-    return this.packetsOut - this.sackedOut - this.lostOut + this.retransOut;
+    const { tx } = this;
+    return tx.packetsOut - tx.sackedOut - tx.lostOut + tx.retransOut;
   }
 
   override poll(): number {

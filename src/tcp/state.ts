@@ -103,7 +103,7 @@ export function receiveStateProcess(sk: TcpSock, segment: Segment): number {
     default:
       break;
   }
-  if ((segment.flags & URG) !== 0 || sk.urgData !== 0) receiveUrgent(sk, segment);
+  if ((segment.flags & URG) !== 0 || sk.rx.urgData !== 0) receiveUrgent(sk, segment);
   return receiveText(sk, segment);
 }
 
@@ -190,7 +190,7 @@ function receiveSynSent(sk: TcpSock, segment: Segment): number {
   if ((flags & ACK) !== 0) {
     if (!after(segment.ackSeq, sk.sndUna) || after(segment.ackSeq, sk.sndNxt)) {
       // An old connection of the peer's answers: try again as soon as our reset has cleared it.
-      if (sk.retransmits === 0) armRetransmit(sk, TIME_RETRANS, TCP_TIMEOUT_MIN);
+      if (sk.tx.retransmits === 0) armRetransmit(sk, TIME_RETRANS, TCP_TIMEOUT_MIN);
       return isRst ? HANDLED : RESET_PEER;
     }
     if (segment.hasTs && segment.tsEcr !== 0 && sk.tstampOk && !echoIsOurs(sk, segment)) {
@@ -207,14 +207,14 @@ function receiveSynSent(sk: TcpSock, segment: Segment): number {
 
 /** The timestamp echoed is one that we have sent since the first SYN. */
 function echoIsOurs(sk: TcpSock, segment: Segment): boolean {
-  return between(segment.tsEcr, (sk.retransStamp + sk.tsOffset) | 0, (sk.host.nowMs + sk.tsOffset) | 0);
+  return between(segment.tsEcr, (sk.tx.retransStamp + sk.tsOffset) | 0, (sk.host.nowMs + sk.tsOffset) | 0);
 }
 
 /** Data that rides on a SYN-ACK is not taken, unless our SYN was a Fast Open; the peer sends it again. */
 function synAckReceived(sk: TcpSock, segment: Segment): void {
   learnFromSyn(sk, segment);
   tcpAck(sk, segment);
-  sk.retransStamp = 0;
+  sk.tx.retransStamp = 0;
   initTransfer(sk);
   setState(sk, TCP_ESTABLISHED);
   const { fastopen } = sk;

@@ -44,15 +44,18 @@ export function armRetransmit(sk: TcpSock, what: number, ms: number): void {
 
 /** The same, for the SYN-ACK of a Fast Open child. */
 export function startRetransmit(sk: TcpSock, what: number, ms: number): void {
-  sk.pendingTimer = what;
-  sk.retransmitTimer ??= new TcpTimer(sk, TIMER_RETRANSMIT);
-  sk.host.wheel.arm(sk.retransmitTimer, ms < TCP_RTO_MAX ? ms : TCP_RTO_MAX);
+  const tx = sk.ownTx();
+  tx.pendingTimer = what;
+  tx.retransmitTimer ??= new TcpTimer(sk, TIMER_RETRANSMIT);
+  sk.host.wheel.arm(tx.retransmitTimer, ms < TCP_RTO_MAX ? ms : TCP_RTO_MAX);
 }
 
 /** inet_csk_clear_xmit_timer(ICSK_TIME_RETRANS). The timer itself may still come round and then finds nothing to do. */
 export function clearRetransmit(sk: TcpSock): void {
-  sk.pendingTimer = TIME_NONE;
-  if (sk.retransmitTimer !== null) sk.host.wheel.cancel(sk.retransmitTimer);
+  const { tx } = sk;
+  if (tx.retransmitTimer === null) return;
+  tx.pendingTimer = TIME_NONE;
+  sk.host.wheel.cancel(tx.retransmitTimer);
 }
 
 /** tcp_rto_delta_us: what is left of the timeout of the oldest segment, microseconds; negative: overdue. */
@@ -64,29 +67,30 @@ export function rtoDeltaUs(sk: TcpSock): number {
 
 /** tcp_rearm_rto: from now, or from when the oldest segment left if the timer served another purpose meanwhile. */
 export function rearmRto(sk: TcpSock): void {
-  if (sk.packetsOut === 0) {
+  if (sk.tx.packetsOut === 0) {
     clearRetransmit(sk);
     return;
   }
   let rto = sk.rto;
-  if (sk.pendingTimer === TIME_REO_TIMEOUT || sk.pendingTimer === TIME_LOSS_PROBE) {
+  if (sk.tx.pendingTimer === TIME_REO_TIMEOUT || sk.tx.pendingTimer === TIME_LOSS_PROBE) {
     rto = Math.ceil(Math.max(rtoDeltaUs(sk), 1) / 1000);
   }
   armRetransmit(sk, TIME_RETRANS, rto);
 }
 
 export function armDelack(sk: TcpSock, ms: number): void {
-  sk.delackTimer ??= new TcpTimer(sk, TIMER_DELACK);
-  sk.host.wheel.arm(sk.delackTimer, ms);
+  const rx = sk.ownRx();
+  rx.delackTimer ??= new TcpTimer(sk, TIMER_DELACK);
+  sk.host.wheel.arm(rx.delackTimer, ms);
 }
 
 export function clearDelack(sk: TcpSock): void {
-  if (sk.delackTimer !== null) sk.host.wheel.cancel(sk.delackTimer);
+  if (sk.rx.delackTimer !== null) sk.host.wheel.cancel(sk.rx.delackTimer);
 }
 
 export function armPacing(sk: TcpSock, ms: number): void {
-  sk.pacingTimer ??= new TcpTimer(sk, TIMER_PACING);
-  if (!sk.pacingTimer.pending) sk.host.wheel.arm(sk.pacingTimer, ms);
+  sk.tx.pacingTimer ??= new TcpTimer(sk, TIMER_PACING);
+  if (!sk.tx.pacingTimer.pending) sk.host.wheel.arm(sk.tx.pacingTimer, ms);
 }
 
 /** The compressed_ack_timer. */
@@ -115,6 +119,7 @@ export function clearTimers(sk: TcpSock): void {
   clearRetransmit(sk);
   clearDelack(sk);
   clearKeepalive(sk);
-  if (sk.pacingTimer !== null) sk.host.wheel.cancel(sk.pacingTimer);
-  if (sk.compression !== null && sk.compression.timer !== null) sk.host.wheel.cancel(sk.compression.timer);
+  if (sk.tx.pacingTimer !== null) sk.host.wheel.cancel(sk.tx.pacingTimer);
+  if (sk.rx.compression !== null && sk.rx.compression.timer !== null)
+    sk.host.wheel.cancel(sk.rx.compression.timer);
 }

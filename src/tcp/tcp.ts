@@ -234,7 +234,7 @@ export class Tcp extends TcpShared implements IpProtocol {
         out.value = young ? 0 : readable(sk);
         return 0;
       case SIOCATMARK:
-        out.value = sk.urgData !== 0 && sk.urgSeq === sk.copiedSeq ? 1 : 0;
+        out.value = sk.rx.urgData !== 0 && sk.rx.urgSeq === sk.copiedSeq ? 1 : 0;
         return 0;
       case SIOCOUTQ:
         if (sk.state === TCP_LISTEN) return -EINVAL;
@@ -279,7 +279,10 @@ export class Tcp extends TcpShared implements IpProtocol {
 function readable(sk: TcpSock): number {
   const all = (sk.rcvNxt - sk.copiedSeq) | 0;
   const mark =
-    sk.urgData !== 0 && !sk.oobInline && !before(sk.urgSeq, sk.copiedSeq) && before(sk.urgSeq, sk.rcvNxt);
-  if (mark) return (sk.urgSeq - sk.copiedSeq) | 0;
+    sk.rx.urgData !== 0 &&
+    !sk.oobInline &&
+    !before(sk.rx.urgSeq, sk.copiedSeq) &&
+    before(sk.rx.urgSeq, sk.rcvNxt);
+  if (mark) return (sk.rx.urgSeq - sk.copiedSeq) | 0;
   return all > 0 && sk.done ? all - 1 : all;
 }

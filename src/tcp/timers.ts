@@ -69,8 +69,8 @@ export function timerExpired(sk: TcpSock, kind: number): void {
     return;
   }
   if (kind === TIMER_RETRANSMIT) {
-    const what = sk.pendingTimer;
-    sk.pendingTimer = TIME_NONE;
+    const what = sk.tx.pendingTimer;
+    sk.tx.pendingTimer = TIME_NONE;
     if (what === TIME_RETRANS) retransmitTimer(sk);
     else if (what === TIME_PROBE0) probeTimer(sk);
     else if (what === TIME_REO_TIMEOUT) reorderingTimeout(sk);
@@ -90,7 +90,7 @@ export function retransmitTimer(sk: TcpSock): void {
     fastOpenTimer(sk, sk.fastopen.rsk);
     return;
   }
-  if (sk.packetsOut === 0) return;
+  if (sk.tx.packetsOut === 0) return;
   const { host } = sk;
   if (sk.sndWnd === 0 && !sk.orphan && !handshaking(sk)) {
     // The peer shrank its window to nothing while data was in flight: the head serves as the probe.
@@ -109,7 +109,7 @@ export function retransmitTimer(sk: TcpSock): void {
     repeatSyn(sk);
     return;
   }
-  if (sk.retransmits === 0) countFailure(sk);
+  if (sk.tx.retransmits === 0) countFailure(sk);
   enterLoss(sk);
   countTimeout(sk);
   if (!retransmitRow(sk, 0, 1)) {
@@ -121,12 +121,12 @@ export function retransmitTimer(sk: TcpSock): void {
 
 /** tcp_update_rto_stats */
 function countTimeout(sk: TcpSock): void {
-  if (sk.retransmits === 0) {
-    sk.totalRtoRecoveries++;
-    sk.rtoStamp = sk.host.nowMs || 1;
+  if (sk.tx.retransmits === 0) {
+    sk.tx.totalRtoRecoveries++;
+    sk.tx.rtoStamp = sk.host.nowMs || 1;
   }
-  sk.retransmits++;
-  sk.totalRto++;
+  sk.tx.retransmits++;
+  sk.tx.totalRto++;
 }
 
 /** Which kind of recovery the timeout ends, for the counters. */
@@ -136,7 +136,7 @@ function countFailure(sk: TcpSock): void {
     mib.count(sk.sackOk ? TcpExt.TCPSackRecoveryFail : TcpExt.TCPRenoRecoveryFail);
   } else if (sk.caState === TCP_CA_Loss) {
     mib.count(TcpExt.TCPLossFailures);
-  } else if (sk.caState === TCP_CA_Disorder || sk.sackedOut > 0) {
+  } else if (sk.caState === TCP_CA_Disorder || sk.tx.sackedOut > 0) {
     mib.count(sk.sackOk ? TcpExt.TCPSackFailures : TcpExt.TCPRenoFailures);
   }
 }
@@ -144,7 +144,7 @@ function countFailure(sk: TcpSock): void {
 /** tcp_rtx_probe0_timed_out: nobody has answered for longer than a closed window excuses. */
 function closedWindowTimedOut(sk: TcpSock): boolean {
   const limit = sk.tuning.userTimeoutMs;
-  const trying = sk.retransStamp === 0 ? 0 : (sk.host.nowMs - sk.retransStamp) | 0;
+  const trying = sk.tx.retransStamp === 0 ? 0 : (sk.host.nowMs - sk.tx.retransStamp) | 0;
   if (limit !== 0 && trying > limit) return true;
   const most = limit !== 0 && limit < 2 * TCP_RTO_MAX ? limit : 2 * TCP_RTO_MAX;
   return ((sk.host.nowMs - sk.rcvTstamp) | 0) > most && trying > most;
@@ -154,14 +154,14 @@ function repeatSyn(sk: TcpSock): void {
   countTimeout(sk);
   retransmitRow(sk, 0, 1);
   // The first few timeouts of a SYN do not double (tcp_syn_linear_timeouts).
-  if (sk.state === TCP_SYN_SENT && sk.retransmits <= sk.host.sysctl.tcpSynLinearTimeouts) {
+  if (sk.state === TCP_SYN_SENT && sk.tx.retransmits <= sk.host.sysctl.tcpSynLinearTimeouts) {
     armRetransmit(sk, TIME_RETRANS, userTimeoutBound(sk));
   } else backOff(sk);
 }
 
 /** Karn's backoff: doubled, up to two minutes. */
 function backOff(sk: TcpSock): void {
-  sk.backoff++;
+  sk.tx.backoff++;
   sk.rto = Math.min(sk.rto * 2, TCP_RTO_MAX);
   armRetransmit(sk, TIME_RETRANS, userTimeoutBound(sk));
 }
@@ -169,8 +169,8 @@ function backOff(sk: TcpSock): void {
 /** tcp_clamp_rto_to_user_timeout */
 function userTimeoutBound(sk: TcpSock): number {
   const limit = sk.tuning.userTimeoutMs;
-  if (limit === 0 || sk.retransStamp === 0) return sk.rto;
-  const left = limit - ((sk.host.nowMs - sk.retransStamp) | 0);
+  if (limit === 0 || sk.tx.retransStamp === 0) return sk.rto;
+  const left = limit - ((sk.host.nowMs - sk.tx.retransStamp) | 0);
   return left <= 0 ? 1 : Math.min(sk.rto, left);
 }
 
@@ -181,7 +181,7 @@ function writeTimedOut(sk: TcpSock): boolean {
   if (handshaking(sk)) {
     until = sk.tuning.synRetries || sysctl.tcpSynRetries;
     const most = sk.state === TCP_SYN_SENT ? until + sysctl.tcpSynLinearTimeouts : until;
-    if (sk.retransmits >= most) {
+    if (sk.tx.retransmits >= most) {
       if (sk.fastopen !== null) detectBlackHole(sk, sk.fastopen, true);
       writeError(sk);
       return true;
@@ -210,7 +210,7 @@ function outOfResources(sk: TcpSock, reset: boolean): boolean {
   if (idle > 2 * TCP_RTO_MAX || !reset) shift++;
   if (sk.errSoft !== 0) shift++;
   if (!checkOom(sk, shift)) return false;
-  if (reset || idle <= TCP_TIMEWAIT_LEN || (sk.sndWnd === 0 && sk.packetsOut === 0)) sendActiveReset(sk);
+  if (reset || idle <= TCP_TIMEWAIT_LEN || (sk.sndWnd === 0 && sk.tx.packetsOut === 0)) sendActiveReset(sk);
   tcpDone(sk);
   sk.host.mib.count(TcpExt.TCPAbortOnMemory);
   return true;
@@ -225,7 +225,7 @@ function orphanRetries(sk: TcpSock, alive: boolean): number {
 
 /** retransmits_timed_out: `boundary` retransmissions' worth of time, at plain doubling, since the first one. */
 function retransmitsTimedOut(sk: TcpSock, boundary: number, limitMs: number): boolean {
-  if (sk.retransmits === 0 || sk.retransStamp === 0) return false;
+  if (sk.tx.retransmits === 0 || sk.tx.retransStamp === 0) return false;
   let limit = limitMs;
   if (limit === 0) {
     const base = handshaking(sk) ? TCP_TIMEOUT_INIT : 200;
@@ -235,7 +235,7 @@ function retransmitsTimedOut(sk: TcpSock, boundary: number, limitMs: number): bo
         ? (2 ** (boundary + 1) - 1) * base
         : (2 ** (doubling + 1) - 1) * base + (boundary - doubling) * TCP_RTO_MAX;
   }
-  return ((sk.host.nowMs - sk.retransStamp) | 0) >= limit;
+  return ((sk.host.nowMs - sk.tx.retransStamp) | 0) >= limit;
 }
 
 /** tcp_write_err */
@@ -247,22 +247,22 @@ function writeError(sk: TcpSock): void {
 /** tcp_probe_timer */
 function probeTimer(sk: TcpSock): void {
   const { host, tuning } = sk;
-  if (sk.packetsOut > 0 || sk.sndNxt === sk.writeSeq) {
+  if (sk.tx.packetsOut > 0 || sk.sndNxt === sk.writeSeq) {
     sk.probesOut = 0;
-    sk.probesStart = 0;
+    sk.tx.probesStart = 0;
     return;
   }
-  if (sk.probesStart === 0) {
-    sk.probesStart = host.nowMs || 1;
-  } else if (tuning.userTimeoutMs !== 0 && ((host.nowMs - sk.probesStart) | 0) >= tuning.userTimeoutMs) {
+  if (sk.tx.probesStart === 0) {
+    sk.tx.probesStart = host.nowMs || 1;
+  } else if (tuning.userTimeoutMs !== 0 && ((host.nowMs - sk.tx.probesStart) | 0) >= tuning.userTimeoutMs) {
     writeError(sk);
     return;
   }
   let most = host.sysctl.tcpRetries2;
   if (sk.orphan) {
-    const alive = sk.rto * 2 ** sk.backoff < TCP_RTO_MAX;
+    const alive = sk.rto * 2 ** sk.tx.backoff < TCP_RTO_MAX;
     most = orphanRetries(sk, alive);
-    if (!alive && sk.backoff >= most) {
+    if (!alive && sk.tx.backoff >= most) {
       writeError(sk);
       return;
     }
@@ -275,10 +275,10 @@ function probeTimer(sk: TcpSock): void {
 /** tcp_send_probe0 */
 function sendProbe0(sk: TcpSock): void {
   writeWakeup(sk, TcpExt.TCPWinProbe);
-  if (sk.packetsOut > 0 || sk.sndNxt === sk.writeSeq) {
+  if (sk.tx.packetsOut > 0 || sk.sndNxt === sk.writeSeq) {
     sk.probesOut = 0;
-    sk.backoff = 0;
-    sk.probesStart = 0;
+    sk.tx.backoff = 0;
+    sk.tx.probesStart = 0;
     return;
   }
   sk.probesOut++;
@@ -287,7 +287,7 @@ function sendProbe0(sk: TcpSock): void {
     armRetransmit(sk, TIME_PROBE0, probe0Bound(sk, TCP_RESOURCE_PROBE_INTERVAL));
     return;
   }
-  if (sk.backoff < sk.host.sysctl.tcpRetries2) sk.backoff++;
+  if (sk.tx.backoff < sk.host.sysctl.tcpRetries2) sk.tx.backoff++;
   armRetransmit(sk, TIME_PROBE0, probe0When(sk));
 }
 
@@ -306,7 +306,8 @@ function writeWakeup(sk: TcpSock, counter: number): void {
     if (transmit(sk, seq, length, ACK | PSH | fin)) newDataSent(sk);
     return;
   }
-  if (between(sk.sndUp, (sk.sndUna + 1) | 0, (sk.sndUna + 0xffff) | 0)) sendProbe(sk, true);
+  if (sk.tx.urgMode && between(sk.tx.sndUp, (sk.sndUna + 1) | 0, (sk.sndUna + 0xffff) | 0))
+    sendProbe(sk, true);
   sendProbe(sk, false);
 }
 
@@ -325,7 +326,7 @@ function keepaliveTimer(sk: TcpSock): void {
   }
   if (!sk.keepOpen || sk.state === TCP_SYN_SENT) return;
   const idle = keepaliveIdleMs(sk);
-  if (sk.packetsOut > 0 || sk.sndNxt !== sk.writeSeq) {
+  if (sk.tx.packetsOut > 0 || sk.sndNxt !== sk.writeSeq) {
     armKeepalive(sk, idle);
     return;
   }

@@ -24,12 +24,12 @@ const TIMEOUT_MIN_US = 2000;
 export function scheduleLossProbe(sk: TcpSock, advancing: boolean): boolean {
   const { sysctl } = sk.host;
   const early = sysctl.tcpEarlyRetrans;
-  if ((early !== 3 && early !== 4) || sk.packetsOut === 0 || !sk.sackOk) return false;
+  if ((early !== 3 && early !== 4) || sk.tx.packetsOut === 0 || !sk.sackOk) return false;
   if (sk.caState !== TCP_CA_Open && sk.caState !== TCP_CA_CWR) return false;
   let timeoutUs = TCP_TIMEOUT_INIT * 1000;
   if (sk.srttUs !== 0) {
     // The peer may hold back the ACK of a lone segment.
-    timeoutUs = (sk.srttUs >> 2) + (sk.packetsOut === 1 ? sysctl.tcpMinRtoUs : TIMEOUT_MIN_US);
+    timeoutUs = (sk.srttUs >> 2) + (sk.tx.packetsOut === 1 ? sysctl.tcpMinRtoUs : TIMEOUT_MIN_US);
   }
   const rtoUs = advancing ? sk.rto * 1000 : rtoDeltaUs(sk);
   if (rtoUs > 0 && rtoUs < timeoutUs) timeoutUs = rtoUs;
@@ -39,12 +39,12 @@ export function scheduleLossProbe(sk: TcpSock, advancing: boolean): boolean {
 
 /** tcp_process_tlp_ack: did the probe repair a loss, which then must cost window as any loss does? */
 export function processTlpAck(sk: TcpSock, ackSeq: number, ack: AckState): void {
-  if (before(ackSeq, sk.tlpHighSeq)) return;
+  if (before(ackSeq, sk.tx.tlpHighSeq)) return;
   const quiet = FLAG_SND_UNA_ADVANCED | FLAG_NOT_DUP | FLAG_DATA_SACKED;
-  if (!sk.tlpRetrans || (ack.flag & FLAG_DSACK_TLP) !== 0) {
+  if (!sk.tx.tlpRetrans || (ack.flag & FLAG_DSACK_TLP) !== 0) {
     // New data served as the probe, or both copies arrived.
-    sk.tlpOut = false;
-  } else if (after(ackSeq, sk.tlpHighSeq)) {
+    sk.tx.tlpOut = false;
+  } else if (after(ackSeq, sk.tx.tlpHighSeq)) {
     initCwndReduction(sk);
     setCaState(sk, TCP_CA_CWR);
     endCwndReduction(sk);
@@ -52,6 +52,6 @@ export function processTlpAck(sk: TcpSock, ackSeq: number, ack: AckState): void 
     sk.host.mib.count(TcpExt.TCPLossProbeRecovery);
   } else if ((ack.flag & quiet) === 0) {
     // A pure duplicate ACK: the original and the probe arrived.
-    sk.tlpOut = false;
+    sk.tx.tlpOut = false;
   }
 }

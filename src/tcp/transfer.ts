@@ -5,8 +5,9 @@ import { expandSendBuffer } from './ack.js';
 import { TCP_MIN_MSS, TCP_MSS_DEFAULT, TCPOLEN_TSTAMP_ALIGNED } from './constants.js';
 import { syncMss } from './mss.js';
 import { initMtuProbing } from './mtu-probe.js';
-import { updatePacingRate } from './pacing.js';
+import { usualPacingRate } from './pacing.js';
 import { initialCwnd, initMetrics } from './save-metrics.js';
+import { UNSENT } from './send-state.js';
 import type { TcpSock } from './sock.js';
 import { armKeepalive, keepaliveIdleMs } from './tcp-timer.js';
 import { initBufferSpace } from './window.js';
@@ -30,11 +31,11 @@ export function initTransfer(sk: TcpSock): void {
   initMtuProbing(sk);
   initMetrics(sk);
   // A SYN that was lost twice tells of congestion (RFC 5681 section 3.1).
-  sk.sndCwnd = sk.totalRetrans > 1 ? 1 : initialCwnd(sk);
+  sk.sndCwnd = sk.tx.totalRetrans > 1 ? 1 : initialCwnd(sk);
   sk.sndCwndStamp = sk.host.nowMs;
   sk.lsndtime = sk.host.nowMs;
   sk.cc.init(sk);
-  if (!sk.cc.controls) updatePacingRate(sk);
+  if (!sk.cc.controls && sk.tx !== UNSENT) sk.tx.pacingRate = usualPacingRate(sk);
   initBufferSpace(sk);
   if ((sk.userlocks & SOCK_SNDBUF_LOCK) === 0) expandSendBuffer(sk);
   sk.lrcvtime = sk.host.nowMs;

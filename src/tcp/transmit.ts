@@ -112,15 +112,15 @@ function tellTransmitted(
 
 /** Length of the SACK option on the next segment: while there are holes, or a duplicate to report (tcp_established_options). */
 export function sackLength(sk: TcpSock): number {
-  if (sk.reassembly === null && !sk.dsackPending) return 0;
+  if (sk.rx.reassembly === null && !sk.rx.dsackPending) return 0;
   const blocks = sackBlocks(sk, sk.tstampOk ? TCPOLEN_TSTAMP_ALIGNED : 0);
   return blocks > 0 ? 4 + 8 * blocks : 0;
 }
 
 function sackBlocks(sk: TcpSock, used: number): number {
   if (!sk.sackOk) return 0;
-  const runs = sk.reassembly === null ? 0 : sk.reassembly.sacks;
-  const blocks = runs + (sk.dsackPending ? 1 : 0);
+  const runs = sk.rx.reassembly === null ? 0 : sk.rx.reassembly.sacks;
+  const blocks = runs + (sk.rx.dsackPending ? 1 : 0);
   const most = Math.min(MAX_SACK_BLOCKS, (40 - used - 4) >> 3);
   return blocks < most ? blocks : most;
 }
@@ -129,15 +129,15 @@ function writeSack(sk: TcpSock, view: DataView, at: number, blocks: number): voi
   writeSackHeader(view, at, blocks);
   let to = at + 4;
   let left = blocks;
-  if (sk.dsackPending) {
-    view.setInt32(to, sk.dsackStart);
-    view.setInt32(to + 4, sk.dsackEnd);
+  if (sk.rx.dsackPending) {
+    view.setInt32(to, sk.rx.dsackStart);
+    view.setInt32(to + 4, sk.rx.dsackEnd);
     to += 8;
     left--;
-    sk.dsackPending = false;
+    sk.rx.dsackPending = false;
   }
-  if (left === 0 || sk.reassembly === null) return;
-  const { sackStart, sackEnd } = sk.reassembly;
+  if (left === 0 || sk.rx.reassembly === null) return;
+  const { sackStart, sackEnd } = sk.rx.reassembly;
   for (let i = 0; i < left; i++, to += 8) {
     view.setInt32(to, sackStart[i]);
     view.setInt32(to + 4, sackEnd[i]);
@@ -174,8 +174,8 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     if (sk.inFlight === 0) sk.cc.cwndEvent(sk, CA_EVENT_TX_START);
     placePayload(sk, route, (seq - sk.sndQueueSeq) | 0, length);
     if (gsoSize !== 0) flags |= PSH;
-    sk.dataSegsOut += gsoSize === 0 ? 1 : Math.ceil(length / gsoSize);
-    sk.bytesSent += length;
+    sk.tx.dataSegsOut += gsoSize === 0 ? 1 : Math.ceil(length / gsoSize);
+    sk.tx.bytesSent += length;
     sk.lsndtime = sk.host.nowMs;
     // Answering within the delayed-ACK time makes the session interactive (tcp_event_data_sent).
     if (((sk.lsndtime - sk.lrcvtime) | 0) < sk.ackAto && sk.ackPingpong < 255) sk.ackPingpong++;
@@ -188,8 +188,8 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     flags |= ecnFlagsToSend(sk, isNewData);
   }
   writeHeader(view, at, sk.sport, sk.dport, seq, sk.rcvNxt, headerLength, flags, selectWindow(sk));
-  if (sk.urgMode && before(seq, sk.sndUp)) {
-    const distance = (sk.sndUp - seq) | 0;
+  if (sk.tx.urgMode && before(seq, sk.tx.sndUp)) {
+    const distance = (sk.tx.sndUp - seq) | 0;
     view.setUint16(at + 18, distance < 0xffff ? distance : 0xffff);
     if (distance <= 0xffff || after((seq + 0xffff) | 0, sk.sndNxt)) {
       view.setUint8(at + 13, view.getUint8(at + 13) | URG);
@@ -246,14 +246,14 @@ function placePayload(sk: TcpSock, route: Route, from: number, length: number): 
 
 /** tcp_event_ack_sent: whatever was owed is paid. */
 function ackSent(sk: TcpSock): void {
-  if (sk.compression !== null) settleCompressed(sk, sk.compression);
+  if (sk.rx.compression !== null) settleCompressed(sk, sk.rx.compression);
   if (sk.ackQuick > 0 && (sk.ackPending & ACK_SCHED) !== 0) {
     // Leaving quick-ack mode deflates the delay (tcp_dec_quickack_mode).
     if (--sk.ackQuick === 0) sk.ackAto = TCP_ATO_MIN;
   }
   sk.ackPending = 0;
   sk.ackDeferred = false;
-  if (sk.delackTimer?.pending) clearDelack(sk);
+  if (sk.rx.delackTimer?.pending) clearDelack(sk);
 }
 
 /** __tcp_send_ack: a bare ACK, now. If the ring is full, it stays owed and is tried again at the next flush. */
@@ -322,13 +322,13 @@ export function transmitSyn(
     options += writeFastOpen(view, at + 20 + options, fastopen.cookie, fastopen.exp);
   if (length > 0) {
     placePayload(sk, route, 0, length);
-    sk.dataSegsOut++;
-    sk.bytesSent += length;
+    sk.tx.dataSegsOut++;
+    sk.tx.bytesSent += length;
     sk.lsndtime = host.nowMs;
   }
   // Accepted with ECE alone in a SYN-ACK, asked for with both flags in a SYN.
   const agreed = (sk.ecnFlags & ECN_OK) !== 0;
-  const flags = synAck ? SYN | ACK | (agreed ? ECE : 0) : SYN | ecnSynFlags(sk, sk.retransmits > 0);
+  const flags = synAck ? SYN | ACK | (agreed ? ECE : 0) : SYN | ecnSynFlags(sk, sk.tx.retransmits > 0);
   // A SYN's window is never scaled (RFC 7323 section 2.2).
   const window = Math.min(sk.rcvWnd, 65535);
   writeHeader(view, at, sk.sport, sk.dport, sk.iss, synAck ? sk.rcvNxt : 0, 20 + options, flags, window);

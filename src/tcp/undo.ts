@@ -13,25 +13,25 @@ import { ROW_FLAGS, TCPCB_LOST } from './write-queue.js';
 
 /** tcp_init_undo: remembers what a retransmission from here on may turn out to have been needless for. */
 export function initUndo(sk: TcpSock): void {
-  sk.undoMarked = true;
-  sk.undoMarker = sk.sndUna;
-  sk.undoRetrans = sk.retransOut;
+  sk.tx.undoMarked = true;
+  sk.tx.undoMarker = sk.sndUna;
+  sk.tx.undoRetrans = sk.tx.retransOut;
   // A tail loss probe is a retransmission, too.
-  if (sk.tlpOut && sk.tlpRetrans) sk.undoRetrans++;
+  if (sk.tx.tlpOut && sk.tx.tlpRetrans) sk.tx.undoRetrans++;
   // Nothing sent again yet: a D-SACK cannot be about it.
-  if (sk.undoRetrans === 0) sk.undoRetrans = -1;
+  if (sk.tx.undoRetrans === 0) sk.tx.undoRetrans = -1;
 }
 
 /** tcp_packet_delayed: what was taken for lost arrived before we sent it again. */
 function packetDelayed(sk: TcpSock, ack: AckState): boolean {
-  if (sk.retransStamp !== 0) return ack.echoBefore(sk, sk.retransStamp);
+  if (sk.tx.retransStamp !== 0) return ack.echoBefore(sk, sk.tx.retransStamp);
   // No retransmission has left, and still it is acknowledged; but two paths clear the stamp after one has.
-  if (!sk.sackOk && !before(sk.sndUna, sk.highSeq)) return false;
+  if (!sk.sackOk && !before(sk.sndUna, sk.tx.highSeq)) return false;
   return sk.state !== TCP_SYN_SENT;
 }
 
 function mayUndo(sk: TcpSock, ack: AckState): boolean {
-  return sk.undoMarked && (sk.undoRetrans === 0 || packetDelayed(sk, ack));
+  return sk.tx.undoMarked && (sk.tx.undoRetrans === 0 || packetDelayed(sk, ack));
 }
 
 /** tcp_undo_cwnd_reduction */
@@ -39,19 +39,19 @@ function undoReduction(sk: TcpSock, unmarkLoss: boolean): void {
   if (unmarkLoss) {
     const queue = sk.writeQueue;
     for (let i = 0; i < queue.sent; i++) queue.rows[queue.at(i) + ROW_FLAGS] &= ~TCPCB_LOST;
-    sk.lostOut = 0;
+    sk.tx.lostOut = 0;
   }
-  if (sk.priorSsthresh !== 0) {
+  if (sk.tx.priorSsthresh !== 0) {
     sk.sndCwnd = sk.cc.undoCwnd(sk);
-    if (sk.priorSsthresh > sk.sndSsthresh) {
-      sk.sndSsthresh = sk.priorSsthresh;
-      sk.queueCwr = false;
+    if (sk.tx.priorSsthresh > sk.sndSsthresh) {
+      sk.sndSsthresh = sk.tx.priorSsthresh;
+      sk.tx.queueCwr = false;
     }
   }
   sk.sndCwndStamp = sk.host.nowMs;
-  sk.undoMarked = false;
+  sk.tx.undoMarked = false;
   // RACK shall look at everything again.
-  sk.rackAdvanced = true;
+  sk.tx.rackAdvanced = true;
 }
 
 /**
@@ -59,8 +59,8 @@ function undoReduction(sk: TcpSock, unmarkLoss: boolean): void {
  * duplicates still under way are not taken for a new loss (RFC 6582 section 3.2).
  */
 function preventsReopen(sk: TcpSock): boolean {
-  if (sk.sndUna !== sk.highSeq || sk.sackOk) return false;
-  if (!anyRetransDone(sk)) sk.retransStamp = 0;
+  if (sk.sndUna !== sk.tx.highSeq || sk.sackOk) return false;
+  if (!anyRetransDone(sk)) sk.tx.retransStamp = 0;
   return true;
 }
 
@@ -69,8 +69,8 @@ export function tryUndoRecovery(sk: TcpSock, ack: AckState): boolean {
   if (mayUndo(sk, ack)) {
     undoReduction(sk, false);
     sk.host.mib.count(sk.caState === TCP_CA_Loss ? TcpExt.TCPLossUndo : TcpExt.TCPFullUndo);
-  } else if (sk.rackReoPersist > 0) {
-    sk.rackReoPersist--;
+  } else if (sk.tx.rackReoPersist > 0) {
+    sk.tx.rackReoPersist--;
   }
   if (preventsReopen(sk)) return true;
   setCaState(sk, TCP_CA_Open);
@@ -79,8 +79,8 @@ export function tryUndoRecovery(sk: TcpSock, ack: AckState): boolean {
 
 /** tcp_try_undo_dsack: every retransmission was reported a duplicate. */
 export function tryUndoDsack(sk: TcpSock): boolean {
-  if (!sk.undoMarked || sk.undoRetrans !== 0) return false;
-  sk.rackReoPersist = Math.min(TCP_RACK_RECOVERY_THRESH, sk.rackReoPersist + 1);
+  if (!sk.tx.undoMarked || sk.tx.undoRetrans !== 0) return false;
+  sk.tx.rackReoPersist = Math.min(TCP_RACK_RECOVERY_THRESH, sk.tx.rackReoPersist + 1);
   undoReduction(sk, false);
   sk.host.mib.count(TcpExt.TCPDSACKUndo);
   return true;
@@ -92,7 +92,7 @@ export function tryUndoLoss(sk: TcpSock, ack: AckState, byFrto: boolean): boolea
   undoReduction(sk, true);
   sk.host.mib.count(TcpExt.TCPLossUndo);
   if (byFrto) sk.host.mib.count(TcpExt.TCPSpuriousRTOs);
-  sk.retransmits = 0;
+  sk.tx.retransmits = 0;
   if (preventsReopen(sk)) return true;
   if (byFrto || sk.sackOk) setCaState(sk, TCP_CA_Open);
   return true;
@@ -100,10 +100,10 @@ export function tryUndoLoss(sk: TcpSock, ack: AckState, byFrto: boolean): boolea
 
 /** tcp_try_undo_partial: an ACK inside recovery shows that the first hole was mere delay. True: wait before concluding. */
 export function tryUndoPartial(sk: TcpSock, ack: AckState): boolean {
-  if (!sk.undoMarked || !packetDelayed(sk, ack)) return false;
+  if (!sk.tx.undoMarked || !packetDelayed(sk, ack)) return false;
   checkSackReordering(sk, ack.priorUna, true);
-  if (sk.retransOut > 0) return true;
-  if (!anyRetransDone(sk)) sk.retransStamp = 0;
+  if (sk.tx.retransOut > 0) return true;
+  if (!anyRetransDone(sk)) sk.tx.retransStamp = 0;
   undoReduction(sk, true);
   sk.host.mib.count(TcpExt.TCPPartialUndo);
   tryKeepOpen(sk);
@@ -112,5 +112,5 @@ export function tryUndoPartial(sk: TcpSock, ack: AckState): boolean {
 
 /** What an undo would go back to, taken when a reduction begins. */
 export function rememberSsthresh(sk: TcpSock): void {
-  sk.priorSsthresh = currentSsthresh(sk);
+  sk.tx.priorSsthresh = currentSsthresh(sk);
 }

@@ -6,11 +6,12 @@ import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
 
 export function receiveUrgent(sk: TcpSock, segment: Segment): void {
+  sk.ownRx();
   if ((segment.flags & URG) !== 0) checkUrgent(sk, segment);
-  if (sk.urgData !== URG_NOTYET) return;
-  const at = (sk.urgSeq - segment.seq) | 0;
+  if (sk.rx.urgData !== URG_NOTYET) return;
+  const at = (sk.rx.urgSeq - segment.seq) | 0;
   if (at < 0 || at >= segment.length) return;
-  sk.urgData = URG_VALID | sk.host.memory.bytes[segment.data + at];
+  sk.rx.urgData = URG_VALID | sk.host.memory.bytes[segment.data + at];
   if (!sk.orphan) sk.dataReady();
 }
 
@@ -20,12 +21,12 @@ function checkUrgent(sk: TcpSock, segment: Segment): void {
   const seq = (segment.seq + pointer) | 0;
   // Old news: read already, received already, or overtaken by a newer pointer.
   if (after(sk.copiedSeq, seq) || before(seq, sk.rcvNxt)) return;
-  if (sk.urgData !== 0 && !after(seq, sk.urgSeq)) return;
+  if (sk.rx.urgData !== 0 && !after(seq, sk.rx.urgSeq)) return;
   // A newer byte arrives while the old one is next to be read: the old one leaves the stream (BSD's and Linux's way).
-  if (sk.urgSeq === sk.copiedSeq && sk.urgData !== 0 && !sk.oobInline && sk.copiedSeq !== sk.rcvNxt) {
+  if (sk.rx.urgSeq === sk.copiedSeq && sk.rx.urgData !== 0 && !sk.oobInline && sk.copiedSeq !== sk.rcvNxt) {
     sk.copiedSeq = (sk.copiedSeq + 1) | 0;
     if (sk.rcvQueue.length > 0) sk.rcvQueue.drop(1);
   }
-  sk.urgData = URG_NOTYET;
-  sk.urgSeq = seq;
+  sk.rx.urgData = URG_NOTYET;
+  sk.rx.urgSeq = seq;
 }

@@ -50,7 +50,7 @@ export function validateIncoming(sk: TcpSock, segment: Segment): boolean {
     if (segment.seq === sk.rcvNxt || resetAtFin(sk, segment) || resetAtSackEdge(sk, segment)) tcpReset(sk);
     else {
       // Out of order, and nothing but it ever came: a box on the way ends what was opened with data.
-      const suspect = sk.fastopen?.synFastopen && sk.dataSegsIn === 0 && sk.state === TCP_ESTABLISHED;
+      const suspect = sk.fastopen?.synFastopen && sk.rx.dataSegsIn === 0 && sk.state === TCP_ESTABLISHED;
       if (suspect) sk.tcp.fastopen.disableActive();
       sendChallengeAck(sk);
     }
@@ -106,8 +106,8 @@ function resetAtFin(sk: TcpSock, segment: Segment): boolean {
 
 /** The peer's next byte, seen from what it knows we selected (RFC 5961 with SACK). */
 function resetAtSackEdge(sk: TcpSock, segment: Segment): boolean {
-  if (!sk.sackOk || sk.reassembly === null) return false;
-  const { sacks, sackEnd } = sk.reassembly;
+  if (!sk.sackOk || sk.rx.reassembly === null) return false;
+  const { sacks, sackEnd } = sk.rx.reassembly;
   if (sacks === 0) return false;
   let most = sackEnd[0];
   for (let i = 1; i < sacks; i++) if (after(sackEnd[i], most)) most = sackEnd[i];
@@ -131,7 +131,8 @@ function answerOutOfWindow(sk: TcpSock, segment: Segment, skipped: number): void
 export function setDsack(sk: TcpSock, start: number, end: number): void {
   if (!sk.sackOk || sk.host.sysctl.tcpDsack === 0) return;
   sk.host.mib.count(before(start, sk.rcvNxt) ? TcpExt.TCPDSACKOldSent : TcpExt.TCPDSACKOfoSent);
-  sk.dsackPending = true;
-  sk.dsackStart = start;
-  sk.dsackEnd = end;
+  const rx = sk.ownRx();
+  rx.dsackPending = true;
+  rx.dsackStart = start;
+  rx.dsackEnd = end;
 }

@@ -133,6 +133,7 @@ export class WriteQueue {
   }
 
   clear(): void {
+    if (this.rows === EMPTY) return;
     this.rows = EMPTY;
     this.count = 0;
     this.sent = 0;
@@ -157,3 +158,7 @@ export class WriteQueue {
     this.#mask = larger.length / ROW - 1;
   }
 }
+
+/** The segments of a sock that has none yet. Frozen: `sk.ownTx` makes one to be written to. */
+export const NO_SEGMENTS = new WriteQueue();
+Object.freeze(NO_SEGMENTS);

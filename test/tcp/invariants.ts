@@ -44,13 +44,13 @@ export function checkSock(sk: TcpSock): void {
     at = queue.rows[row + ROW_END];
   }
   if (at !== sk.writeSeq) throw new Error(`the unsent rows end at ${at}, not at writeSeq ${sk.writeSeq}`);
-  const counters = [sk.packetsOut, sk.sackOk ? sk.sackedOut : 0, sk.lostOut, sk.retransOut];
+  const counters = [sk.tx.packetsOut, sk.sackOk ? sk.tx.sackedOut : 0, sk.tx.lostOut, sk.tx.retransOut];
   const rows = [packets, sk.sackOk ? sacked : 0, lost, retrans];
   if (counters.join() !== rows.join())
     throw new Error(`packets, sacked, lost, retrans: ${counters}, but rows: ${rows}`);
-  if (sk.sackedOut + sk.lostOut > sk.packetsOut)
+  if (sk.tx.sackedOut + sk.tx.lostOut > sk.tx.packetsOut)
     throw new Error(
-      `more left the network than entered it: sack ${sk.sackOk} packets ${sk.packetsOut} sacked ${sk.sackedOut} lost ${sk.lostOut} state ${sk.caState}`,
+      `more left the network than entered it: sack ${sk.sackOk} packets ${sk.tx.packetsOut} sacked ${sk.tx.sackedOut} lost ${sk.tx.lostOut} state ${sk.caState}`,
     );
   if (sk.inFlight < 0) throw new Error(`inFlight is ${sk.inFlight}`);
   if (sk.sndCwnd < 1) throw new Error(`sndCwnd is ${sk.sndCwnd}`);

@@ -78,7 +78,7 @@ describe('the receive buffer', () => {
     program.send('y');
     peer.heard();
     peer.sends({});
-    expect(program.sk.packetsOut).toBe(0);
+    expect(program.sk.tx.packetsOut).toBe(0);
     expect(program.drain()).toBe(10_000);
     peer.sends({ seq: 10_001, data: 'x' });
     expect(program.recv()).toBe('x');
@@ -117,7 +117,7 @@ describe('packet memory', () => {
     peer.sends({ ack: 1, data: 'lost' }).hears({ ack: 1 });
     peer.sends({ ack: 8, seq: 100, data: 'lost, too' });
     expect([program.wakes(), program.recv(), t.counter('TcpExt', 'TCPRcvQDrop')]).toEqual([['DATA'], -11, 1]);
-    expect(program.sk.packetsOut).toBe(0);
+    expect(program.sk.tx.packetsOut).toBe(0);
     release();
     peer.sends({ seq: 1, data: 'came' });
     expect(program.recv()).toBe('came');
@@ -195,7 +195,7 @@ describe('ICMP on a connection', () => {
     expect(peer.heard().map((line) => line.split(' ')[1])).toContain('1:961');
     expectSound(program.sk);
     for (let i = 0; i < 10; i++) peer.sends({});
-    expect([peer.heardTo, program.sk.packetsOut]).toEqual([4001, 0]);
+    expect([peer.heardTo, program.sk.tx.packetsOut]).toEqual([4001, 0]);
   });
 
   it('is believed only down to 552, and only about what is in flight', () => {

@@ -107,7 +107,7 @@ describe('a probe', () => {
     const { peer, program } = searching(40);
     write(program, NEEDED);
     peer.heard();
-    expect([program.sk.packetsOut, program.sk.sndCwnd]).toEqual([5, 39]);
+    expect([program.sk.tx.packetsOut, program.sk.sndCwnd]).toEqual([5, 39]);
     write(program, NEEDED);
     expect(peer.hears().length).toBe(512);
   });

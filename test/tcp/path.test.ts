@@ -134,7 +134,7 @@ describe('"unreachable"', () => {
     expect(program.wakes()).toHaveLength(1);
     expect(program.sk.takeError()).toBe(-113);
     peer.sends({ ack: 11 });
-    expect(program.sk.packetsOut).toBe(0);
+    expect(program.sk.tx.packetsOut).toBe(0);
   });
 
   it('about a packet that had come further than IP_MINTTL allows is not believed', () => {
@@ -363,7 +363,7 @@ describe('the metrics of peers', () => {
     expect(left(800_000)).toEqual([800_000, 400_000]);
     expect(left(400_000)).toEqual([750_000, 350_000]);
     expect(left(1_600_000)).toEqual([1_600_000, 425_000]);
-    sk.backoff = 1;
+    sk.ownTx().backoff = 1;
     expect(left(8)).toEqual([0, 425_000]);
     t.tcp.metrics.flush();
     updateMetrics(sk);

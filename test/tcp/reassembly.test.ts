@@ -172,9 +172,9 @@ describe('when the buffer is full', () => {
     const { t, peer, program } = shrunk();
     peer.sends({ seq: 1001, data: 100 });
     // 22,400 were charged; six runs of 2800 are left below 16,000, less what came.
-    expect(program.sk.reassembly?.runs.map(({ start }) => start)[0]).toBe((-300 + 1001) | 0);
+    expect(program.sk.rx.reassembly?.runs.map(({ start }) => start)[0]).toBe((-300 + 1001) | 0);
     expect(program.sk.rmemAlloc).toBeLessThanOrEqual(16_000 + 1024);
-    expect(program.sk.reassembly?.runs.length).toBeGreaterThan(4);
+    expect(program.sk.rx.reassembly?.runs.length).toBeGreaterThan(4);
     expect([t.counter('TcpExt', 'PruneCalled'), t.counter('TcpExt', 'OfoPruned')]).toEqual([1, 1]);
     peer.hears({ ack: 1, sack: [[1001, 1101]] });
   });
@@ -183,7 +183,7 @@ describe('when the buffer is full', () => {
     const { t, peer, program } = shrunk();
     program.wakes();
     peer.sends({ seq: 40_001, data: 100 });
-    expect(program.sk.reassembly?.runs.length).toBe(8);
+    expect(program.sk.rx.reassembly?.runs.length).toBe(8);
     expect(['OfoPruned', 'RcvPruned', 'TCPOFODrop'].map((name) => t.counter('TcpExt', name))).toEqual([
       0, 1, 1,
     ]);

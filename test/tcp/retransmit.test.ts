@@ -47,7 +47,7 @@ describe('the timeout', () => {
       [2, 7 * rto],
       [2, 15 * rto],
     ]);
-    expect([program.sk.caState, program.sk.sndCwnd, program.sk.retransmits]).toEqual([TCP_CA_Loss, 1, 4]);
+    expect([program.sk.caState, program.sk.sndCwnd, program.sk.tx.retransmits]).toEqual([TCP_CA_Loss, 1, 4]);
     expectSound(program.sk);
   });
 
@@ -90,7 +90,7 @@ describe('the timeout', () => {
       peer.hears({ seq: 2 });
       peer.sends({});
       expect(program.sk.srttUs !== before).toBe(ts);
-      expect(program.sk.backoff).toBe(ts ? 0 : 1);
+      expect(program.sk.tx.backoff).toBe(ts ? 0 : 1);
     }
   });
 
@@ -116,7 +116,7 @@ describe('the timeout', () => {
     peer.sends({ ack: at(1) });
     t.after(program.sk.rto);
     peer.heard();
-    expect([program.sk.sackedOut, t.counter('TcpExt', 'TCPSACKReneging')]).toEqual([0, 1]);
+    expect([program.sk.tx.sackedOut, t.counter('TcpExt', 'TCPSACKReneging')]).toEqual([0, 1]);
     peer.sends({ ack: at(2) });
     expect(peer.heard()).toContain(`PA ${at(2)}:${at(3)} ack 1`);
   });
@@ -136,16 +136,14 @@ describe('fast retransmit', () => {
       dup(3);
       peer.hears({ seq: at(0), data: mss });
       peer.hearsNothing();
-      expect([program.sk.caState, program.sk.sndSsthresh, program.sk.highSeq - program.sk.sndUna]).toEqual([
-        TCP_CA_Recovery,
-        5,
-        8 * mss,
-      ]);
+      expect([program.sk.caState, program.sk.sndSsthresh, program.sk.tx.highSeq - program.sk.sndUna]).toEqual(
+        [TCP_CA_Recovery, 5, 8 * mss],
+      );
       expectSound(program.sk);
       peer.sends({ ack: at(8) });
       // Without SACK one acknowledgement more is needed to be sure.
       expect([program.sk.caState, program.sk.sndCwnd]).toEqual([sackOk ? TCP_CA_Open : TCP_CA_Recovery, 5]);
-      expect([program.sk.lostOut, program.sk.retransOut, program.sk.packetsOut]).toEqual([0, 0, 0]);
+      expect([program.sk.tx.lostOut, program.sk.tx.retransOut, program.sk.tx.packetsOut]).toEqual([0, 0, 0]);
       expectSound(program.sk);
     });
   }
@@ -204,7 +202,7 @@ describe('fast retransmit', () => {
     for (let i = 0; i < 3; i++) peer.sends({ ack: at(0) });
     peer.hears({ seq: at(0), data: mss, gso: 0 });
     peer.hearsNothing();
-    expect([program.sk.lostOut, program.sk.packetsOut]).toEqual([1, 8]);
+    expect([program.sk.tx.lostOut, program.sk.tx.packetsOut]).toEqual([1, 8]);
     expectSound(program.sk);
   });
 
@@ -230,9 +228,9 @@ describe('fast retransmit', () => {
       `${at(0)}:${at(1)}`,
       `${at(3)}:${at(4)}`,
     ]);
-    expect(program.sk.sackedOut).toBe(8);
+    expect(program.sk.tx.sackedOut).toBe(8);
     peer.sends({ ack: at(10) });
-    expect([program.sk.caState, program.sk.packetsOut, mss]).toEqual([TCP_CA_Open, 0, MSS]);
+    expect([program.sk.caState, program.sk.tx.packetsOut, mss]).toEqual([TCP_CA_Open, 0, MSS]);
   });
 
   it('SACK cuts large segments only between full ones (CVE-2019-11477)', () => {
@@ -247,7 +245,7 @@ describe('fast retransmit', () => {
         [at(3) + 5, at(5) + 9],
       ],
     });
-    expect([program.sk.writeQueue.count, program.sk.sackedOut]).toEqual([4, 1]);
+    expect([program.sk.writeQueue.count, program.sk.tx.sackedOut]).toEqual([4, 1]);
     expectSound(program.sk);
     for (let i = 0; i < 200; i++) peer.sends({ ack: at(0), sack: [[at(0) + 1 + 7 * i, at(0) + 3 + 7 * i]] });
     expect(program.sk.writeQueue.count).toBeLessThan(10);
@@ -263,7 +261,7 @@ describe('fast retransmit', () => {
     ] as const) {
       peer.sends({ ack: at(0), sack: [block] });
     }
-    expect([program.sk.sackedOut, t.counter('TcpExt', 'TCPSACKDiscard')]).toEqual([0, 4]);
+    expect([program.sk.tx.sackedOut, t.counter('TcpExt', 'TCPSACKDiscard')]).toEqual([0, 4]);
   });
 
   it('the window comes down in step with what arrives (PRR)', () => {
@@ -295,7 +293,7 @@ describe('what is acknowledged', () => {
   it('beyond what was sent is not believed', () => {
     const { peer, program, at } = inFlight(2);
     peer.sends({ ack: at(5) }).hearsNothing();
-    expect(program.sk.packetsOut).toBe(2);
+    expect(program.sk.tx.packetsOut).toBe(2);
   });
 
   it('absurdly long ago is answered by a challenge (RFC 5961 section 5)', () => {

@@ -39,9 +39,9 @@ describe('segments', () => {
     program.sk.sndCwnd = 14;
     program.send(10_000);
     peer.hears({ flags: 'PA', seq: 1, data: 10_000, gso: 1460 });
-    expect(program.sk.packetsOut).toBe(7);
+    expect(program.sk.tx.packetsOut).toBe(7);
     peer.sends({});
-    expect(program.sk.packetsOut).toBe(0);
+    expect(program.sk.tx.packetsOut).toBe(0);
   });
 
   it('make room for SACK blocks, in large ones too', () => {
@@ -58,7 +58,7 @@ describe('segments', () => {
       }
       expect(peer.heard().length).toBeGreaterThan(0);
       peer.sends({});
-      expect([program.sk.packetsOut, program.sk.writeQueue.count]).toEqual([0, 0]);
+      expect([program.sk.tx.packetsOut, program.sk.writeQueue.count]).toEqual([0, 0]);
     }
   });
 
@@ -257,6 +257,6 @@ describe('the transmit ring', () => {
     t.stack.link.deliver([peer.frame({ data: 'ping' })]);
     t.collect();
     expect(peer.heard().at(-1)).toMatch(/ack 5$/);
-    expect(program.sk.packetsOut).toBe(5);
+    expect(program.sk.tx.packetsOut).toBe(5);
   });
 });

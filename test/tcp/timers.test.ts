@@ -47,7 +47,7 @@ describe('a closed window', () => {
     peer.heard();
     peer.sends({ win: 65535 });
     expect(peer.heard().length).toBe(3);
-    expect([program.sk.backoff, program.sk.probesOut]).toEqual([0, 0]);
+    expect([program.sk.tx.backoff, program.sk.probesOut]).toEqual([0, 0]);
   });
 
   it('open by less than a segment: what fits is sent when the probe is due', () => {
@@ -93,7 +93,7 @@ describe('a closed window', () => {
     peer.sends({ ack: 1461, win: 65535 });
     t.after(2000);
     peer.sends({});
-    expect([program.sk.packetsOut, program.state]).toEqual([0, 'ESTABLISHED']);
+    expect([program.sk.tx.packetsOut, program.state]).toEqual([0, 'ESTABLISHED']);
   });
 
   it('is answered, when it is ours that is closed', () => {

@@ -11,9 +11,9 @@ const LT_DIFFERENCE = 4000 / 8;
 const LT_MAX_ROUNDS = 48;
 
 function resetLongTermInterval(sk: TcpSock, state: BbrState): void {
-  state.ltUs = sk.deliveredUs;
+  state.ltUs = sk.tx.deliveredUs;
   state.ltDelivered = sk.delivered;
-  state.ltLost = sk.lost;
+  state.ltLost = sk.tx.lost;
   state.ltRounds = 0;
 }
 
@@ -52,8 +52,8 @@ export function sampleLongTerm(sk: TcpSock, state: BbrState, losses: number, app
   }
   if (losses === 0) return;
   const delivered = sk.delivered - state.ltDelivered;
-  if (delivered <= 0 || sk.lost - state.ltLost < LT_LOSS * delivered) return;
-  const elapsed = (sk.deliveredUs - state.ltUs) | 0;
+  if (delivered <= 0 || sk.tx.lost - state.ltLost < LT_LOSS * delivered) return;
+  const elapsed = (sk.tx.deliveredUs - state.ltUs) | 0;
   if (elapsed < 1000) return;
   const bw = delivered / elapsed;
   const difference = Math.abs(bw - state.ltBandwidth);

@@ -84,7 +84,7 @@ export class Bbr extends CongestionControl {
   }
 
   override cwndEvent(sk: TcpSock, event: number): void {
-    if (event !== CA_EVENT_TX_START || sk.appLimited === 0 || sk.caPriv === null) return;
+    if (event !== CA_EVENT_TX_START || sk.tx.appLimited === 0 || sk.caPriv === null) return;
     const state = stateOf(sk);
     state.idleRestart = true;
     state.epochUs = sk.host.nowUs;
@@ -186,7 +186,7 @@ function inflightFor(sk: TcpSock, state: BbrState, bw: number, gain: number): nu
 
 /** bbr_packets_in_net_at_edt: what will be in flight when the next segment may leave. */
 function inflightThen(sk: TcpSock, state: BbrState, now: number): number {
-  const wait = Math.max(0, (sk.pacingUs - sk.host.nowUs) | 0);
+  const wait = Math.max(0, (sk.tx.pacingUs - sk.host.nowUs) | 0);
   const then = state.pacingGain > 1 ? now + segmentsGoal(sk) : now;
   return Math.max(0, then - Math.floor(bandwidth(state) * wait));
 }
@@ -227,7 +227,7 @@ function setCwnd(sk: TcpSock, state: BbrState, sample: RateSample, bw: number): 
 
 /** bbr_is_next_cycle_phase */
 function isNextPhase(sk: TcpSock, state: BbrState, sample: RateSample): boolean {
-  const full = ((sk.deliveredUs - state.cycleUs) | 0) > state.minRttUs;
+  const full = ((sk.tx.deliveredUs - state.cycleUs) | 0) > state.minRttUs;
   if (state.pacingGain === 1) return full;
   const inflight = inflightThen(sk, state, sample.priorInFlight);
   const bw = state.bandwidth.value;
@@ -239,7 +239,7 @@ function isNextPhase(sk: TcpSock, state: BbrState, sample: RateSample): boolean 
 
 function advancePhase(sk: TcpSock, state: BbrState): void {
   state.cycleIndex = (state.cycleIndex + 1) % CYCLE.length;
-  state.cycleUs = sk.deliveredUs;
+  state.cycleUs = sk.tx.deliveredUs;
 }
 
 /** bbr_reset_probe_bw_mode: begins anywhere but in the draining phase. */
@@ -276,10 +276,10 @@ function updateAggregation(sk: TcpSock, state: BbrState, sample: RateSample): vo
     state.extraBefore = state.extraNow;
     state.extraNow = 0;
   }
-  let expected = bandwidth(state) * ((sk.deliveredUs - state.epochUs) | 0);
+  let expected = bandwidth(state) * ((sk.tx.deliveredUs - state.epochUs) | 0);
   if (state.epochAcked <= expected || state.epochAcked + sample.ackedSacked >= EPOCH_MAX) {
     state.epochAcked = 0;
-    state.epochUs = sk.deliveredUs;
+    state.epochUs = sk.tx.deliveredUs;
     expected = 0;
   }
   state.epochAcked += sample.ackedSacked;
@@ -334,7 +334,7 @@ function updateMinRtt(sk: TcpSock, state: BbrState, sample: RateSample): void {
   }
   if (state.mode === BBR_PROBE_RTT) {
     // So small a window says nothing of the bandwidth.
-    sk.appLimited = (sk.delivered + sk.inFlight) | 0 || 1;
+    sk.tx.appLimited = (sk.delivered + sk.inFlight) | 0 || 1;
     if (!state.draining && sk.inFlight <= MIN_TARGET) {
       state.draining = true;
       state.probeRttDoneMs = (nowMs + PROBE_RTT_MS) | 0;

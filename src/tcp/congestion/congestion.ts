@@ -47,7 +47,7 @@ export abstract class CongestionControl {
 
   /** The window to go back to when a reduction turns out to have been a mistake. */
   undoCwnd(sk: TcpSock): number {
-    return sk.sndCwnd > sk.priorCwnd ? sk.sndCwnd : sk.priorCwnd;
+    return sk.sndCwnd > sk.tx.priorCwnd ? sk.sndCwnd : sk.tx.priorCwnd;
   }
 
   /** Least number of segments handed to the device at once. */
@@ -68,5 +68,5 @@ export abstract class CongestionControl {
 
 /** tcp_is_cwnd_limited: a window that was not used up has proved nothing and must not grow (RFC 7661 section 4.3). */
 export function isCwndLimited(sk: TcpSock): boolean {
-  return sk.isCwndLimited || (sk.sndCwnd < sk.sndSsthresh && sk.sndCwnd < 2 * sk.maxPacketsOut);
+  return sk.tx.isCwndLimited || (sk.sndCwnd < sk.sndSsthresh && sk.sndCwnd < 2 * sk.tx.maxPacketsOut);
 }

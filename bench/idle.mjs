@@ -1,0 +1,149 @@
+// What an idle connection costs: bytes of memory for each that is accepted and registered with epoll, and what a crowd of them
+// takes from the speed of one that is active. `--connections N,N…`, `--snapshot` for a table by class, `--json`.
+
+import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import * as t from '../dist/index.js';
+import { TxRing } from '../dist/link/tx-ring.js';
+import { CrowdLink, GATEWAY, GATEWAY_MAC } from './crowd-link.mjs';
+import { heapClasses } from './heap-classes.mjs';
+
+const { values } = parseArgs({
+  options: {
+    connections: { type: 'string', default: '10000,100000' },
+    trips: { type: 'string', default: '20000' },
+    snapshot: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
+});
+setFlagsFromString('--expose-gc');
+const gc = runInNewContext('gc');
+const steps = values.connections.split(',').map(Number);
+const trips = Number(values.trips);
+const PORT = 7001;
+const SIZE = 64;
+/** Connections that warm the code up, so that its own memory is not counted. */
+const WARM = 2000;
+
+const link = new CrowdLink(TxRing);
+const most = Math.max(...steps) + WARM + 16;
+const stack = await t.Stack.create({
+  link,
+  address: '10.0.0.2/24',
+  gateway: GATEWAY,
+  neighbours: { [GATEWAY]: GATEWAY_MAC },
+  nofile: most,
+  sysctl: { 'net.core.somaxconn': 65535 },
+});
+const { sys } = stack;
+
+function must(result) {
+  if (result < 0) throw new Error(`a system call failed with ${result}`);
+  return result;
+}
+
+/** An echo server as examples/echo-level.mjs, cut down to what idle connections and short requests need. */
+async function serve() {
+  const listener = must(sys.socket(t.AF_INET, t.SOCK_STREAM | t.SOCK_NONBLOCK, 0));
+  must(sys.bind(listener, { family: t.AF_INET, address: '0.0.0.0', port: PORT }));
+  must(sys.listen(listener, 4096));
+  const ep = must(sys.epoll_create1(0));
+  must(sys.epoll_ctl(ep, t.EPOLL_CTL_ADD, listener, { events: t.EPOLLIN, data: listener }));
+  const events = t.epollEvents(64);
+  const buffer = new Uint8Array(65536);
+  const event = { events: t.EPOLLIN, data: 0 };
+  for (;;) {
+    const ready = await sys.epoll_wait(ep, events, 64, -1);
+    for (let i = 0; i < ready; i++) {
+      const fd = events[i].data;
+      if (fd !== listener) {
+        const count = sys.read(fd, buffer);
+        if (count > 0) must(sys.write(fd, buffer, count));
+        continue;
+      }
+      for (;;) {
+        const accepted = sys.accept4(listener, null, t.SOCK_NONBLOCK);
+        if (accepted === -t.EAGAIN) break;
+        event.data = must(accepted);
+        must(sys.epoll_ctl(ep, t.EPOLL_CTL_ADD, accepted, event));
+      }
+    }
+  }
+}
+
+/** The server's microtasks run. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+const soon = async () => {
+  for (let i = 0; i < 4; i++) await null;
+};
+
+function memory() {
+  gc();
+  gc();
+  const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
+  return { rss, heap: heapUsed + external, arrayBuffers };
+}
+
+/** Round trips a second of one connection, and the time that garbage collection took of it. */
+async function active(index, state, count) {
+  const before = link.answers;
+  const start = process.hrtime.bigint();
+  for (let i = 0; i < count; i++) await link.roundTrip(index, PORT, state, SIZE, soon);
+  const seconds = Number(process.hrtime.bigint() - start) / 1e9;
+  if (link.answers - before !== count) throw new Error(`${count} requests, ${link.answers - before} answers`);
+  return count / seconds;
+}
+
+function median(list) {
+  return [...list].sort((a, b) => a - b)[list.length >> 1];
+}
+
+void serve();
+await turn();
+await link.open(0, 1, PORT, turn);
+const state = CrowdLink.start(link.lastAck);
+let opened = 1;
+async function openTo(count) {
+  await link.open(opened, count, PORT, turn);
+  opened = count;
+  const { established } = stack.tcp.counts;
+  if (established !== count) throw new Error(`${count} connections were opened, ${established} are there`);
+}
+
+await openTo(WARM);
+for (let i = 0; i < 3; i++) await active(0, state, trips);
+const base = memory();
+const baseClasses = values.snapshot ? await heapClasses() : null;
+const rates = [];
+for (let i = 0; i < 7; i++) rates.push(await active(0, state, trips));
+const rows = [{ connections: 0, trips: median(rates) }];
+for (const step of steps) {
+  await openTo(WARM + step);
+  const now = memory();
+  const list = [];
+  for (let i = 0; i < 7; i++) list.push(await active(0, state, trips));
+  rows.push({
+    connections: step,
+    rss: (now.rss - base.rss) / step,
+    heap: (now.heap - base.heap) / step,
+    arrayBuffers: (now.arrayBuffers - base.arrayBuffers) / step,
+    trips: median(list),
+    ratio: median(list) / rows[0].trips,
+  });
+}
+if (values.json) console.log(JSON.stringify(rows));
+else console.table(rows);
+if (baseClasses !== null) {
+  const last = steps[steps.length - 1];
+  const table = [...(await heapClasses())]
+    .map(([name, { count, bytes }]) => ({
+      name,
+      'per connection': (count - (baseClasses.get(name)?.count ?? 0)) / last,
+      bytes: (bytes - (baseClasses.get(name)?.bytes ?? 0)) / last,
+    }))
+    .filter(({ bytes }) => bytes > 0.5)
+    .sort((a, b) => b.bytes - a.bytes);
+  console.table(table);
+}
+process.exit(0);
