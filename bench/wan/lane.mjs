@@ -70,8 +70,8 @@ export class Lane {
    * One transfer between `who` ('kernel' or 'stack') at A and the kernel at B. `way`: 'sends' or 'receives' is what A does.
    * Resolves to { bytes, seconds, ended, sound, counters }; `sound`: what arrived is what was sent, from its beginning.
    */
-  async transfer({ cell, seed, who, way, bytes, seconds }) {
-    const wan = await this.#wan(cell, seed);
+  async transfer({ cell, seed, who, way, bytes, seconds, pcap }) {
+    const wan = await this.#wan(cell, seed, pcap);
     const processes = [wan];
     try {
       const role = way === 'sends' ? 'send' : 'receive';
@@ -102,7 +102,7 @@ export class Lane {
     }
   }
 
-  async #wan(cell, seed) {
+  async #wan(cell, seed, pcap) {
     const ends = ['--netns-a', this.a, '--netns-b', this.b, '--tap-a', 'wan', '--tap-b', 'wan'];
     const addresses = ['--address-a', `${WAN_A}/24`, '--address-b', `${KERNEL_B}/24`];
     const wan = new Process(process.execPath, [
@@ -112,6 +112,7 @@ export class Lane {
       ...ends,
       ...addresses,
       ...wanArguments(cell, seed),
+      ...(pcap === undefined ? [] : ['--pcap', pcap]),
     ]);
     await wan.line();
     ip('-n', this.a, 'addr', 'flush', 'dev', 'wan');

@@ -17,11 +17,14 @@ const USAGE = `./scripts/bench-wan [OPTION…]
   --bytes N          of a transfer (default 10 MB)
   --seconds N        after which a transfer is measured by what has arrived (default 12)
   --congestion NAME  of all senders (default cubic)
-  --only TEXT        networks whose name contains it; "1 ms, 0 %" for example
+  --only PATTERN     networks whose name it matches, such as "^1 ms, [12] %"
   --way WAY          only "sends" or "receives": what tapstack does
   --lanes N          slow transfers at a time (default 12)
   --seed N           of the first pair (default 1)
+  --pcap DIRECTORY   records every transfer there, at both ends
+  --limit N          seconds after which no further transfer begins
   --json FILE        all transfers, and the ratios
+  --continue         together with those that are in FILE already; give this run another --seed
   --document FILE    puts the ratios into FILE, between the marks there`;
 
 const { values } = parseArgs({
@@ -37,6 +40,9 @@ const { values } = parseArgs({
     lanes: { type: 'string', default: '12' },
     seed: { type: 'string', default: '1' },
     json: { type: 'string' },
+    continue: { type: 'boolean', default: false },
+    limit: { type: 'string' },
+    pcap: { type: 'string' },
     document: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -53,17 +59,25 @@ const firstSeed = Number(values.seed);
 const WAYS = values.way === undefined ? ['sends', 'receives'] : [values.way];
 const SOAK_TRANSFERS = 100;
 
-/** Above this the emulator, which waits for what is due soon by looking at the clock, wants a core for itself. */
-const FAST_MBIT = 5;
-const weightOf = (cell) => (expectedRate(cell) > FAST_MBIT ? 1 : 1 / Number(values.lanes));
+/** What two cores move in all, besides what the programs' starting takes. */
+const MACHINE_MBIT = 30;
+const weightOf = (cell) => Math.min(1, Math.max(1 / Number(values.lanes), expectedRate(cell) / MACHINE_MBIT));
 
+const earlier = values.continue ? JSON.parse(readFileSync(values.json, 'utf8')).results : [];
 const results = [];
 let planned = 0;
 
 async function measure(lane, order, failures) {
-  const result = await lane.transfer(order);
-  results.push({ ...order, ...result });
   const what = `${order.cell.name}: tapstack ${order.way}, ${order.who}, seed ${order.seed}`;
+  let result;
+  try {
+    const pcap = values.pcap && `${values.pcap}/${what.replaceAll(/[^\w.]+/g, '-')}.pcapng`;
+    result = await lane.transfer({ ...order, pcap });
+  } catch (error) {
+    failures.push(`${what}: ${error.message}`);
+    return;
+  }
+  results.push({ ...order, ...result });
   const { ended, sound } = result;
   process.stderr.write(`[${results.length}/${planned}] ${what}: ${goodput(result).toFixed(2)} Mbit/s\n`);
   if (!sound) failures.push(`${what}: what arrived is not what was sent`);
@@ -74,7 +88,9 @@ async function measure(lane, order, failures) {
 
 /** A pair is one job, its two transfers one after the other; who begins alternates. */
 function pairJobs(failures) {
-  const cells = grid(quick).filter(({ name }) => values.only === undefined || name.includes(values.only));
+  const cells = grid(quick).filter(
+    ({ name }) => values.only === undefined || new RegExp(values.only).test(name),
+  );
   const jobs = [];
   for (let i = 0; i < pairs; i++) {
     for (const cell of cells) {
@@ -127,17 +143,20 @@ const jobs = soak ? soakJobs(failures) : pairJobs(failures);
 jobs.sort((a, b) => b.weight - a.weight);
 const lanes = Array.from({ length: Number(values.lanes) }, (_, i) => new Lane(i, congestion));
 try {
-  await new Pool(lanes, 1).run(jobs);
+  await new Pool(lanes, 1, Number(values.limit ?? Number.POSITIVE_INFINITY)).run(jobs);
 } finally {
   for (const lane of lanes) lane.close();
 }
 
-const rows = soak ? [] : rowsOf(results);
+const rows = soak ? [] : rowsOf([...earlier, ...results]);
 if (rows.length > 0) console.log(table(rows));
 else console.log(`${results.length} transfers of ${bytes / 1e6} MB, ${failures.length} failures`);
 if (values.json !== undefined) {
   const about = { congestion, bytes, seconds, kernel: release(), cores: cpus().length };
-  writeFileSync(values.json, `${JSON.stringify({ about, rows, results, failures }, null, 1)}\n`);
+  writeFileSync(
+    values.json,
+    `${JSON.stringify({ about, rows, results: [...earlier, ...results], failures }, null, 1)}\n`,
+  );
 }
 if (values.document !== undefined && !soak) document(rows);
 for (const failure of failures) console.error(failure);

@@ -4,11 +4,13 @@ export class Pool {
   #free;
   #idle;
   #waiting = [];
+  #until;
 
-  /** @param lanes Of which each serves one job at a time. @param capacity Weight that may run at once. */
-  constructor(lanes, capacity) {
+  /** @param lanes Of which each serves one job at a time. @param capacity Weight that may run at once. @param seconds After which no job begins. */
+  constructor(lanes, capacity, seconds) {
     this.#idle = [...lanes];
     this.#free = capacity;
+    this.#until = performance.now() + seconds * 1000;
   }
 
   /** Runs all jobs ({ weight, run(lane) }) in their order as far as there is room; rejects with the first failure. */
@@ -40,6 +42,11 @@ export class Pool {
   }
 
   #fits() {
-    return this.#waiting.length > 0 && this.#idle.length > 0 && this.#waiting[0].weight <= this.#free + 1e-9;
+    return (
+      performance.now() < this.#until &&
+      this.#waiting.length > 0 &&
+      this.#idle.length > 0 &&
+      this.#waiting[0].weight <= this.#free + 1e-9
+    );
   }
 }

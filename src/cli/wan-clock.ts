@@ -3,8 +3,12 @@
 
 import { type Clock, RealClock, VirtualClock } from '../time/clock.js';
 
-/** Node's timers count whole milliseconds; what is due within one is waited for by turning the event loop. */
+/** Node's timers count whole milliseconds; what is due within one is waited for by turning the event loop, */
 const TIMER_US = 1000;
+/** with a nap each time that is not longer than this, so that a core is left to those whose frames these are. */
+const NAP_US = 100;
+/** Waking up takes the machine this long at least. */
+const WAKE_US = 60;
 
 export class WanClock {
   /** What the fault model lives by. Set its alarms between two calls of `catchUp`. */
@@ -16,6 +20,13 @@ export class WanClock {
     this.#immediate = undefined;
     this.catchUp();
   };
+  readonly #turn = (): void => {
+    const wait = this.clock.nextAlarm - this.#real.now() - WAKE_US;
+    if (wait > 0) Atomics.wait(this.#bed, 0, 0, Math.min(wait, NAP_US) / 1000);
+    this.#wake();
+  };
+  /** Nobody ever changes it. */
+  readonly #bed = new Int32Array(new SharedArrayBuffer(4));
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
   #timerFor = 0;
@@ -46,7 +57,7 @@ export class WanClock {
     this.#timer = undefined;
     const wait = next - this.#real.now();
     if (wait < TIMER_US) {
-      this.#immediate = setImmediate(this.#wake);
+      this.#immediate = setImmediate(this.#turn);
     } else {
       // Rounded down, a timer comes early rather than late.
       this.#timer = setTimeout(this.#wake, Math.floor(wait / TIMER_US));
