@@ -19,7 +19,7 @@ const USAGE = `./scripts/bench-wan [OPTION…]
   --congestion NAME  of all senders (default cubic)
   --only PATTERN     networks whose name it matches, such as "^1 ms, [12] %"
   --way WAY          only "sends" or "receives": what tapstack does
-  --lanes N          slow transfers at a time (default 12)
+  --lanes N          slow transfers at a time (default 8)
   --seed N           of the first pair (default 1)
   --pcap DIRECTORY   records every transfer there, at both ends
   --limit N          seconds after which no further transfer begins
@@ -37,7 +37,7 @@ const { values } = parseArgs({
     congestion: { type: 'string', default: 'cubic' },
     only: { type: 'string' },
     way: { type: 'string' },
-    lanes: { type: 'string', default: '12' },
+    lanes: { type: 'string', default: '8' },
     seed: { type: 'string', default: '1' },
     json: { type: 'string' },
     continue: { type: 'boolean', default: false },
