@@ -53,7 +53,9 @@ private:
   bool Deferred();
   void Transmit();
   bool Renew();
-  bool Call(const Napi::FunctionReference &callback, std::initializer_list<napi_value> arguments);
+  bool Deliver(int count);
+  bool Call(const Napi::FunctionReference &callback, std::initializer_list<napi_value> arguments,
+            napi_value *result = nullptr);
   void Poll(int events);
   void Gone(int errnum);
   void Broken(const char *code, const char *message);

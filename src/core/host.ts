@@ -26,7 +26,11 @@ export class Host {
   /** The last SO_COOKIE given out (sock_gen_cookie). */
   sockCookie = 0;
 
+  /** A batch is being received whose end will be told (`onBatchDone`). */
+  inBatch = false;
+
   readonly #deferred: Deferred[] = [];
+  readonly #batchDone: (() => boolean)[] = [];
 
   constructor(clock: Clock, memory: PacketMemory, random: Random) {
     this.clock = clock;
@@ -54,6 +58,19 @@ export class Host {
   /** Registers work to be run by every `flush`. */
   onFlush(work: Deferred): void {
     this.#deferred.push(work);
+  }
+
+  /** Registers who may run programs when a batch is over: outside every call into the stack, but before its answers are sent. */
+  onBatchDone(work: () => boolean): void {
+    this.#batchDone.push(work);
+  }
+
+  /** Runs one program. True: there is another. */
+  batchDone(): boolean {
+    this.inBatch = false;
+    let more = false;
+    for (let i = 0; i < this.#batchDone.length; i++) more = this.#batchDone[i]() || more;
+    return more;
   }
 
   /** End of a batch: what was put off is done, and whoever waits for memory hears of it. */

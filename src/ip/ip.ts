@@ -250,6 +250,7 @@ export class Ip implements LinkReceiver, UnreachableListener {
     const device = this.#deviceOf(link);
     this.host.refresh();
     if (device === null) return;
+    if (link.tellsBatchDone === true) this.host.inBatch = true;
     this.#loopback.hold();
     for (let i = 0, at = 0; i < count; i++, at += RX_WORDS) {
       this.#frame(
@@ -261,6 +262,10 @@ export class Ip implements LinkReceiver, UnreachableListener {
       );
     }
     this.#loopback.release();
+  }
+
+  batchDone(): boolean {
+    return this.host.batchDone();
   }
 
   flushDeferred(): void {

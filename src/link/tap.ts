@@ -58,6 +58,7 @@ export class TapLink implements Link {
   readonly mtu: number;
   readonly mac: Uint8Array;
   readonly features: number;
+  readonly tellsBatchDone = true;
   /** What the kernel granted, and whether the device and its namespace were made by us. */
   readonly info: NicInfo;
 
@@ -134,7 +135,10 @@ export class TapLink implements Link {
     this.#nic.start(
       memory.buffer,
       layout,
-      (count) => receiver.receiveBatch(this, descriptors, count),
+      (count) => {
+        if (count > 0) receiver.receiveBatch(this, descriptors, count);
+        return receiver.batchDone?.() ?? false;
+      },
       () => receiver.flushDeferred(),
       (code, message) => {
         const error: SystemError = Object.assign(new Error(message), { code });

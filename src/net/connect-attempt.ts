@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import { connectException, invalidAddressFamily, invalidIpAddress, type NodeError } from './errors.js';
+import type { PipeHandle } from './pipe-handle.js';
 import { ConnectRequest } from './requests.js';
 import type { NetSocket } from './socket.js';
 import { kKeepAlive, kKeepAliveDelay, kNoDelay } from './symbols.js';
@@ -53,6 +54,13 @@ export function connectNow(socket: NetSocket, ip: string, family: number, to: De
   const failure = attemptError(socket, request, error);
   socket.destroy(failure);
   socket.emit('connectionAttemptFailed', ip, to.port, family, failure);
+}
+
+/** To a UNIX domain socket, which is the kernel's. */
+export function connectPath(socket: NetSocket, path: string): void {
+  const request = new ConnectRequest(afterConnect);
+  request.address = path;
+  (socket._handle as unknown as PipeHandle).connectPath(request, path);
 }
 
 export function attempt(

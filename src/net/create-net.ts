@@ -5,6 +5,7 @@ import dns from 'node:dns';
 import builtin, { BlockList, isIP, isIPv4, isIPv6, type LookupFunction, SocketAddress } from 'node:net';
 import type { Stack } from '../stack.js';
 import { NetContext } from './context.js';
+import { clientSocket } from './diagnostics.js';
 import { type NetOptions, normalizeArgs } from './normalize-args.js';
 import { Reactor } from './reactor.js';
 import { NetServer } from './server.js';
@@ -61,6 +62,7 @@ export function createNetOn(stackOf: () => Stack, options: NetOptionsOfStack = {
     const normalized = normalizeArgs(args);
     const [given] = normalized;
     const socket = new Socket(given);
+    if (clientSocket.hasSubscribers) clientSocket.publish({ socket });
     if (given.timeout) socket.setTimeout(given.timeout as number);
     return socket.connect(normalized);
   };

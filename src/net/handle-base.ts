@@ -51,7 +51,7 @@ export abstract class HandleBase implements Driven {
   protected abstract get active(): boolean;
   /** Nothing will be read or accepted any more. */
   protected abstract stop(): void;
-  protected abstract events(events: number): void;
+  protected abstract events(events: number): boolean;
   protected abstract continue(): void;
   protected abstract cancel(): void;
 
@@ -162,8 +162,8 @@ export abstract class HandleBase implements Driven {
     );
   }
 
-  onEvent(events: number): void {
-    if (!this.closing) this.#scope.runInAsyncScope(this.events, this, events);
+  onEvent(events: number): boolean {
+    return !this.closing && this.#scope.runInAsyncScope(this.events, this, events);
   }
 
   onFed(): void {

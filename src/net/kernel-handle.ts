@@ -1,5 +1,4 @@
-// A handle that is the stack's or the kernel's, whichever its address belongs to: some addresses, and every path in the file system,
-// stay on the kernel. There it stands on one of Node's own sockets, behind the face of ours.
+// A handle that is the stack's or the kernel's, whichever its address belongs to: some addresses stay on the kernel. There it stands on one of Node's own sockets, behind the face of ours.
 
 import builtin, { type BlockList } from 'node:net';
 import { EADDRNOTAVAIL, EBADF, ENOTCONN } from '../uapi/errno.js';
@@ -70,11 +69,6 @@ export class KernelHandle extends TcpHandle {
     return 0;
   }
 
-  /** Listens on a path from now on. */
-  bindPath(path: string): void {
-    this.#bound = { address: path, port: -1, family: 4 };
-  }
-
   override listen(backlog: number): number {
     if (this.#bound === null) return super.listen(backlog);
     this.#listener = new KernelListener(this.#bound, backlog, (peer) => {
@@ -100,14 +94,7 @@ export class KernelHandle extends TcpHandle {
       : super.connect6(request, address, port);
   }
 
-  connectPath(request: ConnectRequest, path: string): number {
-    return this.#connect(request, { path });
-  }
-
-  #connect(
-    request: ConnectRequest,
-    to: { host: string; port: number; family: number } | { path: string },
-  ): number {
+  #connect(request: ConnectRequest, to: { host: string; port: number; family: number }): number {
     const peer = new Socket({ allowHalfOpen: true });
     this.#adoptPeer(peer);
     this.#connecting = request;

@@ -1,4 +1,4 @@
-// A server of Node's own for an address, or a path, that stays on the kernel; its connections become handles.
+// A server of Node's own for an address that stays on the kernel; its connections become handles.
 
 import builtin, { type AddressInfo } from 'node:net';
 import { EBADF } from '../uapi/errno.js';
@@ -10,7 +10,6 @@ const { Server } = builtin;
 
 export interface Bound {
   address: string;
-  /** -1: the address is a path. */
   port: number;
   family: 4 | 6;
 }
@@ -39,16 +38,14 @@ export class KernelListener {
     const { address, port, family } = this.#bound;
     // The step that is taken at once: the port is there when it returns.
     const { _listen2 } = this.#server as unknown as { _listen2: Listen2 };
-    if (port < 0) Reflect.apply(_listen2, this.#server, [address, -1, -1, this.#backlog]);
-    else Reflect.apply(_listen2, this.#server, [address, port, family, this.#backlog]);
+    Reflect.apply(_listen2, this.#server, [address, port, family, this.#backlog]);
     return 0;
   }
 
   getsockname(out: AddressOut): number {
     const address = this.#server.address();
     if (address === null) return -EBADF;
-    if (typeof address === 'string') out.address = address;
-    else Object.assign(out, address as AddressInfo);
+    Object.assign(out, address as AddressInfo);
     return 0;
   }
 

@@ -1,6 +1,7 @@
 // The event loop's side of one stack: an eventpoll that watches all of its handles, as libuv has one for the kernel. Handles
 // hear of events, of what they were put off for, and of their end, each in a turn of the event loop, never inside a call.
 
+import type { Host } from '../core/host.js';
 import { WaitQueueEntry } from '../core/wait-queue.js';
 import { epollEvents, epSendEvents } from '../eventpoll/ep-send-events.js';
 import type { EpollEvent } from '../eventpoll/epitem.js';
@@ -8,13 +9,13 @@ import type { EventPoll } from '../eventpoll/eventpoll.js';
 import type { Process } from '../kernel/process.js';
 import type { Syscalls } from '../kernel/syscalls.js';
 import type { Stack } from '../stack.js';
-import type { Clock } from '../time/clock.js';
-import { Turn } from './turn.js';
+import { type Clock, RealClock } from '../time/clock.js';
+import { type Turn, turn } from './turn.js';
 
 /** What a reactor drives. */
 export interface Driven {
-  /** EPOLL* bits that have come true. */
-  onEvent(events: number): void;
+  /** EPOLL* bits that have come true. True: it wants to be called once more for the same. */
+  onEvent(events: number): boolean;
   /** The turn after `feed`. */
   onFed(): void;
   /** The turn after `closed`. */
@@ -23,6 +24,8 @@ export interface Driven {
 
 /** Events taken at once, as libuv takes them. */
 const BATCH = 1024;
+/** Harvests at the end of one batch, before frames are looked for again. */
+const HARVESTS = 4;
 /** RLIMIT_NOFILE: the program has descriptors of its own elsewhere; here memory is the limit. */
 const NOFILE = 1 << 20;
 
@@ -35,11 +38,19 @@ export class Reactor {
   readonly sys: Syscalls;
   readonly process: Process;
   readonly #clock: Clock;
+  readonly #host: Host;
+  /** Something became ready since the last harvest. */
+  #woken = false;
+  #running = false;
+  /** How often was harvested in this batch. */
+  #harvests = 0;
   readonly #ep: EventPoll;
   readonly #epfd: number;
   readonly #events = epollEvents(BATCH);
   readonly #poll: Turn;
   readonly #closing: Turn;
+  /** Several callbacks fit in a turn. In a virtual time each has a moment of its own, after which all programs come to rest. */
+  readonly #several: boolean;
   #count = 0;
   #next = 0;
   #fed: Driven[] = [];
@@ -53,9 +64,12 @@ export class Reactor {
     this.#clock = stack.host.clock;
     this.#epfd = this.sys.epoll_create1(0);
     this.#ep = this.process.files.get(this.#epfd)?.private_ as EventPoll;
-    this.#poll = new Turn(this.#clock, () => this.#runPoll());
-    this.#closing = new Turn(this.#clock, () => this.#runClosing());
-    this.#ep.wq.add(new WaitQueueEntry(wakeReactor, this.#poll));
+    this.#poll = turn(this.#clock, () => this.#runPoll());
+    this.#closing = turn(this.#clock, () => this.#runClosing());
+    this.#host = stack.host;
+    this.#ep.wq.add(new WaitQueueEntry(wakeReactor, this));
+    stack.host.onBatchDone(() => this.#runOne());
+    this.#several = this.#clock instanceof RealClock;
   }
 
   /** EPOLL_CTL_ADD or _MOD. 0 or -errno. */
@@ -77,6 +91,14 @@ export class Reactor {
     this.#closing.arm();
   }
 
+  /** Something is ready: a turn is coming, at the end of the batch or by the event loop. */
+  wake(): void {
+    this.#woken = true;
+    if (this.#running) return;
+    if (this.#host.inBatch) this.#harvests = 0;
+    else this.#poll.arm();
+  }
+
   /** One more reason for the process to live. */
   hold(): void {
     if (this.#holders++ === 0) this.#clock.hold();
@@ -86,25 +108,53 @@ export class Reactor {
     if (--this.#holders === 0) this.#clock.release();
   }
 
-  /** Between two callbacks of one turn. */
-  readonly tick: Tick = runNextTicks;
-
+  /** A turn of the loop: all that is there, with what programs put off to the next tick between any two. */
   #runPoll(): void {
-    // Something a program throws ends the turn; what it has not come to is the next one's.
+    this.#running = true;
     try {
-      if (this.#next === this.#count) {
-        this.#runFed();
-        this.#next = 0;
-        this.#count = Math.max(0, epSendEvents(this.#ep, this.#events, BATCH));
-      }
-      while (this.#next < this.#count) {
-        const { events, data } = this.#events[this.#next++];
-        (data as Driven).onEvent(events);
-        runNextTicks();
-      }
+      this.#runFed();
+      while (this.#step() && this.#several) runNextTicks();
     } finally {
-      if (this.#next < this.#count || this.#fed.length > 0) this.#poll.arm();
+      // Something a program throws ends the turn; what it has not come to is the next one's.
+      this.#running = false;
+      if (this.#more) this.#poll.arm();
     }
+  }
+
+  /** One callback at the end of a batch; the NIC runs what it put off before it asks for the next. True: there is another. */
+  #runOne(): boolean {
+    let thrown = true;
+    this.#running = true;
+    try {
+      this.#step();
+      thrown = false;
+    } finally {
+      this.#running = false;
+      if (thrown && this.#more) this.#poll.arm();
+    }
+    if (this.#next < this.#count) return true;
+    if (!this.#woken) return false;
+    if (++this.#harvests < HARVESTS) return true;
+    this.#poll.arm();
+    return false;
+  }
+
+  get #more(): boolean {
+    return this.#woken || this.#next < this.#count || this.#fed.length > 0;
+  }
+
+  /** Harvests if there is nothing left, and calls one handle back. True: there is another. */
+  #step(): boolean {
+    if (this.#next === this.#count) {
+      if (!this.#woken) return false;
+      this.#woken = false;
+      this.#next = 0;
+      this.#count = Math.max(0, epSendEvents(this.#ep, this.#events, BATCH));
+      if (this.#count === 0) return false;
+    }
+    const { events, data } = this.#events[this.#next++];
+    if ((data as Driven).onEvent(events)) this.#next--;
+    return this.#next < this.#count;
   }
 
   #runFed(): void {
@@ -115,6 +165,7 @@ export class Reactor {
     try {
       while (at < fed.length) {
         fed[at++].onFed();
+        if (!this.#several) break;
         runNextTicks();
       }
     } finally {
@@ -129,6 +180,7 @@ export class Reactor {
     try {
       while (at < closed.length) {
         closed[at++].onClosed();
+        if (!this.#several) break;
         runNextTicks();
       }
     } finally {
@@ -140,8 +192,8 @@ export class Reactor {
   }
 }
 
-/** Something is ready: a turn is coming. The entry stays in the queue. */
+/** The entry stays in the queue. */
 function wakeReactor(entry: WaitQueueEntry): boolean {
-  (entry.private_ as Turn).arm();
+  (entry.private_ as Reactor).wake();
   return true;
 }

@@ -1,5 +1,6 @@
 // A connection has arrived: it becomes a socket with the server's options, or is dropped when there are too many.
 
+import { serverSocket } from './diagnostics.js';
 import { errnoException } from './errors.js';
 import type { AddressOut } from './handle-base.js';
 import type { NetServer } from './server.js';
@@ -40,6 +41,7 @@ export function onConnection(this: TcpHandle, status: number, client: TcpHandle 
   socket.server = server;
   socket._server = server;
   server.emit('connection', socket);
+  if (serverSocket.hasSubscribers) serverSocket.publish({ socket });
 }
 
 function drop(server: NetServer, client: TcpHandle): void {

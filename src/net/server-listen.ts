@@ -1,11 +1,12 @@
 // server.listen(): the many forms, and the one thing they come to. Without a name to look up the port is there when the call
 // returns; 'listening' and 'error' come a tick later.
 
+import { serverListen } from './diagnostics.js';
 import { alreadyListening, invalidArgValue, listenException, type NodeError } from './errors.js';
-import { KernelHandle } from './kernel-handle.js';
 import { type NetOptions, normalizeArgs, toNumber } from './normalize-args.js';
 import type { NetServer } from './server.js';
 import { onConnection } from './server-connection.js';
+import { listenPipe } from './server-pipe.js';
 import { kNet } from './symbols.js';
 import type { TcpHandle } from './tcp-handle.js';
 import { validateAbortSignal, validatePort } from './validate.js';
@@ -18,6 +19,7 @@ export function startListen(server: NetServer, args: readonly unknown[]): void {
   if (server._handle) throw alreadyListening();
   if (callback !== null) server.once('listening', callback);
   const backlog = toNumber(args.length > 1 && args[1]) || toNumber(args.length > 2 && args[2]);
+  if (serverListen.asyncStart.hasSubscribers) serverListen.asyncStart.publish({ server, options: given });
   const options = handleOptions(given);
   if (options instanceof HandleGiven) {
     server._handle = options.handle;
@@ -43,24 +45,13 @@ export function startListen(server: NetServer, args: readonly unknown[]): void {
     return;
   }
   if (options.path && isPipe(options.path)) {
-    listenOnPath(server, options.path as string, backlog || (options.backlog as number) || BACKLOG);
+    listenPipe(server, options);
     return;
   }
   if (!('port' in options || 'path' in options)) {
     throw invalidArgValue('options', given, 'must have the property "port" or "path"');
   }
   throw invalidArgValue('options', given);
-}
-
-/** The stack has no UNIX domain sockets, but beside it there may be a kernel. */
-function listenOnPath(server: NetServer, path: string, backlog: number): void {
-  const handle = server[kNet].createHandle();
-  if (!(handle instanceof KernelHandle))
-    throw new Error(`tapstack/net has no UNIX domain sockets: cannot listen on ${path}`);
-  handle.bindPath(path);
-  server._handle = handle;
-  server._pipeName = path;
-  setup(server, path, -1, -1, backlog);
 }
 
 function isPipe(path: unknown): boolean {
@@ -156,6 +147,7 @@ export function listen2(
   }
   this._connectionKey = `${family}:${address ?? '0.0.0.0'}:${port}`;
   if (this._unref) this.unref();
+  if (serverListen.asyncEnd.hasSubscribers) serverListen.asyncEnd.publish({ server: this });
   process.nextTick(emitListening, this);
 }
 
@@ -164,6 +156,7 @@ function failListen(server: NetServer, error: NodeError): void {
 }
 
 function emitError(server: NetServer, error: Error): void {
+  if (serverListen.error.hasSubscribers) serverListen.error.publish({ server, error });
   server.emit('error', error);
 }
 

@@ -4,20 +4,20 @@ import { ADDRCONFIG } from 'node:dns';
 import { isIP } from 'node:net';
 import { connectAny } from './auto-select.js';
 import {
-  afterConnect,
   connectNow,
+  connectPath,
   connectTo,
   type Destination,
   fail,
   type LookupAny,
 } from './connect-attempt.js';
 import { invalidArgType, invalidIpAddress, missingConnectArgs } from './errors.js';
-import { KernelHandle } from './kernel-handle.js';
 import type { Callback, NetOptions } from './normalize-args.js';
-import { ConnectRequest } from './requests.js';
+import { PipeHandle } from './pipe-handle.js';
 import type { NetSocket } from './socket.js';
 import { initSocketHandle } from './socket-init.js';
 import { kNet } from './symbols.js';
+import type { TcpHandle } from './tcp-handle.js';
 import {
   validateBoolean,
   validateFunction,
@@ -30,7 +30,7 @@ import {
 export function startConnect(socket: NetSocket, options: NetOptions, callback: Callback | null): void {
   const { path } = options;
   if (path === undefined || path === null) {
-    if (options.port === undefined || options.port === null) throw missingConnectArgs();
+    if (options.port === undefined) throw missingConnectArgs();
   }
   // A socket that has been used and closed begins anew.
   if (Object.hasOwn(socket, 'write')) delete (socket as Partial<NetSocket>).write;
@@ -43,27 +43,18 @@ export function startConnect(socket: NetSocket, options: NetOptions, callback: C
   if (callback !== null) socket.once('connect', callback);
   if (socket._parent?.connecting) return;
   if (!socket._handle) {
-    socket._handle = socket[kNet].createHandle();
+    socket._handle = path ? (new PipeHandle() as unknown as TcpHandle) : socket[kNet].createHandle();
     initSocketHandle(socket);
+    socket._bytesDispatched = 0;
   }
   socket._unrefTimer();
   socket.connecting = true;
   if (path) {
     validateString(path, 'options.path');
     connectPath(socket, path as string);
-    return;
+  } else {
+    lookupAndConnect(socket, options);
   }
-  lookupAndConnect(socket, options);
-}
-
-/** The stack has no UNIX domain sockets, but beside it there may be a kernel. */
-function connectPath(socket: NetSocket, path: string): void {
-  const handle = socket._handle;
-  if (!(handle instanceof KernelHandle))
-    throw new Error(`tapstack/net has no UNIX domain sockets: cannot connect to ${path}`);
-  const request = new ConnectRequest(afterConnect);
-  request.address = path;
-  handle.connectPath(request, path);
 }
 
 function lookupAndConnect(socket: NetSocket, options: NetOptions): void {

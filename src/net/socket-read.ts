@@ -26,7 +26,8 @@ export function onStreamRead(this: TcpHandle, count: number, data: Buffer | unde
     }
     return;
   }
-  if (count === EOF) {
+  // A foreign handle that tells nothing tells the end.
+  if (count === EOF || count === undefined) {
     socket.push(null);
     // Somebody has to take the end even where nobody takes data.
     socket.read(0);

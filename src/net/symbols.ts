@@ -1,12 +1,15 @@
 // Where sockets keep what is nobody's business but their own. Symbols, because the objects may be the programs'.
 
+import { Socket as BuiltinSocket } from 'node:net';
+
 /** The context of the net that a socket or server belongs to; on its prototype. */
 export const kNet = Symbol('net');
 /** Whether to be set on the handle once connected. */
 export const kNoDelay = Symbol('noDelay');
 export const kKeepAlive = Symbol('keepAlive');
 export const kKeepAliveDelay = Symbol('keepAliveInitialDelay');
-export const kTimer = Symbol('timeout');
+/** Node's own, by which its http knows whether a timer is set. */
+export const kTimer: unique symbol = builtinTimer() as never;
 /** What was written and read by handles that are gone. */
 export const kBytesRead = Symbol('bytesRead');
 export const kLastQueueSize = Symbol('lastWriteQueueSize');
@@ -18,4 +21,9 @@ export interface OnRead {
   buffer: Uint8Array | (() => Uint8Array);
   current: Uint8Array;
   callback: (count: number, buffer: Uint8Array) => unknown;
+}
+
+function builtinTimer(): symbol {
+  const symbols = Object.getOwnPropertySymbols(new BuiltinSocket());
+  return symbols.find(({ description }) => description === 'timeout') ?? Symbol('timeout');
 }

@@ -34,8 +34,6 @@ export const EOF = -4095;
 
 const READING = EPOLLIN | EPOLLRDHUP | EPOLLET;
 const ENDS = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-/** Reads in one event, so that one fast sender does not keep others waiting. */
-const READS_PER_EVENT = 32;
 
 export class TcpHandle extends HandleBase {
   reading = false;
@@ -226,20 +224,18 @@ export class TcpHandle extends HandleBase {
     return 0;
   }
 
-  protected override events(events: number): void {
-    if (this.#listening) {
-      this.#accept();
-      return;
-    }
+  protected override events(events: number): boolean {
+    if (this.#listening) return this.#accept();
     if ((events & (EPOLLIN | ENDS)) !== 0) this.#readable = true;
     if ((events & ENDS) !== 0) this.#ending = true;
     if (this.#connect !== null) {
       if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) !== 0) this.#connected();
-      return;
+      return false;
     }
-    if (this.#readable && this.reading) this.#read();
+    const more = this.#readable && this.reading && this.#read();
     if (this.#writes !== null && !this.#writes.empty && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) !== 0)
       this.#flush();
+    return more && !this.closing;
   }
 
   protected override continue(): void {
@@ -248,7 +244,7 @@ export class TcpHandle extends HandleBase {
       return;
     }
     if (this.#shutdown !== null && this.writeQueueSize === 0) this.#shutdownNow(this.#shutdown);
-    if (this.#readable && this.reading) this.#read();
+    if (this.#readable && this.reading && this.#read()) this.feed();
   }
 
   protected override cancel(): void {
@@ -265,19 +261,18 @@ export class TcpHandle extends HandleBase {
     onClose?.call(this);
   }
 
-  #accept(): void {
-    while (this.#listening) {
-      const fd = this.reactor.sys.accept4(this.fd, null, SOCK_NONBLOCK);
-      if (fd === -EAGAIN) return;
-      if (fd < 0) {
-        this.onconnection(fd, undefined);
-        return;
-      }
-      const client = new TcpHandle(this.reactor);
-      client.adopt(fd);
-      this.onconnection(0, client);
-      this.reactor.tick();
+  /** One connection; each is a callback of its own. True: there may be another. */
+  #accept(): boolean {
+    const fd = this.reactor.sys.accept4(this.fd, null, SOCK_NONBLOCK);
+    if (fd === -EAGAIN) return false;
+    if (fd < 0) {
+      this.onconnection(fd, undefined);
+      return false;
     }
+    const client = new TcpHandle(this.reactor);
+    client.adopt(fd);
+    this.onconnection(0, client);
+    return this.#listening;
   }
 
   #connected(): void {
@@ -297,37 +292,35 @@ export class TcpHandle extends HandleBase {
     request.oncomplete(this.reactor.sys.shutdown(this.fd, SHUT_WR));
   }
 
-  #read(): void {
+  /** One read. True: there may be more, and more is wanted. */
+  #read(): boolean {
     const sk = this.sk as TcpSock;
-    for (let turns = READS_PER_EVENT; turns > 0; turns--) {
-      const available = sk.rcvQueue.length;
-      if (available === 0 && !this.#ending) {
-        this.#readable = false;
-        return;
-      }
-      const into =
-        this.#userBuffer ?? takePart(available === 0 || available > READ_SIZE ? READ_SIZE : available);
-      const count = this.reactor.sys.read(this.fd, into, into.length);
-      if (count === -EAGAIN) {
-        this.#readable = false;
-        return;
-      }
-      if (count <= 0) {
-        this.#readable = false;
-        this.reading = false;
-        this.account();
-        this.onread(count === 0 ? EOF : count, undefined);
-        return;
-      }
-      this.bytesRead += count;
-      const own = this.#userBuffer === null;
-      this.onread(
-        count,
-        own ? ((count < into.length ? into.subarray(0, count) : into) as Buffer) : undefined,
-      );
-      if (!this.reading) return;
+    const available = sk.rcvQueue.length;
+    if (available === 0 && !this.#ending) {
+      this.#readable = false;
+      return false;
     }
-    this.feed();
+    const own = this.#userBuffer;
+    const into = own ?? takePart(available === 0 || available > READ_SIZE ? READ_SIZE : available);
+    const count = this.reactor.sys.read(this.fd, into, into.length);
+    if (count <= 0) {
+      this.#readable = false;
+      if (count !== -EAGAIN) this.#readEnd(count);
+      return false;
+    }
+    this.bytesRead += count;
+    if (own !== null) this.onread(count, undefined);
+    else this.onread(count, (count < into.length ? into.subarray(0, count) : into) as Buffer);
+    if (!this.reading) return false;
+    this.#readable = this.#ending || sk.rcvQueue.length > 0;
+    return this.#readable;
+  }
+
+  /** The end of the stream, or an error: nothing will be read any more. */
+  #readEnd(result: number): void {
+    this.reading = false;
+    this.account();
+    this.onread(result === 0 ? EOF : result, undefined);
   }
 
   #flush(): void {

@@ -3,29 +3,53 @@
 import { setImmediate } from 'node:timers';
 import { type Alarm, type Clock, RealClock } from '../time/clock.js';
 
-export class Turn implements Alarm {
+/** Calls `work` soon, once, however often it is asked to. */
+export interface Turn {
+  arm(): void;
+}
+
+/** A turn in the phase of the program's immediates: the one that a program can ask for. */
+class CheckTurn implements Turn {
+  readonly #run: () => void;
+  #armed = false;
+
+  constructor(work: () => void) {
+    this.#run = () => {
+      this.#armed = false;
+      work();
+    };
+  }
+
+  arm(): void {
+    if (this.#armed) return;
+    this.#armed = true;
+    setImmediate(this.#run);
+  }
+}
+
+/** A turn in a virtual time: at this very moment, when programs have come to rest. */
+class VirtualTurn implements Turn, Alarm {
   readonly #clock: Clock;
-  readonly #real: boolean;
   readonly #work: () => void;
-  readonly #run = (): void => this.onAlarm();
   #armed = false;
 
   constructor(clock: Clock, work: () => void) {
     this.#clock = clock;
-    this.#real = clock instanceof RealClock;
     this.#work = work;
   }
 
-  /** `work` will be called soon, from the event loop; once, however often this is asked for. */
   arm(): void {
     if (this.#armed) return;
     this.#armed = true;
-    if (this.#real) setImmediate(this.#run);
-    else this.#clock.setAlarm(this, this.#clock.now());
+    this.#clock.setAlarm(this, this.#clock.now());
   }
 
   onAlarm(): void {
     this.#armed = false;
     this.#work();
   }
+}
+
+export function turn(clock: Clock, work: () => void): Turn {
+  return clock instanceof RealClock ? new CheckTurn(work) : new VirtualTurn(clock, work);
 }
