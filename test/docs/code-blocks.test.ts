@@ -86,8 +86,11 @@ async function check(block: Block): Promise<void> {
 }
 
 describe('code blocks of the docs', () => {
-  it.concurrent.each(runnable.map((block) => [place(block), block] as const))('%s', (_place, block) =>
-    check(block),
+  // They run several at a time, and a block may be a whole session.
+  it.concurrent.each(runnable.map((block) => [place(block), block] as const))(
+    '%s',
+    (_place, block) => check(block),
+    60_000,
   );
 
   it.each(blocks.filter((block) => block.notes.has('file')).map((block) => [place(block), block] as const))(

@@ -4,9 +4,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import { ip, requireLab } from '../../link/lab.js';
 import { deviceThere, type Exit, place, root, temporaryDirectory, until } from '../server.js';
+
+// Each of these tests starts several programs, one after another.
+vi.setConfig({ testTimeout: 60_000 });
 
 export const ROOM = 86;
 const programs = fileURLToPath(new URL('programs/', import.meta.url));

@@ -1,11 +1,13 @@
 // Programs that call out to real servers on the host's side: HTTP, Redis, PostgreSQL.
 
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { type App, bothWays } from './both.js';
+import { type App, bothWays, certificate } from './both.js';
 import { type Service, startPostgres, startRedis } from './services.js';
 
 const REDIS = 6390;
@@ -61,6 +63,44 @@ function httpServer(): Server {
       response.setHeader('Content-Encoding', 'gzip').end(gzipSync('z'.repeat(100_000)));
   });
 }
+
+test('tls, https and http2, calling out', async () => {
+  const { key, cert } = certificate('10.86.24.1');
+  const answer = (request: Http2ServerRequest, response: Http2ServerResponse): void => {
+    if (request.method === 'POST') request.pipe(response);
+    else response.end(`${request.url} ${request.socket.remoteAddress}`);
+  };
+  const secure = createSecureServer(
+    { key: readFileSync(key), cert: readFileSync(cert), allowHTTP1: true },
+    answer,
+  );
+  const clear = createServer((request, response) => void response.end(request.url));
+  onTestFinished(() => {
+    clear.closeAllConnections();
+    secure.close();
+    clear.close();
+  });
+  await once(secure.listen(0, '0.0.0.0'), 'listening');
+  await once(clear.listen(0, '0.0.0.0'), 'listening');
+  const [port, clearPort] = [secure, clear].map((server) => String((server.address() as AddressInfo).port));
+  const { out, err, exit } = await bothWays(24, 'tls-clients.mjs', ends, {
+    args: ['10.86.24.1', port, cert, clearPort],
+  });
+  expect(out.split('\n')).toEqual([
+    '200 /one 10.86.24.2 false true',
+    '200 /two 10.86.24.2 true true',
+    'posted 2000000',
+    'stranger DEPTH_ZERO_SELF_SIGNED_CERT',
+    '/1 10.86.24.2,/2 10.86.24.2,/3 10.86.24.2 h2 true',
+    'http/1.1 TLSv1.3 true true',
+    'closed true',
+    expect.stringMatching(/^no TLS there ERR_SSL_/),
+    '/0,/1,/2,/3,/4,/5',
+    '',
+  ]);
+  expect(err).toBe('');
+  expect(exit).toEqual({ code: 0, signal: null });
+});
 
 test('redis', async () => {
   const { out, err, exit } = await bothWays(22, 'redis-client.mjs', ends, {
