@@ -106,6 +106,7 @@ private:
     options.host_address = Text(object, "hostAddress", address);
     options.host_mac = Text(object, "hostMac", mac);
     options.offload = Flag(object, "offload");
+    options.no_gro = Flag(object, "noGro");
     options.persist = Flag(object, "persist");
     if (!Member(object, "mtu").IsUndefined() && !Word(object, "mtu", options.mtu)) {
       Misuse(env, "mtu must be a whole number");

@@ -56,6 +56,7 @@ struct nic_options {
   const char *host_mac;     /* "aa:bb:cc:dd:ee:ff" for the host's side, or NULL to leave it */
   uint32_t mtu;             /* 0: leave it */
   bool offload;             /* ask for the virtio header and checksum/TSO offloads */
+  bool no_gro;              /* hand on every frame as it came, none joined to another */
   bool persist;             /* a device that we create outlives us */
 };
 
@@ -88,6 +89,7 @@ struct nic_stats {
 struct nic_queue {
   int fd;
   bool vnet_hdr;
+  bool no_gro;
   bool gone;     /* the device was removed under us: transmit drops everything */
   uint8_t *base; /* of the shared memory; the owner renews it before each call, see nic_queue_rebase */
   uint32_t size;

@@ -123,7 +123,7 @@ int nic_receive(struct nic_queue *queue) {
     if (gso != 0) {
       descriptor[2] |= (int32_t)gso;
       descriptor[3] = header.gso_size;
-    } else if (descriptor[2] == NIC_RX_L4_OK) {
+    } else if (descriptor[2] == NIC_RX_L4_OK && !queue->no_gro) {
       gro_begin(&run, frame, length);
     }
     describe(queue, count, descriptor);

@@ -216,6 +216,7 @@ struct nic *nic_open(const struct nic_options *options, struct nic_error *error)
     return NULL;
   }
   nic->queues[0].fd = fds.tun;
+  nic->queues[0].no_gro = options->no_gro;
   nic->netlink = fds.netlink;
   nic->info.netns_created = fds.created;
   if (fds.created)

@@ -56,7 +56,7 @@ export async function openWan(options: WanOptions, lifetime: Lifetime): Promise<
   return { taps, ports, pipes, captures: files ?? [] };
 }
 
-/** Without offload: a fault must meet the frames that a real network would carry, whole and with their checksums. */
+/** Without offload, and nothing joined: a fault must meet the frames that a real network would carry, whole and with their checksums. */
 async function openEnd(
   end: 'a' | 'b',
   options: WanEndOptions,
@@ -70,6 +70,7 @@ async function openEnd(
       hostAddress: formatCidr(options.address),
       mtu,
       offload: false,
+      gro: false,
     });
     lifetime.onEnd(() => tap.close());
     return tap;

@@ -13,6 +13,8 @@ export interface NicOptions {
   /** Absent: the device's MTU is left as it is. */
   mtu?: number | undefined;
   offload: boolean;
+  /** Hand on every frame as it came. */
+  noGro?: boolean;
   persist: boolean;
 }
 

@@ -21,6 +21,8 @@ export interface TapOptions {
   mac?: string;
   /** Hand checksums and segmentation to the kernel where it can take them. Default true. */
   offload?: boolean;
+  /** Join consecutive segments of a connection while they are received, so that they cost one header. Default true. */
+  gro?: boolean;
   /** Network namespace for the host's side, as `ip netns` names it; made if absent, and then removed at close. */
   netns?: string;
   /** Leave the device (and a namespace made for it) behind at close. Default false. */
@@ -100,6 +102,7 @@ export class TapLink implements Link {
       hostMac: options.hostMac,
       mtu: options.mtu ?? 1500,
       offload: options.offload ?? true,
+      noGro: options.gro === false,
       persist: options.persist ?? false,
     });
     return new TapLink(nic, mac);
