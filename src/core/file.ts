@@ -10,6 +10,9 @@ export interface PollTable {
 
 /** Ends a registration when the last reference to its file goes (eventpoll_release_file). */
 export interface FileWatch {
+  /** Its neighbours among those who watch the same file. */
+  nextWatch: FileWatch | null;
+  prevWatch: FileWatch | null;
   fileReleased(): void;
 }
 
@@ -41,8 +44,8 @@ export class File {
   flags: number;
   /** References: descriptors, and calls asleep on it. */
   count = 1;
-  /** Eventpoll items that watch this file (f_ep). */
-  watches: Set<FileWatch> | null = null;
+  /** The newest of the eventpoll items that watch this file (f_ep); the others follow. */
+  watches: FileWatch | null = null;
   /** Where it counts as open, once a descriptor stands for it. */
   counted: FileCount | null = null;
 
@@ -62,10 +65,26 @@ export class File {
   put(): void {
     if (--this.count > 0) return;
     if (this.counted !== null) this.counted.open--;
-    if (this.watches !== null) {
-      for (const watch of [...this.watches]) watch.fileReleased();
-      this.watches = null;
-    }
+    this.endWatches();
     this.ops.release(this);
+  }
+
+  /** Ends its registrations (eventpoll_release); each takes itself out of the list. */
+  endWatches(): void {
+    while (this.watches !== null) this.watches.fileReleased();
+  }
+
+  addWatch(watch: FileWatch): void {
+    watch.nextWatch = this.watches;
+    if (this.watches !== null) this.watches.prevWatch = watch;
+    this.watches = watch;
+  }
+
+  removeWatch(watch: FileWatch): void {
+    if (watch.prevWatch !== null) watch.prevWatch.nextWatch = watch.nextWatch;
+    else this.watches = watch.nextWatch;
+    if (watch.nextWatch !== null) watch.nextWatch.prevWatch = watch.prevWatch;
+    watch.nextWatch = null;
+    watch.prevWatch = null;
   }
 }

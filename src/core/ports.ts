@@ -19,6 +19,10 @@ export interface PortHolder {
   readonly boundDevice: number;
   /** IP_LOCAL_PORT_RANGE, if it has one. */
   readonly extras?: { readonly portLow: number; readonly portHigh: number } | null;
+  /** The port it holds, and its neighbours among those who hold the same; the table's own. */
+  bindBucket: PortBucket | null;
+  bindNext: PortHolder | null;
+  bindPrev: PortHolder | null;
 }
 
 /** Answers whether the holder's four-tuple with this local port is taken (__inet_check_established). */
@@ -34,8 +38,9 @@ const FOR_ADDRESS = 2;
 const BY_CONNECT = -1;
 
 /** inet_bind_bucket */
-class PortBucket {
-  readonly holders = new Set<PortHolder>();
+export class PortBucket {
+  first: PortHolder | null = null;
+  last: PortHolder | null = null;
   fastReuse = BY_CONNECT;
   fastReusePort = BY_CONNECT;
   fastUid = 0;
@@ -53,7 +58,6 @@ const PERTURB_SIZE = 1 << 12;
 export class PortTable {
   readonly #host: Host;
   readonly #buckets = new Map<number, PortBucket>();
-  readonly #bucketOf = new Map<PortHolder, PortBucket>();
   // RFC 6056 algorithm 4: a counter for each hash of the destination. 16 KiB, so only for those who connect.
   #perturb: Int32Array | null = null;
 
@@ -63,8 +67,7 @@ export class PortTable {
 
   /** Port the holder holds (inet_num); 0 if none. */
   portOf(holder: PortHolder): number {
-    const bucket = this.#bucketOf.get(holder);
-    return bucket === undefined ? 0 : bucket.port;
+    return holder.bindBucket === null ? 0 : holder.bindBucket.port;
   }
 
   /** inet_csk_get_port: claims `port`, or for 0 an ephemeral one, at `holder.laddr`. The port, or -EADDRINUSE. */
@@ -79,24 +82,28 @@ export class PortTable {
 
   /** listen()'s second look at a port that is held already; the holder's state is LISTEN by now. False: EADDRINUSE. */
   recheck(holder: PortHolder): boolean {
-    const bucket = this.#bucketOf.get(holder);
-    if (bucket === undefined || this.#refused(bucket, holder)) return false;
+    const bucket = holder.bindBucket;
+    if (bucket === null || this.#refused(bucket, holder)) return false;
     updateFastReuse(bucket, holder);
     return true;
   }
 
   /** A child or a TIME_WAIT remnant joins those who hold the parent's port (__inet_inherit_port). */
   inherit(child: PortHolder, parent: PortHolder): void {
-    const bucket = this.#bucketOf.get(parent);
-    if (bucket !== undefined) this.#join(child, bucket);
+    if (parent.bindBucket !== null) this.#join(child, parent.bindBucket);
   }
 
   release(holder: PortHolder): void {
-    const bucket = this.#bucketOf.get(holder);
-    if (bucket === undefined) return;
-    this.#bucketOf.delete(holder);
-    bucket.holders.delete(holder);
-    if (bucket.holders.size === 0) this.#buckets.delete(bucket.port);
+    const bucket = holder.bindBucket;
+    if (bucket === null) return;
+    if (holder.bindPrev === null) bucket.first = holder.bindNext;
+    else holder.bindPrev.bindNext = holder.bindNext;
+    if (holder.bindNext === null) bucket.last = holder.bindPrev;
+    else holder.bindNext.bindPrev = holder.bindPrev;
+    holder.bindBucket = null;
+    holder.bindNext = null;
+    holder.bindPrev = null;
+    if (bucket.first === null) this.#buckets.delete(bucket.port);
   }
 
   /**
@@ -128,8 +135,10 @@ export class PortTable {
   }
 
   /** Everyone who holds a port, for listings. */
-  holders(): IterableIterator<PortHolder> {
-    return this.#bucketOf.keys();
+  *holders(): IterableIterator<PortHolder> {
+    for (const bucket of this.#buckets.values()) {
+      for (let holder = bucket.first; holder !== null; holder = holder.bindNext) yield holder;
+    }
   }
 
   /** inet_csk_find_open_port: the parity connect() does not prefer comes first, and with SO_REUSEADDR the lower half. */
@@ -177,8 +186,11 @@ export class PortTable {
   }
 
   #join(holder: PortHolder, bucket: PortBucket): void {
-    bucket.holders.add(holder);
-    this.#bucketOf.set(holder, bucket);
+    holder.bindBucket = bucket;
+    holder.bindPrev = bucket.last;
+    if (bucket.last === null) bucket.first = holder;
+    else bucket.last.bindNext = holder;
+    bucket.last = holder;
   }
 
   #create(port: number): PortBucket {
@@ -206,7 +218,7 @@ function mayShare(holder: PortHolder): boolean {
  * a named one is where both allow it.
  */
 function conflict(bucket: PortBucket, holder: PortHolder, named: boolean): boolean {
-  for (const other of bucket.holders) {
+  for (let other = bucket.first; other !== null; other = other.bindNext) {
     if (other === holder || !overlap(holder, other)) continue;
     if (!named) return true;
     if (holder.reuse && other.reuse && other.state !== TCP_LISTEN) continue;
@@ -230,7 +242,7 @@ function reusePortMatch(bucket: PortBucket, holder: PortHolder): boolean {
 
 /** inet_csk_update_fastreuse: what lets the next bind skip the walk over everyone who holds the port. */
 function updateFastReuse(bucket: PortBucket, holder: PortHolder): void {
-  const empty = bucket.holders.size === 0;
+  const empty = bucket.first === null;
   if (empty) bucket.fastReuse = mayShare(holder) ? 1 : 0;
   else if (!mayShare(holder)) bucket.fastReuse = 0;
   if (!holder.reusePort) {

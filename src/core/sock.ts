@@ -15,6 +15,7 @@ import {
 import { IP_PMTUDISC_DONT, IP_PMTUDISC_WANT } from '../uapi/socket.js';
 import { TCP_CLOSE } from '../uapi/tcp.js';
 import type { Host } from './host.js';
+import type { PortBucket, PortHolder } from './ports.js';
 import { SockExtras } from './sock-extras.js';
 import { ends, traceErrorReport, traceReadable, traceWakeup, traceWriteSpace } from './trace.js';
 import type { WaitQueue } from './wait-queue.js';
@@ -59,6 +60,10 @@ export abstract class Sock {
   sport = 0;
   dport = 0;
   boundDevice = 0;
+  /** The port it holds, as its protocol's PortTable has it. */
+  bindBucket: PortBucket | null = null;
+  bindNext: PortHolder | null = null;
+  bindPrev: PortHolder | null = null;
   userlocks = 0;
   reuse = false;
   reusePort = false;

@@ -1,7 +1,7 @@
 // Eventpolls may watch eventpolls, but not in a circle, not more than five deep, and not so that one wake-up runs through
 // thousands of paths (ep_loop_check, reverse_path_check). Asked before a registration that nests, or into something nested.
 
-import type { File, FileWatch } from '../core/file.js';
+import type { File } from '../core/file.js';
 import type { EpItem } from './epitem.js';
 import { type EventPoll, isEventPoll } from './eventpoll.js';
 
@@ -52,7 +52,7 @@ function depthBelow(
 function depthAbove(ep: EventPoll, generation: number): number {
   if (ep.generation === generation) return ep.depth;
   let highest = 0;
-  for (const watch of watchers(ep.file)) {
+  for (let watch = ep.file.watches; watch !== null; watch = watch.nextWatch) {
     highest = Math.max(highest, depthAbove((watch as EpItem).ep, generation) + 1);
   }
   ep.generation = generation;
@@ -71,7 +71,7 @@ export function pathsAllowed(files: Iterable<File>): boolean {
 
 function pathsFrom(file: File, depth: number, counts: number[]): boolean {
   if (depth > EP_MAX_NESTS) return false;
-  for (const watch of watchers(file)) {
+  for (let watch = file.watches; watch !== null; watch = watch.nextWatch) {
     const outer = (watch as EpItem).ep.file;
     if (outer.watches === null) {
       if (++counts[depth] > PATH_LIMITS[depth]) return false;
@@ -80,10 +80,4 @@ function pathsFrom(file: File, depth: number, counts: number[]): boolean {
     }
   }
   return true;
-}
-
-const NOBODY: ReadonlySet<FileWatch> = new Set();
-
-function watchers(file: File): ReadonlySet<FileWatch> {
-  return file.watches ?? NOBODY;
 }

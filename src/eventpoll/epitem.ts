@@ -23,6 +23,8 @@ export class EpItem extends ReadyLink implements FileWatch, PollTable {
   data: unknown;
   /** The next registration under the same number, of another file: a descriptor that was closed while a dup lives. */
   sameFd: EpItem | null = null;
+  nextWatch: FileWatch | null = null;
+  prevWatch: FileWatch | null = null;
   /** Next on the overflow list, while `overflowed`. */
   ovflNext: EpItem | null = null;
   overflowed = false;

@@ -75,8 +75,7 @@ export class EventPoll {
   attach(item: EpItem): void {
     item.sameFd = this.items.get(item.fd) ?? null;
     this.items.set(item.fd, item);
-    item.file.watches ??= new Set();
-    item.file.watches.add(item);
+    item.file.addWatch(item);
     this.user.watches++;
   }
 
@@ -84,11 +83,7 @@ export class EventPoll {
   remove(item: EpItem): void {
     if (traceEpRemove.on) traceEpRemove.emit(this.shared.host, { fd: item.fd });
     item.unqueue();
-    const { watches } = item.file;
-    if (watches !== null) {
-      watches.delete(item);
-      if (watches.size === 0) item.file.watches = null;
-    }
+    item.file.removeWatch(item);
     this.#forget(item);
     item.unlink();
     this.user.watches--;

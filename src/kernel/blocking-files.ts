@@ -97,7 +97,7 @@ export class BlockingFiles {
     const { kernel } = this.#process;
     const sk = socket.sk as TcpSock;
     // __fput: whoever watches the file has lost it before the protocol is told.
-    for (const watch of [...(file.watches ?? [])]) watch.fileReleased();
+    file.endWatches();
     if (ops.releaseStart(socket)) {
       const sleep = new Sleep(kernel, sk.lingerMs, options?.signal, wokenWakeFunction);
       while (ops.closing(socket) && !sleep.over) {

@@ -154,7 +154,7 @@ export class Doctor implements ReportObserver {
   }
 
   #touched(file: File | null, drained: boolean): void {
-    for (const watch of file?.watches ?? []) {
+    for (let watch = file?.watches ?? null; watch !== null; watch = watch.nextWatch) {
       const chart = this.#charts.get(watch as EpItem);
       if (chart === undefined) continue;
       chart.idleReports = 0;

@@ -104,8 +104,9 @@ function recordSyn(request: RequestSock, mode: number, packet: RxPacket, segment
 export function newRequest(sk: TcpSock, packet: RxPacket, segment: Segment): RequestSock | null {
   const route = sk.tcp.ip.routeOf(sk, packet.src);
   if (route === null) return null;
-  const saddr = packet.dst.clone();
-  const daddr = packet.src.clone();
+  // The route has both already, in most cases: its connections share them.
+  const saddr = route.source.equals(packet.dst) ? route.source : packet.dst.clone();
+  const daddr = route.destination.equals(packet.src) ? route.destination : packet.src.clone();
   const request = new RequestSock(sk, route, saddr, segment.dport, daddr, segment.sport);
   request.tsOffset = timestampOffset(sk.tcp, saddr, daddr);
   return request;

@@ -1,7 +1,7 @@
 // What stays of a connection after its sock is gone (struct tcp_timewait_sock): enough to acknowledge a repeated FIN, and to
 // keep the four-tuple from being used again while old segments may be about. FIN_WAIT2 of an orphan waits here too.
 
-import type { PortHolder } from '../core/ports.js';
+import type { PortBucket, PortHolder } from '../core/ports.js';
 import type { Route } from '../ip/routes.js';
 import type { IpAddress } from '../packet/address.js';
 import { Timer } from '../time/timer-wheel.js';
@@ -25,6 +25,9 @@ export class TimeWaitSock extends Timer implements Tuple<TimeWaitSock>, PortHold
   readonly uid: number;
   readonly boundDevice: number;
   readonly state = TCP_TIME_WAIT;
+  bindBucket: PortBucket | null = null;
+  bindNext: PortHolder | null = null;
+  bindPrev: PortHolder | null = null;
 
   /** FIN_WAIT2 or TIME_WAIT. */
   substate: number;

@@ -1,7 +1,7 @@
 // Who may share a port with whom, asked of the table alone.
 import { describe, expect, it } from 'vitest';
 import { Host } from '../../src/core/host.js';
-import { type PortHolder, PortTable } from '../../src/core/ports.js';
+import { type PortBucket, type PortHolder, PortTable } from '../../src/core/ports.js';
 import { SeededRandom } from '../../src/core/random.js';
 import { PacketMemory } from '../../src/memory/packet-memory.js';
 import { ANY_V4, IpAddress } from '../../src/packet/address.js';
@@ -16,6 +16,9 @@ class Holder implements PortHolder {
   reusePort = false;
   uid = 0;
   boundDevice = 0;
+  bindBucket: PortBucket | null = null;
+  bindNext: PortHolder | null = null;
+  bindPrev: PortHolder | null = null;
 
   constructor(flags = '') {
     this.reuse = flags.includes('RA');
