@@ -43,7 +43,7 @@ export async function benchServer(command: Command): Promise<void> {
   const options = serverOptions(command);
   const lifetime = new Lifetime();
   try {
-    const { stack, tap } = await openNetwork(options, lifetime);
+    const { stack, tap } = await openNetwork('bench-server', options, lifetime);
     const server = new BenchServer(stack, options.port);
     const { port, address } = options;
     process.stdout.write(

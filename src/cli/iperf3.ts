@@ -41,7 +41,7 @@ async function runIperf3(command: Command): Promise<void> {
   const { interval, json, oneOff } = command.opts<IperfOptions>();
   const lifetime = new Lifetime();
   try {
-    const network = await openNetwork(options, lifetime);
+    const network = await openNetwork('iperf3', options, lifetime);
     const write = (text: string) => void process.stdout.write(text);
     const server = new IperfServer(network.stack, { port: options.port, interval, json, oneOff, write });
     lifetime.onEnd(async () => {

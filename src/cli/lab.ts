@@ -36,7 +36,7 @@ export async function runLabShell(): Promise<void> {
   const options = { ...serverOptions(addServerOptions(new Command(), ECHO_PORT)), quiet: true };
   const lifetime = new Lifetime();
   try {
-    const network = await openNetwork(options, lifetime);
+    const network = await openNetwork('lab', options, lifetime);
     const loop = startServer(echo, network.stack, options);
     const text = banner('echo', network, options, echo.tries(options));
     process.stdout.write(

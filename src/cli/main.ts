@@ -4,16 +4,20 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { BENCH_PORT, benchServer } from './bench-server.js';
+import { registerCapture } from './capture.js';
 import { ECHO_PORT, echo } from './echo.js';
 import { HTTP_PORT, http } from './http.js';
 import { registerIperf3 } from './iperf3.js';
 import { LAB_SHELL, runLab, runLabShell } from './lab.js';
 import { registerLabPlot } from './lab-plot.js';
+import { registerNetstat } from './netstat.js';
 import { addServerOptions } from './options.js';
 import { describeBug, describeRefusal, refusalFor } from './refusal.js';
 import { registerRun } from './run.js';
 import { registerScript } from './script.js';
 import { serve } from './serve.js';
+import { registerSs } from './ss.js';
+import { registerTrace } from './trace.js';
 import { registerWan } from './wan.js';
 
 const { version, description } = createRequire(import.meta.url)('../../package.json') as {
@@ -54,6 +58,10 @@ function program(): Command {
   registerLabPlot(lab);
   registerScript(root);
   registerWan(root);
+  registerSs(root);
+  registerNetstat(root);
+  registerTrace(root);
+  registerCapture(root);
   root.command(LAB_SHELL, { hidden: true }).action(runLabShell);
   return root;
 }

@@ -1,5 +1,6 @@
 // Makes what a server of the command stands on: a TAP device, a capture around it if one is wanted, and a stack on top.
 
+import { serveControl } from '../control/index.js';
 import { capture, Stack, TapLink } from '../index.js';
 import { formatCidr } from './cidr.js';
 import type { Lifetime } from './lifetime.js';
@@ -14,8 +15,15 @@ export interface Network {
   readonly tap: TapLink;
 }
 
-/** Opens everything; `lifetime` takes it away again. Rejects with what `refusalFor` explains, and leaves nothing behind then. */
-export async function openNetwork(options: ServerOptions, lifetime: Lifetime): Promise<Network> {
+/**
+ * Opens everything, and makes it known to `tapstack ss` and its like as `name`; `lifetime` takes it away again. Rejects with what
+ * `refusalFor` explains, and leaves nothing behind then.
+ */
+export async function openNetwork(
+  name: string,
+  options: ServerOptions,
+  lifetime: Lifetime,
+): Promise<Network> {
   const tap = await TapLink.open({
     name: options.tap,
     mtu: options.mtu,
@@ -32,7 +40,19 @@ export async function openNetwork(options: ServerOptions, lifetime: Lifetime): P
     onLinkDown: (_name, error) => void lifetime.fail(error),
   });
   lifetime.onEnd(() => stack.close().catch(refuse));
+  await makeKnown(stack, name, lifetime);
   return { stack, tap };
+}
+
+/** A server works without being seen, too: what keeps it from that is said, and no more. */
+async function makeKnown(stack: Stack, name: string, lifetime: Lifetime): Promise<void> {
+  try {
+    const control = await serveControl(stack, { name });
+    lifetime.onEnd(() => control.close());
+  } catch (error) {
+    const { message } = error as Error;
+    process.stderr.write(`tapstack: tapstack ss and its like will not see this one: ${message}.\n`);
+  }
 }
 
 function record(tap: TapLink, file: string) {

@@ -24,7 +24,7 @@ export async function serve(server: ServerCommand, command: Command): Promise<vo
   const options = serverOptions(command);
   const lifetime = new Lifetime();
   try {
-    const network = await openNetwork(options, lifetime);
+    const network = await openNetwork(server.name, options, lifetime);
     if (options.trace) traceFirst(options);
     const loop = startServer(server, network.stack, options);
     process.stdout.write(banner(server.name, network, options, server.tries(options)));

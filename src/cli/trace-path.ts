@@ -93,8 +93,17 @@ function lengthText(length: number): string {
   return length === 0 ? '' : ` len ${length}`;
 }
 
+/** One step: as deep as it stands below what the outside called, its name, and what it tells. */
+export function stepText(name: TraceName, message: TraceMessage, relative: RelativeSeq): string {
+  const nested = 'nested' in message ? message.nested : 0;
+  const indent = '  '.repeat(DEPTH[name] + 2 * Math.max(0, nested - (name === '__wake_up_common' ? 0 : 1)));
+  const tell = describe[name] as (event: TraceMessage, relative: RelativeSeq) => string;
+  const text = tell(message, relative);
+  return `${indent}${name}${text === '' ? '' : `  ${text}`}`;
+}
+
 /** Sequence numbers counted from the first one seen of each end. */
-class RelativeSeq {
+export class RelativeSeq {
   readonly #first = new Map<string, number>();
 
   of(sender: string, seq: number): number {
@@ -126,14 +135,8 @@ export class TracePath {
   /** A listener for `onTrace`. */
   readonly event = (name: TraceName, message: TraceMessage): void => {
     if (!this.#concerns(name, message)) return;
-    const nested = 'nested' in message ? message.nested : 0;
-    const indent = '  '.repeat(DEPTH[name] + 2 * Math.max(0, nested - (name === '__wake_up_common' ? 0 : 1)));
     if (DEPTH[name] === 0) this.#line('');
-    const text = (describe[name] as (event: TraceMessage, relative: RelativeSeq) => string)(
-      message,
-      this.#relative,
-    );
-    this.#line(`${indent}${name}${text === '' ? '' : `  ${text}`}`);
+    this.#line(stepText(name, message, this.#relative));
   };
 
   #concerns(name: TraceName, message: TraceMessage): boolean {

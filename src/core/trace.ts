@@ -129,9 +129,18 @@ function point<K extends TraceName>(name: K): TracePoint<K> {
   return made;
 }
 
-/** Calls `listener` for every event of every stack of this process, until the function returned is called. */
-export function onTrace(listener: (name: TraceName, message: TraceMessage) => void): () => void {
-  const stops = points.map((each) => each.subscribe((message) => listener(each.name, message)));
+/** The names of all points. */
+export function traceNames(): TraceName[] {
+  return points.map(({ name }) => name);
+}
+
+/** Calls `listener` for every event of every stack of this process (or of the points named), until the function returned is called. */
+export function onTrace(
+  listener: (name: TraceName, message: TraceMessage) => void,
+  names?: readonly string[],
+): () => void {
+  const wanted = names === undefined ? points : points.filter(({ name }) => names.includes(name));
+  const stops = wanted.map((each) => each.subscribe((message) => listener(each.name, message)));
   return () => {
     for (const stop of stops) stop();
   };

@@ -35,6 +35,7 @@ import { Reassembler } from './fragments.js';
 import { Ipv4Input } from './ipv4-input.js';
 import { Ipv4Output } from './ipv4-output.js';
 import { NeighbourTable, type UnreachableListener } from './neighbour-table.js';
+import type { PacketTaps } from './packet-taps.js';
 import type { IcmpSender, IpProtocol } from './protocol.js';
 import type { RouteMetrics } from './route-metrics.js';
 import { type Route, RoutingTable } from './routes.js';
@@ -51,6 +52,8 @@ export class Ip implements LinkReceiver, UnreachableListener {
   readonly fragments: Reassembler;
   /** The loopback interface, there in every stack. */
   readonly lo: NetDevice;
+  /** Who looks at every frame (ptype_all); null, as nearly always: nobody. */
+  taps: PacketTaps | null = null;
   /** Told when a link is gone. */
   onLinkDown: (device: NetDevice, error: Error) => void = () => {};
 
@@ -251,6 +254,7 @@ export class Ip implements LinkReceiver, UnreachableListener {
     this.host.refresh();
     if (device === null) return;
     if (link.tellsBatchDone === true) this.host.inBatch = true;
+    if (this.taps !== null) this.taps.received(device, descriptors, count);
     this.#loopback.hold();
     for (let i = 0, at = 0; i < count; i++, at += RX_WORDS) {
       this.#frame(

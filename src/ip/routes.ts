@@ -130,7 +130,7 @@ export class Route {
 }
 
 /** One line of the table. */
-interface Entry {
+export interface RouteLine {
   readonly network: number;
   readonly mask: number;
   readonly device: NetDevice;
@@ -142,7 +142,7 @@ export class RoutingTable {
   readonly host: Host;
   readonly devices: NetDevice[] = [];
   /** Longest prefix first. */
-  readonly #entries: Entry[] = [];
+  readonly #entries: RouteLine[] = [];
   readonly #interned = new Map<number, Route>();
   #localMetrics = DEFAULT_METRICS;
 
@@ -224,7 +224,7 @@ export class RoutingTable {
     gateway: IpAddress | null,
     device: NetDevice | null,
     metrics: RouteMetrics,
-  ): Entry | number {
+  ): RouteLine | number {
     if (!Number.isInteger(prefix) || prefix < 0 || prefix > 32) return -EINVAL;
     if ((network.a & ~prefixMask(prefix)) !== 0) return -EINVAL;
     const line = { network: network.a, mask: prefixMask(prefix), metrics };
@@ -234,6 +234,11 @@ export class RoutingTable {
     if (way === null || way.gateway !== null || this.broadcastDevice(gateway.a) !== null) return -ENETUNREACH;
     if (device !== null && way.device !== device) return -ENETUNREACH;
     return { ...line, device: way.device, gateway };
+  }
+
+  /** The table, as it is looked through: longest prefix first. */
+  get lines(): readonly RouteLine[] {
+    return this.#entries;
   }
 
   /** Metrics of the ways to our own addresses (`ip route change … table local`). */
@@ -338,7 +343,7 @@ export class RoutingTable {
     return this.devices.find((device) => device.address.a === address)?.index ?? 0;
   }
 
-  #lookup(address: number, device: NetDevice | null = null, onLink = false): Entry | null {
+  #lookup(address: number, device: NetDevice | null = null, onLink = false): RouteLine | null {
     for (const entry of this.#entries) {
       if ((address & entry.mask) !== entry.network || !entry.device.up) continue;
       if (device !== null && entry.device !== device) continue;
@@ -347,7 +352,7 @@ export class RoutingTable {
     return null;
   }
 
-  #insert(entry: Entry): void {
+  #insert(entry: RouteLine): void {
     // A newer route of the same length goes first, so that a default gateway can be replaced.
     const at = this.#entries.findIndex((other) => other.mask >>> 0 <= entry.mask >>> 0);
     this.#entries.splice(at < 0 ? this.#entries.length : at, 0, entry);

@@ -2,22 +2,11 @@
 // the wire even where the kernel or the NIC fills them in. A stack without one pays nothing: it hangs on the ring's doorbell.
 
 import { CTRL_TX_HEAD, type PacketMemory } from '../memory/packet-memory.js';
-import { ETH_HLEN } from '../packet/ethernet.js';
-import { fillIpv4, fillPartial, fillTransport, L4_BAD, verifyTransport } from '../packet/frame-checksum.js';
 import { type Alarm, type Clock, RealClock } from '../time/clock.js';
-import { frameLength, gatherOut } from './gather.js';
-import { type Link, type LinkReceiver, RX_FLAGS, RX_L4_OK, RX_LENGTH, RX_OFFSET, RX_WORDS } from './link.js';
-import { INBOUND, OUTBOUND, type PcapngTarget, PcapngWriter } from './pcapng.js';
-import {
-  type Doorbell,
-  TX_CSUM_OFFSET,
-  TX_CSUM_START,
-  TX_FLAGS,
-  TX_GSO_TCP4,
-  TX_IPV4_CSUM,
-  TX_WORDS,
-  type TxRing,
-} from './tx-ring.js';
+import { recordReceived, recordSent } from './frame-recorder.js';
+import { type Link, type LinkReceiver, RX_WORDS } from './link.js';
+import { type PcapngTarget, PcapngWriter } from './pcapng.js';
+import { type Doorbell, TX_WORDS, type TxRing } from './tx-ring.js';
 
 /** What was recorded reaches the file at latest after this, so that a program that dies has a capture. */
 const FLUSH_US = 1_000_000;
@@ -72,9 +61,8 @@ export class CaptureLink implements Link, LinkReceiver, Doorbell, Alarm {
     this.#receiver = receiver;
     this.#memory = memory;
     this.link.attach(this, memory);
-    const ring: { doorbell: Doorbell | null } = this.link.tx;
-    this.#inner = ring.doorbell;
-    ring.doorbell = this;
+    this.#inner = this.link.tx.doorbell;
+    this.link.tx.doorbell = this;
   }
 
   /** A frame was committed: the newest of the ring. Its bytes stay as they are until the NIC runs, later in this turn. */
@@ -82,20 +70,14 @@ export class CaptureLink implements Link, LinkReceiver, Doorbell, Alarm {
     const memory = this.#memory as PacketMemory;
     const tx = this.link.tx;
     const newest = (memory.words[tx.ctrl + CTRL_TX_HEAD] - 1) & (tx.slots - 1);
-    this.#recordSent(memory, ((tx.descriptors >> 2) + newest * TX_WORDS) | 0);
+    recordSent(this.writer, memory, ((tx.descriptors >> 2) + newest * TX_WORDS) | 0, this.#now());
     this.#inner?.ring();
   }
 
   receiveBatch(_link: Link, descriptors: Int32Array, count: number): void {
     const memory = this.#memory as PacketMemory;
-    for (let at = 0; at < count * RX_WORDS; at += RX_WORDS) {
-      this.#recordReceived(
-        memory,
-        descriptors[at + RX_OFFSET],
-        descriptors[at + RX_LENGTH],
-        descriptors[at + RX_FLAGS],
-      );
-    }
+    for (let at = 0; at < count * RX_WORDS; at += RX_WORDS)
+      recordReceived(this.writer, memory, descriptors, at, this.#now());
     this.#receiver?.receiveBatch(this, descriptors, count);
   }
 
@@ -129,37 +111,13 @@ export class CaptureLink implements Link, LinkReceiver, Doorbell, Alarm {
     this.writer.flush();
   }
 
-  #recordSent(memory: PacketMemory, at: number): void {
-    const words = memory.words;
-    const length = frameLength(memory, at);
-    const to = this.#reserve(length, OUTBOUND);
-    if (to < 0) return;
-    const { bytes, view } = this.writer;
-    gatherOut(memory, at, bytes.subarray(to, to + length));
-    const flags = words[at + TX_FLAGS];
-    const start = words[at + TX_CSUM_START];
-    if ((flags & TX_IPV4_CSUM) !== 0) fillIpv4(view, to + ETH_HLEN);
-    if (start === 0) return;
-    // A frame is summed as the NIC will do it, right or wrong; a TSO frame, which no wire ever carries, as one segment.
-    if ((flags & TX_GSO_TCP4) !== 0) fillTransport(view, to, length);
-    else fillPartial(view, to, length, start, words[at + TX_CSUM_OFFSET]);
-  }
-
-  #recordReceived(memory: PacketMemory, offset: number, length: number, flags: number): void {
-    const to = this.#reserve(length, INBOUND);
-    if (to < 0) return;
-    const { bytes, view } = this.writer;
-    bytes.set(memory.bytes.subarray(offset, offset + length), to);
-    // The kernel hands over frames whose checksum it vouches for and has not computed.
-    if ((flags & RX_L4_OK) !== 0 && verifyTransport(view, to, length) === L4_BAD)
-      fillTransport(view, to, length);
-  }
-
-  #reserve(length: number, direction: number): number {
+  /** When a frame is recorded, which will be in the file before long. */
+  #now(): number {
+    const now = this.#clock.now();
     if (!this.#flushSet) {
       this.#flushSet = true;
-      this.#clock.setAlarm(this, this.#clock.now() + FLUSH_US);
+      this.#clock.setAlarm(this, now + FLUSH_US);
     }
-    return this.writer.reserve(length, this.#clock.epoch + this.#clock.now(), direction);
+    return this.#clock.epoch + now;
   }
 }

@@ -1,11 +1,12 @@
-// Writes captures in the pcapng format (draft-ietf-opsawg-pcapng), which tshark and Wireshark read: one section, one
-// interface, a block for each frame with its direction and its time in microseconds.
+// Writes captures in the pcapng format (draft-ietf-opsawg-pcapng), which tshark and Wireshark read: one section, its
+// interfaces, a block for each frame with its direction and its time in microseconds.
 
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 
 const BLOCK_SECTION = 0x0a0d0d0a;
 const BLOCK_INTERFACE = 1;
+const BLOCK_INTERFACE_STATISTICS = 5;
 const BLOCK_ENHANCED_PACKET = 6;
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 const LINKTYPE_ETHERNET = 1;
@@ -15,16 +16,20 @@ const OPT_SHB_USERAPPL = 4;
 const OPT_IF_NAME = 2;
 const OPT_IF_TSRESOL = 9;
 const OPT_EPB_FLAGS = 2;
+const OPT_ISB_IFRECV = 4;
+const OPT_ISB_IFDROP = 5;
 
 export const INBOUND = 1;
 export const OUTBOUND = 2;
 
-/** Frames are never cut: this is tcpdump's own default, and more than any frame here. */
-const SNAPLEN = 262144;
+/** Unless asked otherwise frames are not cut: this is tcpdump's own default, and more than any frame here. */
+export const SNAPLEN = 262144;
 const BUFFER = 1 << 18;
 /** An enhanced packet block around its data: header, flags option, end of options, trailing length. */
 const PACKET_HEADER = 28;
 const PACKET_TRAILER = 16;
+/** An interface statistics block with its two counters. */
+const STATISTICS = 64;
 
 /** Where a capture goes: a path (made or overwritten), a descriptor that stays open, or a stream. */
 export type PcapngTarget = string | number | Writable;
@@ -42,29 +47,40 @@ export class PcapngWriter {
   readonly #fd: number;
   readonly #ownsFd: boolean;
   readonly #name: string;
+  readonly #snaplen: number;
   #used = 0;
+  /** Where the frame being written begins, and how long it is. */
+  #at = 0;
+  #length = 0;
   #closed = false;
 
-  /** @throws if the file cannot be made: what, why, and which path. */
-  constructor(target: PcapngTarget, interfaceName: string) {
+  /**
+   * @param interfaces The name of the interface, or of each, by which `reserve` tells them apart.
+   * @param snaplen How many bytes are kept of a frame.
+   * @throws if the file cannot be made: what, why, and which path.
+   */
+  constructor(target: PcapngTarget, interfaces: string | readonly string[], snaplen = SNAPLEN) {
     this.#stream = typeof target === 'object' ? target : null;
     this.#ownsFd = typeof target === 'string';
     this.#fd = typeof target === 'string' ? open(target) : typeof target === 'number' ? target : -1;
     this.#name = typeof target === 'string' ? target : 'the capture';
+    this.#snaplen = snaplen;
     this.#stream?.on('error', (error) => this.#fail(error));
     this.#block(
       BLOCK_SECTION,
       [...u32(BYTE_ORDER_MAGIC), 1, 0, 0, 0, ...u32(-1), ...u32(-1)],
       [[OPT_SHB_USERAPPL, new TextEncoder().encode('tapstack')]],
     );
-    this.#block(
-      BLOCK_INTERFACE,
-      [LINKTYPE_ETHERNET, 0, 0, 0, ...u32(SNAPLEN)],
-      [
-        [OPT_IF_NAME, new TextEncoder().encode(interfaceName)],
-        [OPT_IF_TSRESOL, Uint8Array.of(6)],
-      ],
-    );
+    for (const name of typeof interfaces === 'string' ? [interfaces] : interfaces) {
+      this.#block(
+        BLOCK_INTERFACE,
+        [LINKTYPE_ETHERNET, 0, 0, 0, ...u32(snaplen)],
+        [
+          [OPT_IF_NAME, new TextEncoder().encode(name)],
+          [OPT_IF_TSRESOL, Uint8Array.of(6)],
+        ],
+      );
+    }
   }
 
   /** Bytes that wait to be written. */
@@ -73,39 +89,66 @@ export class PcapngWriter {
   }
 
   /**
-   * Begins a frame of `length` bytes: the offset in `bytes` at which the caller now puts them. `time` is Unix time in
-   * microseconds, `direction` INBOUND or OUTBOUND. -1 if nothing is recorded any more.
+   * Begins a frame of `length` bytes: the offset in `bytes` at which the caller now puts them, before it calls `commit`. `time` is
+   * Unix time in microseconds, `direction` INBOUND or OUTBOUND. -1 if nothing is recorded any more.
    */
-  reserve(length: number, time: number, direction: number): number {
+  reserve(length: number, time: number, direction: number, interface_ = 0): number {
     if (this.error !== null || this.#closed) return -1;
-    const padded = (length + 3) & ~3;
-    const total = PACKET_HEADER + padded + PACKET_TRAILER;
+    const total = PACKET_HEADER + ((length + 3) & ~3) + PACKET_TRAILER;
     if (this.#used + total > BUFFER) this.flush();
     const view = this.view;
     const at = this.#used;
+    this.#at = at;
+    this.#length = length;
     view.setUint32(at, BLOCK_ENHANCED_PACKET, true);
-    view.setUint32(at + 4, total, true);
-    view.setUint32(at + 8, 0, true);
+    view.setUint32(at + 8, interface_, true);
     view.setUint32(at + 12, Math.floor(time / 0x100000000), true);
     view.setUint32(at + 16, time % 0x100000000, true);
-    view.setUint32(at + 20, length, true);
     view.setUint32(at + 24, length, true);
-    const end = at + PACKET_HEADER + padded;
-    view.setUint32(end - 4, 0, true);
+    this.#direction = direction;
+    return at + PACKET_HEADER;
+  }
+  #direction = INBOUND;
+
+  /** The frame's bytes are there: what is more than the snaplen is cut off. */
+  commit(): void {
+    const view = this.view;
+    const at = this.#at;
+    const kept = Math.min(this.#length, this.#snaplen);
+    const end = at + PACKET_HEADER + ((kept + 3) & ~3);
+    const total = end + PACKET_TRAILER - at;
+    for (let pad = at + PACKET_HEADER + kept; pad < end; pad++) this.bytes[pad] = 0;
+    view.setUint32(at + 4, total, true);
+    view.setUint32(at + 20, kept, true);
     view.setUint16(end, OPT_EPB_FLAGS, true);
     view.setUint16(end + 2, 4, true);
-    view.setUint32(end + 4, direction, true);
+    view.setUint32(end + 4, this.#direction, true);
     view.setUint32(end + 8, OPT_END, true);
     view.setUint32(end + 12, total, true);
     this.#used = at + total;
     this.frames++;
-    return at + PACKET_HEADER;
   }
 
   /** Records a frame given as bytes. */
   write(frame: Uint8Array, time: number, direction: number): void {
     const at = this.reserve(frame.length, time, direction);
-    if (at >= 0) this.bytes.set(frame, at);
+    if (at < 0) return;
+    this.bytes.set(frame, at);
+    this.commit();
+  }
+
+  /** How many frames came by at an interface, and how many of them were not recorded. */
+  statistics(interface_: number, time: number, received: number, dropped: number): void {
+    if (this.error !== null || this.#closed) return;
+    if (this.#used + STATISTICS > BUFFER) this.flush();
+    this.#block(
+      BLOCK_INTERFACE_STATISTICS,
+      [...u32(interface_), ...u32(Math.floor(time / 0x100000000)), ...u32(time % 0x100000000)],
+      [
+        [OPT_ISB_IFRECV, Uint8Array.from([...u32(received), ...u32(0)])],
+        [OPT_ISB_IFDROP, Uint8Array.from([...u32(dropped), ...u32(0)])],
+      ],
+    );
   }
 
   /** Hands what is buffered to the file or stream. A failure ends the recording and is kept in `error`. */

@@ -37,7 +37,8 @@ export class TxRing {
   /** Byte offset of the descriptors and of the header areas. */
   readonly descriptors: number;
   readonly headers: number;
-  readonly doorbell: Doorbell | null;
+  /** May be replaced by one that calls it (a capture). */
+  doorbell: Doorbell | null;
 
   readonly #words: Int32Array;
   readonly #mask: number;

@@ -260,7 +260,7 @@ function getIdentity(socket: Socket, name: number, out: OptionResult): number | 
 }
 
 /** sk_get_meminfo: bytes charged and allowed, by the names of SK_MEMINFO_*. */
-function memoryInfo(sk: Sock): Record<string, number> {
+export function memoryInfo(sk: Sock): Record<string, number> {
   const isTcp = sk instanceof TcpSock;
   return {
     rmem_alloc: isTcp || sk instanceof UdpSock ? sk.rmemAlloc : 0,

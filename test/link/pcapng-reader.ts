@@ -13,12 +13,19 @@ export interface Capture {
   readonly application: string;
   readonly interfaces: { linkType: number; snapLength: number; name: string; resolution: number }[];
   readonly frames: CapturedFrame[];
+  /** Of each interface: frames that came by, and those of them that are missing. */
+  readonly statistics: { interfaceId: number; received: number; dropped: number }[];
 }
 
 export function readPcapng(content: Uint8Array): Capture {
   const file = new Uint8Array(content);
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  const capture = { application: '', interfaces: [] as Capture['interfaces'], frames: [] as CapturedFrame[] };
+  const capture = {
+    application: '',
+    interfaces: [] as Capture['interfaces'],
+    frames: [] as CapturedFrame[],
+    statistics: [] as Capture['statistics'],
+  };
   let at = 0;
   while (at < file.length) {
     const type = view.getUint32(at, true);
@@ -51,6 +58,17 @@ export function readPcapng(content: Uint8Array): Capture {
         originalLength: view.getUint32(at + 24, true),
         flags: new DataView(flags.buffer, flags.byteOffset, 4).getUint32(0, true),
         bytes: file.slice(at + 28, at + 28 + length),
+      });
+    } else if (type === 5) {
+      const options = readOptions(view, at + 20, at + total - 4);
+      const counter = (code: number): number => {
+        const bytes = options.get(code) ?? new Uint8Array(8);
+        return Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
+      };
+      capture.statistics.push({
+        interfaceId: view.getUint32(at + 8, true),
+        received: counter(4),
+        dropped: counter(5),
       });
     } else {
       throw new Error(`a block of type ${type} at ${at}`);

@@ -1,0 +1,76 @@
+// Which of the running stacks a command is about: the only one, or the one that --pid or --name says.
+
+import { type Command, InvalidArgumentError } from 'commander';
+import { ask, type Running, runningStacks } from '../control/client.js';
+import { ControlDirectoryError } from '../control/directory.js';
+import type { ControlRequest } from '../control/protocol.js';
+import { Refusal } from './refusal.js';
+
+export interface WhichOptions {
+  pid?: number;
+  name?: string;
+}
+
+export function addWhichOptions(command: Command): Command {
+  return command
+    .option('--pid <number>', 'the stack of this process', wholeNumber)
+    .option('--name <name>', 'the stack that calls itself so (echo, http …)');
+}
+
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}
+
+/** The stack meant. @throws Refusal when there is none, or more than one. */
+export async function whichStack({ pid, name }: WhichOptions): Promise<Running> {
+  const all = await running();
+  const fitting = all.filter((each) => (pid ?? each.pid) === each.pid && (name ?? each.name) === each.name);
+  if (fitting.length === 1) return fitting[0];
+  const list = (fitting.length > 0 ? fitting : all).map(
+    (each) => `--pid ${each.pid} --name ${each.name}   (${each.command.join(' ')})`,
+  );
+  if (fitting.length > 1) throw new Refusal('Several stacks are running. Say which one is meant:', list);
+  if (all.length > 0) {
+    const wanted = [
+      ...(pid === undefined ? [] : [`pid ${pid}`]),
+      ...(name === undefined ? [] : [`name ${name}`]),
+    ];
+    throw new Refusal(`No running stack has ${wanted.join(' and ')}. These are there:`, list);
+  }
+  throw new Refusal('No stack of yours is running.', [
+    'start one: tapstack echo, tapstack http, tapstack iperf3 …',
+    "a program of your own is seen after serveControl(stack, { name }) of 'tapstack/control'",
+    'programs of another user are not yours to see: run this as that user',
+  ]);
+}
+
+async function running(): Promise<Running[]> {
+  try {
+    return await runningStacks();
+  } catch (error) {
+    if (error instanceof ControlDirectoryError) throw new Refusal(`${error.message}.`, [], 1, error);
+    throw error;
+  }
+}
+
+/** One question to the stack meant. */
+export async function askStack<T>(which: WhichOptions, request: ControlRequest): Promise<T> {
+  return talk(await whichStack(which), (path) => ask<T>(path, request));
+}
+
+/** What goes wrong with a running program is told as such. */
+export async function talk<T>(stack: Running, talking: (path: string) => Promise<T>): Promise<T> {
+  try {
+    return await talking(stack.path);
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    const { message } = error as Error;
+    throw new Refusal(
+      `The stack of process ${stack.pid} (${stack.name}) did not do it: ${message}.`,
+      [],
+      1,
+      error,
+    );
+  }
+}

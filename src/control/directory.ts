@@ -1,0 +1,63 @@
+// Where control sockets are: a directory that belongs to one user and that nobody else may look into. Its path is the same for
+// all of a user's programs, and what dead ones have left in it is swept by whoever looks next.
+
+import { lstatSync, mkdirSync, readdirSync, type Stats } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+
+const SUFFIX = '.sock';
+
+/** A directory cannot be used: what is wrong with it, and what to do. */
+export class ControlDirectoryError extends Error {}
+
+/**
+ * $XDG_RUNTIME_DIR/tapstack, or /run/user/UID/tapstack, or /tmp/tapstack-UID; made if it is not there.
+ * @throws ControlDirectoryError if it is not ours alone.
+ */
+export function controlDirectory(): string {
+  const uid = process.getuid?.() ?? 0;
+  const path = choose(uid);
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== 'EEXIST') throw new ControlDirectoryError(`${path} cannot be made (${message})`);
+  }
+  const wrong = complaint(lstatSync(path), uid);
+  if (wrong === null) return path;
+  throw new ControlDirectoryError(
+    `${path} ${wrong}, so whoever it belongs to could pose as our programs; remove it or set XDG_RUNTIME_DIR to a private directory`,
+  );
+}
+
+function choose(uid: number): string {
+  const { XDG_RUNTIME_DIR } = process.env;
+  for (const base of [XDG_RUNTIME_DIR, `/run/user/${uid}`]) {
+    if (base === undefined || !isAbsolute(base)) continue;
+    const stats = lstatSync(base, { throwIfNoEntry: false });
+    if (stats !== undefined && complaint(stats, uid) === null) return join(base, 'tapstack');
+  }
+  // /tmp is everybody's; that only we may remove what is ours there (the sticky bit) is what the name's safety rests on.
+  return `/tmp/tapstack-${uid}`;
+}
+
+/** What makes a directory unfit: not one, another's, or open to others. */
+function complaint(stats: Stats, uid: number): string | null {
+  if (!stats.isDirectory()) return 'is no directory';
+  if (stats.uid !== uid) return `belongs to another user (uid ${stats.uid})`;
+  return (stats.mode & 0o077) === 0
+    ? null
+    : `is open to others (mode ${(stats.mode & 0o777).toString(8).padStart(4, '0')})`;
+}
+
+/** The socket of a program: its number comes first, so that a listing is in order. `nth`: one of several. */
+export function socketPath(directory: string, pid: number, name: string, nth: number): string {
+  const plain = name.replace(/[^\w.-]/g, '_').slice(0, 32) || 'stack';
+  return join(directory, `${pid}-${plain}${nth === 0 ? '' : `.${nth}`}${SUFFIX}`);
+}
+
+export function socketPaths(directory: string): string[] {
+  return readdirSync(directory)
+    .filter((name) => name.endsWith(SUFFIX))
+    .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10))
+    .map((name) => join(directory, name));
+}
