@@ -1,7 +1,9 @@
 // Puts a program on a stack: which one its environment says, and why not where it cannot be. What is printed is for whoever started
 // the program, so it looks as the command's own refusals do.
 
+import { basename } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
+import { serveControl } from '../control/index.js';
 import { createNet } from '../net/create-net.js';
 import { refuseCluster, warnOnUse } from '../net/elsewhere.js';
 import { installNet } from '../net/install.js';
@@ -41,6 +43,12 @@ function register(settings: StackSettings): void {
   }
   const opened: OpenStack = openStack(settings, linkDown);
   if (name !== undefined) process.env[OWNER] = `${process.pid} ${name}`;
+  // `tapstack ss` finds it by the program's name. The program is the same without being seen.
+  serveControl(opened.stack, { name: basename(process.argv[1] ?? 'node') }).catch(({ message }: Error) =>
+    process.emitWarning(`tapstack ss and its like will not see this program: ${message}.`, {
+      type: 'TapstackWarning',
+    }),
+  );
   installNet(createNet(opened.stack, { kernel: settings.kernel }));
   refuseCluster();
   liveAndDie(opened.leave);

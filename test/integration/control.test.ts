@@ -2,6 +2,7 @@
 // connection, with tshark reading the live capture.
 
 import { spawn, spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { SocketDetail, TraceLine } from '../../src/control/protocol.js';
@@ -210,6 +211,25 @@ test('trace: by points and by port, in words and as JSON; netstat beside it', as
     stderr: expect.stringContaining('no such trace point'),
   });
 }, 40_000);
+
+test('a program that tapstack run has put on the stack is seen by its name', async () => {
+  privateDirectory();
+  const program = join(temporaryDirectory(), 'my-app.cjs');
+  writeFileSync(
+    program,
+    "require('http').createServer((_, res) => res.end('hello')).listen(8080, () => console.log('up'));",
+  );
+  const app = launch('run', ...place(ROOM, 7).options, program);
+  await until(() => app.said.out.includes('up'), 'the program to listen');
+  await until(() => tapstack('ss', '--name', 'my-app.cjs').status === 0, 'it to be seen');
+  expect(tapstack('ss', '-tlpn').stdout).toMatch(
+    new RegExp(
+      `LISTEN +0 +511 +0\\.0\\.0\\.0:8080 +0\\.0\\.0\\.0:\\* +users:\\(\\("node",pid=${app.child.pid},`,
+    ),
+  );
+  app.child.kill('SIGTERM');
+  await app.ended;
+}, 30_000);
 
 test('none is running, several are, another is: what to do about it', async () => {
   privateDirectory();
