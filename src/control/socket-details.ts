@@ -157,11 +157,12 @@ export class SocketDetails {
 
   /** inet_csk_diag_fill */
   #connectionTimer(sk: TcpSock): TimerDetail | null {
-    const { retransmitTimer, keepaliveTimer } = sk;
-    if (sk.pendingTimer === TIME_PROBE0 && retransmitTimer !== null)
+    const { tx, keepaliveTimer } = sk;
+    const { pendingTimer, retransmitTimer } = tx;
+    if (pendingTimer === TIME_PROBE0 && retransmitTimer !== null)
       return this.#timer('persist', retransmitTimer, sk.probesOut);
-    if (sk.pendingTimer !== TIME_NONE && retransmitTimer !== null)
-      return this.#timer('on', retransmitTimer, sk.retransmits);
+    if (pendingTimer !== TIME_NONE && retransmitTimer !== null)
+      return this.#timer('on', retransmitTimer, tx.retransmits);
     if (keepaliveTimer?.pending) return this.#timer('keepalive', keepaliveTimer, sk.probesOut);
     return null;
   }
