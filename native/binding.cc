@@ -149,8 +149,9 @@ private:
     }
     Napi::Object object = call[1].As<Napi::Object>();
     nic_layout at{};
-    if (!Word(object, "rxOffset", at.rx_offset) || !Word(object, "rxSize", at.rx_size) ||
-        !Word(object, "rxDescOffset", at.rx_desc_offset) || !Word(object, "rxDescCount", at.rx_desc_count) ||
+    if (!Word(object, "rxListOffset", at.rx_list_offset) || !Word(object, "rxBlocks", at.rx_blocks) ||
+        !Word(object, "rxBlockSize", at.rx_block_size) || !Word(object, "rxDescOffset", at.rx_desc_offset) ||
+        !Word(object, "rxDescCount", at.rx_desc_count) ||
         !Word(object, "txHeaderOffset", at.tx_header_offset) ||
         !Word(object, "txHeaderSlot", at.tx_header_slot) || !Word(object, "txSlots", at.tx_slots) ||
         !Word(object, "txDescOffset", at.tx_desc_offset) || !Word(object, "ctrlOffset", at.ctrl_offset)) {

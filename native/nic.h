@@ -20,7 +20,8 @@ extern "C" {
 #define NIC_NAME_MAX 15            /* IFNAMSIZ - 1 */
 #define NIC_QUEUES_MAX 1           /* IFF_MULTI_QUEUE would raise it; nothing else assumes one */
 #define NIC_FRAME_MAX (65535 + 18) /* the longest IPv4 packet, an Ethernet header and a VLAN tag */
-#define NIC_FRAME_ROOM 65600       /* what nic_receive wants free in the arena before it reads */
+#define NIC_FRAME_ROOM 65600       /* what nic_receive wants free in a block before it reads */
+#define NIC_RX_BATCH (1 << 20)     /* bytes after which a batch is handed up */
 #define NIC_TX_HEADROOM 16         /* bytes before a transmitted frame that are ours (virtio header) */
 
 /* Words of the control block that both sides share. */
@@ -74,7 +75,8 @@ struct nic_info {
 
 /* Where a queue's rings lie in the shared memory: byte offsets, multiples of 4. */
 struct nic_layout {
-  uint32_t rx_offset, rx_size;                         /* receive arena */
+  uint32_t rx_list_offset, rx_blocks;                  /* words: where each posted block begins; 0 none */
+  uint32_t rx_block_size;                              /* bytes of one: NIC_FRAME_ROOM and more */
   uint32_t rx_desc_offset, rx_desc_count;              /* receive descriptors */
   uint32_t tx_header_offset, tx_header_slot, tx_slots; /* header areas; tx_slots is a power of two */
   uint32_t tx_desc_offset;                             /* tx_slots transmit descriptors */
@@ -127,8 +129,9 @@ bool nic_queue_rebase(struct nic_queue *queue, void *memory, size_t size);
 int32_t *nic_ctrl(const struct nic_queue *queue, enum nic_ctrl word);
 
 /*
- * Reads frames into the arena, from its start, until the device is dry, the arena full or the descriptors
- * used up. Returns how many, or -errno when the device is gone.
+ * Reads frames into the posted blocks, from the first, until the device is dry, the blocks full or the
+ * descriptors used up. A frame of more than a few KiB is the last of its block, so that its reader may keep
+ * the block and post another. Returns how many, or -errno when the device is gone.
  */
 int nic_receive(struct nic_queue *queue);
 

@@ -10,19 +10,20 @@ struct region {
 
 static bool layout_fits(const struct nic_layout *at, uint64_t size, struct nic_error *error) {
   const struct region regions[] = {
-      {"receive arena", at->rx_offset, at->rx_size},
+      {"receive blocks' list", at->rx_list_offset, (uint64_t)at->rx_blocks * 4},
       {"receive descriptors", at->rx_desc_offset, (uint64_t)at->rx_desc_count * NIC_RX_DESC_WORDS * 4},
       {"transmit headers", at->tx_header_offset, (uint64_t)at->tx_header_slot * at->tx_slots},
       {"transmit descriptors", at->tx_desc_offset, (uint64_t)at->tx_slots * NIC_TX_DESC_WORDS * 4},
       {"control words", at->ctrl_offset, NIC_CTRL_WORDS * 4},
   };
   const unsigned count = sizeof regions / sizeof regions[0];
-  if (at->rx_size < NIC_FRAME_ROOM + 8)
-    return nic_fail(error, EINVAL, NULL, "layout", "the receive arena must hold at least %d bytes",
+  if (at->rx_block_size < NIC_FRAME_ROOM + 8)
+    return nic_fail(error, EINVAL, NULL, "layout", "a receive block must hold at least %d bytes",
                     NIC_FRAME_ROOM + 8);
   if (at->tx_slots == 0 || at->tx_slots > 1u << 20 || (at->tx_slots & (at->tx_slots - 1)) != 0)
     return nic_fail(error, EINVAL, NULL, "layout", "the number of transmit slots must be a power of two");
-  if (at->rx_desc_count == 0 || at->rx_desc_count > 1u << 20 || at->tx_header_slot > 1u << 16)
+  if (at->rx_blocks == 0 || at->rx_blocks > 1u << 16 || at->rx_desc_count == 0 ||
+      at->rx_desc_count > 1u << 20 || at->tx_header_slot > 1u << 16)
     return nic_fail(error, EINVAL, NULL, "layout", "a ring is empty or absurdly large");
   for (unsigned i = 0; i < count; i++) {
     if (regions[i].from % 4 != 0 || regions[i].from + regions[i].length > size)

@@ -1,6 +1,7 @@
 /*
- * Receive: frames from the device into the arena, packed one after another, one descriptor each. What arrives
- * here goes to JavaScript in one call. Segments that continue each other share a descriptor (gro.c).
+ * Receive: frames from the device into blocks that the stack has posted, packed one after another, one
+ * descriptor each. What arrives here goes to JavaScript in one call. Segments that continue each other share
+ * a descriptor (gro.c).
  */
 #include "internal.h"
 
@@ -42,6 +43,28 @@ static void describe_run(const struct nic_queue *queue, uint32_t index, const st
                              NIC_RX_L4_OK | NIC_RX_GSO_TCP4, (int32_t)run->size});
 }
 
+/* Where the next frame goes. */
+struct place {
+  uint32_t block;         /* the next one of the list */
+  uint32_t position, end; /* of the one at hand; end 0: none */
+};
+
+/* Moves on to the next posted block unless the one at hand has room for any frame. JavaScript may have left
+ * anything in the list: what is no block inside the memory is passed over. */
+static bool find_room(const struct nic_queue *queue, struct place *at) {
+  while (at->end == 0 || at->position + NIC_FRAME_ROOM > at->end) {
+    if (at->block == queue->at.rx_blocks)
+      return false;
+    int32_t offset;
+    memcpy(&offset, queue->base + queue->at.rx_list_offset + 4 * (size_t)at->block++, sizeof offset);
+    if (offset <= 0 || (uint64_t)offset + queue->at.rx_block_size > queue->size)
+      continue;
+    at->position = align8((uint32_t)offset);
+    at->end = (uint32_t)offset + queue->at.rx_block_size;
+  }
+  return true;
+}
+
 /* Reads the next frame to `frame`, with `ahead` bytes of virtio header before it. If it continues the run it
  * is taken into it, and the result is 0; else the result is read's. */
 static ssize_t read_frame(struct nic_queue *queue, struct gro_run *run, uint8_t *frame, uint32_t ahead) {
@@ -50,8 +73,13 @@ static ssize_t read_frame(struct nic_queue *queue, struct gro_run *run, uint8_t 
   uint8_t headers[sizeof(struct virtio_net_hdr) + GRO_HEADER_MAX];
   uint8_t *behind = run->frame + run->length;
   const uint32_t split = ahead + run->header;
-  const struct iovec iov[2] = {{headers, split}, {behind, NIC_FRAME_MAX + 1 - run->header}};
-  ssize_t got = readv(queue->fd, iov, 2);
+  /* A continuation is at most as long as the run's segments; what is longer ends where it will have to stand.
+   */
+  const struct iovec iov[3] = {
+      {headers, split},
+      {behind, run->size},
+      {frame + run->header + run->size, NIC_FRAME_MAX + 1 - run->header - run->size}};
+  ssize_t got = readv(queue->fd, iov, 3);
   if (got <= 0)
     return got;
   if ((size_t)got <= split) {
@@ -66,7 +94,7 @@ static ssize_t read_frame(struct nic_queue *queue, struct gro_run *run, uint8_t 
     queue->stats.rx_bytes += (uint32_t)got - ahead;
     return 0;
   }
-  memmove(frame + run->header, behind, size);
+  memmove(frame + run->header, behind, size < run->size ? size : run->size);
   memcpy(frame - ahead, headers, split);
   return got;
 }
@@ -74,16 +102,18 @@ static ssize_t read_frame(struct nic_queue *queue, struct gro_run *run, uint8_t 
 int nic_receive(struct nic_queue *queue) {
   if (queue->gone)
     return -ENODEV;
-  const uint32_t end = queue->at.rx_offset + queue->at.rx_size;
   const uint32_t before = queue->vnet_hdr ? sizeof(struct virtio_net_hdr) : 2;
   const uint32_t ahead = queue->vnet_hdr ? before : 0;
-  uint32_t position = align8(queue->at.rx_offset);
+  struct place at = {0};
   uint32_t count = 0;
+  uint64_t bytes = queue->stats.rx_bytes;
   struct gro_run run = {0};
+  uint32_t run_block = 0; /* at.block when it began */
 
-  while (count < queue->at.rx_desc_count && position + NIC_FRAME_ROOM <= end) {
+  while (count < queue->at.rx_desc_count && queue->stats.rx_bytes - bytes < NIC_RX_BATCH &&
+         find_room(queue, &at)) {
     /* Either way the frame starts at 2 mod 8, so that its IP header is aligned (NET_IP_ALIGN). */
-    uint8_t *frame = queue->base + position + before;
+    uint8_t *frame = queue->base + at.position + before;
     const uint32_t segments = run.segments;
     ssize_t got = read_frame(queue, &run, frame, ahead);
     if (got < 0) {
@@ -97,7 +127,8 @@ int nic_receive(struct nic_queue *queue) {
       return -errno;
     }
     if (got == 0 && run.segments != segments) {
-      position = align8((uint32_t)(run.frame + run.length - queue->base));
+      if (at.block == run_block)
+        at.position = align8((uint32_t)(run.frame + run.length - queue->base));
       continue;
     }
     if (got == 0) { /* a stand-in's end of file; a TAP never says so */
@@ -114,7 +145,7 @@ int nic_receive(struct nic_queue *queue) {
     if (count > 0)
       describe_run(queue, count - 1, &run);
     uint32_t length = (uint32_t)got - ahead;
-    int32_t descriptor[NIC_RX_DESC_WORDS] = {(int32_t)(position + before), (int32_t)length, 0, 0};
+    int32_t descriptor[NIC_RX_DESC_WORDS] = {(int32_t)(at.position + before), (int32_t)length, 0, 0};
     struct virtio_net_hdr header = {0};
     memcpy(&header, frame - ahead, ahead);
     descriptor[2] = vnet_verified(&header) ? NIC_RX_L4_OK : (int32_t)nic_verdict(frame, length);
@@ -125,11 +156,12 @@ int nic_receive(struct nic_queue *queue) {
       descriptor[3] = header.gso_size;
     } else if (descriptor[2] == NIC_RX_L4_OK && !queue->no_gro) {
       gro_begin(&run, frame, length);
+      run_block = at.block;
     }
     describe(queue, count, descriptor);
     queue->stats.rx_frames++;
     queue->stats.rx_bytes += length;
-    position = align8(position + before + length);
+    at.position = align8(at.position + before + length);
     count++;
   }
   if (count > 0)

@@ -43,8 +43,10 @@ export interface NicInfo {
 
 /** Where the rings lie in packet memory: byte offsets, multiples of 4 (struct nic_layout). */
 export interface NicLayout {
-  rxOffset: number;
-  rxSize: number;
+  /** Words that say where each posted block begins, how many they are, and how long each is. */
+  rxListOffset: number;
+  rxBlocks: number;
+  rxBlockSize: number;
   rxDescOffset: number;
   rxDescCount: number;
   txHeaderOffset: number;

@@ -3,7 +3,7 @@
 
 import { SystemRandom } from '../core/random.js';
 import type { PacketMemory } from '../memory/packet-memory.js';
-import { CTRL_FLUSH } from '../memory/packet-memory.js';
+import { CHUNK_LARGE, CTRL_FLUSH } from '../memory/packet-memory.js';
 import { LINK_F_CSUM, LINK_F_ECN, LINK_F_TSO4, type Link, type LinkReceiver, RX_WORDS } from './link.js';
 import { type Nic, type NicInfo, type NicStats, nativeNic, type SystemError } from './native-nic.js';
 import { TX_SLOT, TxRing } from './tx-ring.js';
@@ -31,7 +31,8 @@ export interface TapOptions {
 
 const TX_SLOTS = 1024;
 const RX_SLOTS = 512;
-const RX_ARENA = 1 << 20;
+/** Blocks posted for receiving: a batch of at most a mebibyte of large frames. */
+const RX_BLOCKS = 16;
 
 function parseMac(text: string): Uint8Array {
   const wellFormed = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text);
@@ -67,6 +68,7 @@ export class TapLink implements Link {
   readonly #nic: Nic;
   #tx: TxRing | null = null;
   #flushWord = 0;
+  #rxList = 0;
   #words: Int32Array = new Int32Array(0);
   #memory: PacketMemory | null = null;
   #closed = false;
@@ -118,11 +120,13 @@ export class TapLink implements Link {
     if (this.#tx !== null) throw new Error(`${this.name} is attached to a stack already`);
     const tx = new TxRing(memory, TX_SLOTS);
     const rxDescOffset = memory.region(RX_SLOTS * RX_WORDS * 4);
-    const rxOffset = memory.region(RX_ARENA, 4096);
+    const rxListOffset = memory.region(RX_BLOCKS * 4);
+    memory.post(rxListOffset >> 2, RX_BLOCKS);
     const descriptors = new Int32Array(memory.buffer, rxDescOffset, RX_SLOTS * RX_WORDS);
     const layout = {
-      rxOffset,
-      rxSize: RX_ARENA,
+      rxListOffset,
+      rxBlocks: RX_BLOCKS,
+      rxBlockSize: CHUNK_LARGE,
       rxDescOffset,
       rxDescCount: RX_SLOTS,
       txHeaderOffset: tx.headers,
@@ -133,6 +137,7 @@ export class TapLink implements Link {
     };
     this.#tx = tx;
     this.#memory = memory;
+    this.#rxList = rxListOffset >> 2;
     this.#words = memory.words;
     this.#flushWord = tx.ctrl + CTRL_FLUSH;
     this.#nic.start(
@@ -194,6 +199,8 @@ export class TapLink implements Link {
 
   /** The NIC will not look at the ring again: nobody needs to wait for it. */
   #release(): void {
-    if (this.#tx !== null) this.#memory?.unwatchRing(this.#tx.ctrl);
+    if (this.#tx === null || this.#memory === null) return;
+    this.#memory.unwatchRing(this.#tx.ctrl);
+    this.#memory.unpost(this.#rxList, RX_BLOCKS);
   }
 }

@@ -2,7 +2,7 @@
 // Appending copies once into packet memory; transmitting refers to the chunks; nothing is allocated per segment.
 
 import type { MemoryAccount } from './memory-account.js';
-import { CHUNK_SMALL, CHUNK_TINY, type PacketMemory } from './packet-memory.js';
+import { CHUNK_LARGE, CHUNK_SMALL, CHUNK_TINY, type PacketMemory } from './packet-memory.js';
 
 /** Below this a typed-array copy costs more than a loop, because the view it needs must be allocated. */
 const LOOP_COPY = 64;
@@ -89,9 +89,13 @@ export class ByteQueue {
     return done;
   }
 
-  /** Appends bytes that are in packet memory already (a received payload). False, and nothing changed, without memory. */
+  /**
+   * Appends bytes that are in packet memory already (a received payload): by copy, or, if they fill half of the block that the
+   * NIC received them into, by keeping that block. False, and nothing changed, without memory.
+   */
   appendFrom(offset: number, count: number): boolean {
     const memory = this.memory;
+    if (count >= CHUNK_LARGE >> 1 && !this.#compact && this.#adopt(offset, count)) return true;
     const before = this.length;
     let done = 0;
     while (done < count) {
@@ -107,6 +111,21 @@ export class ByteQueue {
       done += part;
       this.length = (this.length + part) | 0;
     }
+    return true;
+  }
+
+  #adopt(offset: number, count: number): boolean {
+    const memory = this.memory;
+    const chunk = memory.adopt(offset);
+    if (chunk === 0) return false;
+    memory.start[chunk] = offset;
+    memory.end[chunk] = offset + count;
+    if (this.#tail === 0) this.head = chunk;
+    else memory.next[this.#tail] = chunk;
+    this.#tail = chunk;
+    this.length = (this.length + count) | 0;
+    this.held = (this.held + CHUNK_LARGE) | 0;
+    if (this.#account !== null) this.#account.charge(CHUNK_LARGE);
     return true;
   }
 

@@ -1,7 +1,7 @@
-// The one buffer that everything a NIC may touch lives in: receive arenas, transmit rings, socket queues. Because it is
-// one ArrayBuffer, payload moves by `copyWithin` and is transmitted by reference, without a view per segment.
-// Regions for links are carved from the front; the rest is cut into blocks, each one large, four middle, 17 small or 68 tiny
-// chunks.
+// The one buffer that everything a NIC may touch lives in: receive blocks, transmit rings, socket queues. Because it is
+// one ArrayBuffer, payload moves by `copyWithin` or stays where it was received, and is transmitted by reference, without a
+// view per segment. Regions for links are carved from the front; blocks are taken from the end, each one large, four middle,
+// 17 small or 68 tiny chunks.
 
 const PAGE = 4096;
 /** Chunks begin at multiples of this; handles count them. */
@@ -22,7 +22,9 @@ const SPLIT_SMALL = 1;
 const SPLIT_MIDDLE = 2;
 const WHOLE = 3;
 const SPLIT_TINY = 4;
-const SIZES = Int32Array.of(0, CHUNK_SMALL, CHUNK_MIDDLE, CHUNK_LARGE, CHUNK_TINY);
+/** Lent to a NIC, which receives into it. */
+const POSTED = 5;
+const SIZES = Int32Array.of(0, CHUNK_SMALL, CHUNK_MIDDLE, CHUNK_LARGE, CHUNK_TINY, CHUNK_LARGE);
 
 /** Word offsets of a link's control block, shared with the NIC. */
 export const CTRL_TX_HEAD = 0;
@@ -53,9 +55,10 @@ export class PacketMemory {
   readonly capacity: number;
 
   #front = 64;
-  #blocks = 0;
-  #base = 0;
-  #fresh = 0;
+  /** Where block 0 would begin, were it all blocks. */
+  readonly #base: number;
+  /** Blocks from here on have been in use. */
+  #fresh: number;
   readonly #freeBlocks: number[] = [];
   readonly #state: Uint8Array;
   readonly #live: Uint8Array;
@@ -63,7 +66,6 @@ export class PacketMemory {
   readonly #partialNext: Int32Array;
   readonly #partialPrev: Int32Array;
   readonly #partialHead = new Int32Array(5).fill(-1);
-  #sealed = false;
 
   readonly #rings: number[] = [];
   #limboOld = 0;
@@ -87,6 +89,8 @@ export class PacketMemory {
     this.words = new Int32Array(this.buffer);
     this.capacity = this.buffer.byteLength;
     const blocks = Math.floor(this.capacity / BLOCK);
+    this.#base = this.capacity - blocks * BLOCK;
+    this.#fresh = blocks;
     const handles = blocks * BLOCK_UNITS + 1;
     this.next = new Int32Array(handles);
     this.start = new Int32Array(handles);
@@ -98,11 +102,13 @@ export class PacketMemory {
     this.#partialPrev = new Int32Array(blocks);
   }
 
-  /** Carves a region for a link, aligned to `align` bytes. Only before the first chunk is handed out. */
+  /** Carves a region for a link, aligned to `align` bytes. */
   region(size: number, align = 64): number {
     const at = (this.#front + align - 1) & ~(align - 1);
-    if (this.#sealed)
-      throw new Error('a link must be attached before the stack carries traffic: its memory is laid out');
+    if (at + size > this.#base + this.#fresh * BLOCK)
+      throw new Error(
+        'a link must be attached before traffic fills the packet memory: its rings have no place',
+      );
     if (at + size > this.capacity / 2) {
       throw new RangeError(
         `packet memory of ${this.capacity} bytes is too small for this link's rings (${size} bytes): create the stack with a larger \`memory\``,
@@ -128,22 +134,58 @@ export class PacketMemory {
     this.reap();
   }
 
-  #seal(): void {
-    this.#sealed = true;
-    this.#base = (this.#front + PAGE - 1) & ~(PAGE - 1);
-    this.#blocks = Math.floor((this.capacity - this.#base) / BLOCK);
+  /**
+   * Lends `count` blocks to a NIC, which finds their offsets in the words from `list` on; fewer, with zeroes for the rest, if
+   * memory is short.
+   */
+  post(list: number, count: number): void {
+    for (let word = list; word < list + count; word++) {
+      const block = this.#popBlock();
+      this.words[word] = block < 0 ? 0 : this.#postBlock(block, word);
+    }
+  }
+
+  #postBlock(block: number, word: number): number {
+    this.#state[block] = POSTED;
+    // Which word it stands in; nobody else uses the bounds of a chunk that holds no queue's bytes.
+    this.start[block * BLOCK_UNITS + 1] = word;
+    return (this.#base + block * BLOCK) | 0;
+  }
+
+  /** Takes back what `post` lent; the NIC is closed. */
+  unpost(list: number, count: number): void {
+    for (let word = list; word < list + count; word++) {
+      if (this.words[word] !== 0) this.#freeBlock(((this.words[word] - this.#base) / BLOCK) | 0);
+      this.words[word] = 0;
+    }
+  }
+
+  /**
+   * Keeps the posted block in which a frame was received: its chunk, empty, with another posted in its place. 0 if `offset` lies
+   * in none, or there is no other. Only for a frame that is the last of its block, as one of half a block always is.
+   */
+  adopt(offset: number): number {
+    const block = ((offset - this.#base) / BLOCK) | 0;
+    if (offset < this.#base || this.#state[block] !== POSTED) return 0;
+    const other = this.#popBlock();
+    if (other < 0) return 0;
+    const chunk = block * BLOCK_UNITS + 1;
+    const word = this.start[chunk];
+    this.words[word] = this.#postBlock(other, word);
+    this.#state[block] = WHOLE;
+    this.next[chunk] = 0;
+    this.used = (this.used + CHUNK_LARGE) | 0;
+    return chunk;
   }
 
   /** A chunk of at least `wanted` bytes if that is at most CHUNK_LARGE, else a large one; 0 when memory is exhausted. */
   alloc(wanted: number): number {
-    if (!this.#sealed) this.#seal();
     const kind = wanted <= CHUNK_SMALL ? SPLIT_SMALL : wanted <= CHUNK_MIDDLE ? SPLIT_MIDDLE : WHOLE;
     return this.#take(kind);
   }
 
   /** A chunk of CHUNK_TINY bytes, for the many that hold little; 0 when memory is exhausted. */
   allocTiny(): number {
-    if (!this.#sealed) this.#seal();
     return this.#take(SPLIT_TINY);
   }
 
@@ -214,8 +256,7 @@ export class PacketMemory {
   notify(): void {
     if (this.#limboOld !== 0) this.reap();
     if (this.#waiters.length === 0) return;
-    if (this.#freeBlocks.length === 0 && this.#fresh >= this.#blocks && this.#partialHead[SPLIT_SMALL] < 0)
-      return;
+    if (this.#freeBlocks.length === 0 && !this.#hasFresh() && this.#partialHead[SPLIT_SMALL] < 0) return;
     for (const waiter of this.#waiters.splice(0)) waiter.memoryAvailable();
   }
 
@@ -249,7 +290,16 @@ export class PacketMemory {
 
   #popBlock(): number {
     if (this.#freeBlocks.length > 0) return this.#freeBlocks.pop() as number;
-    return this.#fresh < this.#blocks ? this.#fresh++ : -1;
+    return this.#hasFresh() ? --this.#fresh : -1;
+  }
+
+  #hasFresh(): boolean {
+    return this.#base + (this.#fresh - 1) * BLOCK >= this.#front;
+  }
+
+  #freeBlock(block: number): void {
+    this.#state[block] = FREE;
+    this.#freeBlocks.push(block);
   }
 
   #allocSplit(kind: number): number {
@@ -281,8 +331,7 @@ export class PacketMemory {
     const block = ((chunk - 1) / BLOCK_UNITS) | 0;
     const kind = this.#state[block];
     if (kind === WHOLE) {
-      this.#state[block] = FREE;
-      this.#freeBlocks.push(block);
+      this.#freeBlock(block);
       return;
     }
     const wasFull = this.#freeInBlock[block] === 0;
@@ -291,8 +340,7 @@ export class PacketMemory {
     if (wasFull) this.#linkPartial(kind, block);
     if (--this.#live[block] === 0) {
       this.#unlinkPartial(kind, block);
-      this.#state[block] = FREE;
-      this.#freeBlocks.push(block);
+      this.#freeBlock(block);
     }
   }
 

@@ -48,7 +48,7 @@ async function echoed(stack: string, path: string): Promise<string> {
 describe.each([
   { mode: 'TSO', options: [] },
   { mode: 'plain', options: ['--no-offload'] },
-])('$mode', ({ mode, options }) => {
+])('$mode', ({ options }) => {
   const net = (mtu: number, recorded: number) =>
     [576, 1500, 9000].indexOf(mtu) * 10 + recorded * 5 + options.length;
 
@@ -78,10 +78,9 @@ describe.each([
       expect(await echoed(server.at.stack, path)).toBe(digest);
       await server.stop();
       checkCapture(server);
-      // What the host hands over is larger than a frame only where it was offered TSO. (What the stack sends is recorded before
-      // the NIC cuts it.)
+      // Captures lie above the NIC, as on Linux: there TSO has not been cut yet, and GRO has joined what came in plain frames.
       const large = `frame.packet_flags_direction == 1 && frame.len > ${mtu + 14}`;
-      expect(tshark(server.pcap ?? '', '-Y', large).length > 0).toBe(mode === 'TSO');
+      expect(tshark(server.pcap ?? '', '-Y', large).length).toBeGreaterThan(0);
       expect(readFileSync(server.pcap ?? '').length).toBeGreaterThan(16 * MB);
     },
     60_000,

@@ -19,8 +19,9 @@ const layout = {
   txSlots: 64,
   txHeaderOffset: 16384,
   txHeaderSlot: 256,
-  rxOffset: 65536,
-  rxSize: 1 << 20,
+  rxListOffset: 4096,
+  rxBlocks: 16,
+  rxBlockSize: 69632,
 };
 const NAME = 'scene0';
 const there = () => NAME in networkInterfaces();
@@ -31,6 +32,8 @@ const open = (more = {}) =>
 /** Starts a device; every batch of frames goes to `onReceive`. */
 function start(onReceive, onError = nothing, onFlush = nothing, nic = open()) {
   const memory = new ArrayBuffer(2 << 20);
+  const posted = new Int32Array(memory, layout.rxListOffset, layout.rxBlocks);
+  for (let i = 0; i < posted.length; i++) posted[i] = 65536 + i * layout.rxBlockSize;
   nic.start(memory, layout, onReceive, onFlush, onError);
   return { nic, memory, words: new Int32Array(memory) };
 }

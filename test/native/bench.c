@@ -25,9 +25,14 @@ struct bench bench_open(bool vnet_hdr) {
       .tx_slots = 64,
       .tx_header_offset = 8192,
       .tx_header_slot = 256,
-      .rx_offset = 1 << 16,
-      .rx_size = 4 * NIC_FRAME_ROOM,
+      .rx_list_offset = 512,
+      .rx_blocks = 4,
+      .rx_block_size = BENCH_BLOCK,
   };
+  for (int32_t i = 0; i < 4; i++) {
+    int32_t offset = (1 << 16) + i * BENCH_BLOCK;
+    memcpy(bench.memory + 512 + 4 * i, &offset, sizeof offset);
+  }
   struct nic_error error;
   if (!nic_queue_attach(bench.queue, bench.memory, bench.size, &bench.at, &error)) {
     fprintf(stderr, "%s\n", error.message);

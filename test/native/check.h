@@ -82,6 +82,8 @@ static inline uint8_t *build_ipv4(uint8_t *frame, uint8_t protocol, uint32_t opt
   return ip;
 }
 
+#define BENCH_BLOCK (68 * 1024)
+
 /* A NIC on one end of a socketpair, which keeps frames apart and gives EAGAIN as a device does. */
 struct bench {
   struct nic *nic;

@@ -298,18 +298,18 @@ static void layouts(void) {
   struct bench bench = bench_open(false);
   for (int i = 0; i < 20000; i++) {
     struct nic_layout at = bench.at;
-    uint32_t *words[] = {&at.rx_offset,     &at.rx_size,          &at.rx_desc_offset,
-                         &at.rx_desc_count, &at.tx_header_offset, &at.tx_header_slot,
-                         &at.tx_slots,      &at.tx_desc_offset,   &at.ctrl_offset};
-    *words[below(9)] = below(2) ? random32() : (uint32_t)garbage(&bench);
+    uint32_t *words[] = {&at.rx_list_offset, &at.rx_blocks,        &at.rx_block_size,  &at.rx_desc_offset,
+                         &at.rx_desc_count,  &at.tx_header_offset, &at.tx_header_slot, &at.tx_slots,
+                         &at.tx_desc_offset, &at.ctrl_offset};
+    *words[below(10)] = below(2) ? random32() : (uint32_t)garbage(&bench);
     if (nic_queue_attach(bench.queue, bench.memory, bench.size, &at, NULL)) {
-      CHECK(at.rx_offset + (uint64_t)at.rx_size <= bench.size);
+      CHECK(at.rx_list_offset + 4 * (uint64_t)at.rx_blocks <= bench.size);
       CHECK(at.tx_header_offset + (uint64_t)at.tx_slots * at.tx_header_slot <= bench.size);
       CHECK((at.tx_slots & (at.tx_slots - 1)) == 0);
     }
   }
   CHECK(nic_queue_attach(bench.queue, bench.memory, bench.size, &bench.at, NULL));
-  CHECK(!nic_queue_rebase(bench.queue, bench.memory, bench.size / 4));
+  CHECK(!nic_queue_rebase(bench.queue, bench.memory, bench.size / 64));
   CHECK(!nic_queue_rebase(bench.queue, NULL, 0));
   CHECK(nic_queue_rebase(bench.queue, bench.memory, bench.size));
   bench_close(&bench);
