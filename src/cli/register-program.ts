@@ -5,11 +5,10 @@ import { basename } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { serveControl } from '../control/index.js';
 import { createNet } from '../net/create-net.js';
+import { defaultStack } from '../net/default-stack.js';
 import { refuseCluster, warnOnUse } from '../net/elsewhere.js';
 import { installNet } from '../net/install.js';
-import { liveAndDie } from '../net/life.js';
-import { type OpenStack, openStack } from '../net/open-stack.js';
-import { SettingsError, type StackSettings, settingsFromEnvironment } from '../net/settings.js';
+import { readSettings, SettingsError, type StackSettings } from '../net/settings.js';
 import { describeRefusal, Refusal, refusalFor } from './refusal.js';
 
 /** Set for child processes, which inherit the environment and often our preload too: which device is taken, and by whom. */
@@ -22,7 +21,7 @@ export function registerProgram(settings?: StackSettings): void {
     return;
   }
   try {
-    register(settings ?? settingsFromEnvironment(process.env));
+    register(settings ?? readSettings(process.env));
   } catch (error) {
     const refusal = error instanceof SettingsError ? new Refusal(error.message, [], 2) : refusalFor(error);
     if (refusal === undefined) throw error;
@@ -41,19 +40,14 @@ function register(settings: StackSettings): void {
     );
     return;
   }
-  const opened: OpenStack = openStack(settings, linkDown);
+  const stack = defaultStack(settings);
   if (name !== undefined) process.env[OWNER] = `${process.pid} ${name}`;
   // `tapstack ss` finds it by the program's name. The program is the same without being seen.
-  serveControl(opened.stack, { name: basename(process.argv[1] ?? 'node') }).catch(({ message }: Error) =>
+  serveControl(stack, { name: basename(process.argv[1] ?? 'node') }).catch(({ message }: Error) =>
     process.emitWarning(`tapstack ss and its like will not see this program: ${message}.`, {
       type: 'TapstackWarning',
     }),
   );
-  installNet(createNet(opened.stack, { kernel: settings.kernel }));
+  installNet(createNet(stack, { kernel: settings.kernel }));
   refuseCluster();
-  liveAndDie(opened.leave);
-}
-
-function linkDown(error: Error): void {
-  process.emitWarning(`${error.message}. The program has no network any more.`, { type: 'TapstackWarning' });
 }

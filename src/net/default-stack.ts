@@ -1,14 +1,25 @@
-// The stack that the default export stands on: loopback alone, unless the environment names a TAP device for it.
+// The stack of this process, for the default export and for `tapstack/register` alike: loopback alone, unless the environment names a
+// TAP device for it.
 
 import type { Stack } from '../stack.js';
-import { openStack } from './open-stack.js';
-import { settingsFromEnvironment } from './settings.js';
+import { liveAndDie } from './life.js';
+import { type OpenStack, openStack } from './open-stack.js';
+import { readSettings, type StackSettings } from './settings.js';
 
-/** @throws SettingsError for a variable that makes no sense, and what opening a device may throw */
-export function defaultStack(): Stack {
-  const { stack, leave } = openStack(settingsFromEnvironment(process.env), (error) => {
-    process.emitWarning(`the device of tapstack/net is gone: ${error.message}`, 'TapstackWarning');
-  });
-  process.on('exit', leave);
-  return stack;
+let opened: OpenStack | undefined;
+
+/**
+ * Opens it when it is first asked for, and closes it when the process ends.
+ * @throws SettingsError for a setting that makes no sense, and what opening a device may throw
+ */
+export function defaultStack(settings?: StackSettings): Stack {
+  if (opened === undefined) {
+    opened = openStack(settings ?? readSettings(process.env), linkDown);
+    if (opened.tap !== undefined) liveAndDie(opened.leave);
+  }
+  return opened.stack;
+}
+
+function linkDown(error: Error): void {
+  process.emitWarning(`${error.message}. The program has no network any more.`, { type: 'TapstackWarning' });
 }

@@ -21,7 +21,15 @@ export interface OpenStack {
  */
 export function openStack(settings: StackSettings, onLinkDown: (error: Error) => void): OpenStack {
   const { tap: wanted, sysctl } = settings;
-  const options = { sysctl, nofile: NOFILE, onLinkDown: (_name: string, error: Error) => onLinkDown(error) };
+  let over = false;
+  const options = {
+    sysctl,
+    nofile: NOFILE,
+    onLinkDown: (_name: string, error: Error): void => {
+      over = true;
+      onLinkDown(error);
+    },
+  };
   if (wanted === undefined) {
     const stack = understood(() => new Stack(options));
     return { stack, tap: undefined, leave: () => {} };
@@ -40,7 +48,14 @@ export function openStack(settings: StackSettings, onLinkDown: (error: Error) =>
     const stack = understood(() => new Stack({ ...options, link, address, ...way }));
     // The device alone keeps no process: that is for sockets to decide.
     tap.unref();
-    return { stack, tap, leave: () => leave(stack, tap, link) };
+    return {
+      stack,
+      tap,
+      leave: () => {
+        if (!over) leave(stack, tap, link);
+        over = true;
+      },
+    };
   } catch (error) {
     void tap.close();
     throw error;

@@ -1,6 +1,7 @@
 // What the environment says about the default stack: TAPSTACK_* variables, as docs/register.md lists them. A value that cannot be
 // right is refused here, by the name of its variable, before anything is made.
 
+import { readFileSync } from 'node:fs';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { parseCidr } from '../kernel/interface-options.js';
 
@@ -33,6 +34,39 @@ export class SettingsError extends Error {
 
 const DEFAULT_ADDRESS = '10.0.0.2/24';
 const OF_THE_TAP = ['ADDRESS', 'HOST_ADDRESS', 'GATEWAY', 'NETNS', 'MTU', 'OFFLOAD', 'PCAP'] as const;
+
+const NAMES = ['TAP', ...OF_THE_TAP, 'KERNEL', 'SYSCTL'];
+
+/** What the environment says, and, where it names a file of such variables (TAPSTACK_CONFIG), what that says besides. */
+export function readSettings(environment: Readonly<NodeJS.ProcessEnv>): StackSettings {
+  const file = environment.TAPSTACK_CONFIG;
+  return settingsFromEnvironment(file ? { ...configuration(file), ...environment } : environment);
+}
+
+/** A JSON object: the variables without TAPSTACK_, in lower case or not: `{ "tap": "tap0", "address": "10.0.0.2/24" }`. */
+function configuration(file: string): Record<string, string> {
+  let read: unknown;
+  try {
+    read = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new SettingsError(
+      `TAPSTACK_CONFIG is '${file}', which cannot be read: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  const variables: Record<string, string> = {};
+  for (const [key, value] of Object.entries(read ?? {})) {
+    const name = key.toUpperCase();
+    if (!NAMES.includes(name) || (typeof value !== 'string' && typeof value !== 'number'))
+      throw new SettingsError(
+        `${file} has ${JSON.stringify({ [key]: value })}: it is an object of ${NAMES.join(', ').toLowerCase()}, with strings or numbers.`,
+      );
+    variables[`TAPSTACK_${name}`] = String(value);
+  }
+  return variables;
+}
 
 export function settingsFromEnvironment(environment: Readonly<NodeJS.ProcessEnv>): StackSettings {
   /** An empty variable is one that is not set. */

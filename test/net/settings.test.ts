@@ -1,7 +1,10 @@
 // What the environment may say about the default stack, and how it is told that it may not.
 
-import { expect, test } from 'vitest';
-import { settingsFromEnvironment } from '../../src/net/settings.js';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { readSettings, settingsFromEnvironment } from '../../src/net/settings.js';
 
 const read = (variables: Record<string, string>) =>
   settingsFromEnvironment(
@@ -94,4 +97,25 @@ test.each([
   [{ SYSCTL: 'net.ipv4.tcp_sack' }, /TAPSTACK_SYSCTL has 'net.ipv4.tcp_sack'/],
 ])('refused: %j', (variables, message) => {
   expect(() => read(variables as Record<string, string>)).toThrow(message);
+});
+
+function configuration(text: string): string {
+  const directory = mkdtempSync(join(tmpdir(), 'tapstack-test-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  writeFileSync(join(directory, 'tapstack.json'), text);
+  return join(directory, 'tapstack.json');
+}
+
+test('a file says the same, and a variable says it louder', () => {
+  const file = configuration('{ "tap": "tap7", "mtu": 9000, "host_address": "10.1.0.1/16" }');
+  const { tap } = readSettings({ TAPSTACK_CONFIG: file, TAPSTACK_MTU: '1400' });
+  expect(tap).toMatchObject({ name: 'tap7', mtu: 1400, hostAddress: '10.1.0.1/16', address: '10.1.0.2/16' });
+});
+
+test.each([
+  ['{ "tap": ', /TAPSTACK_CONFIG is '.*', which cannot be read: /],
+  ['{ "tapp": "tap0" }', /has \{"tapp":"tap0"\}: it is an object of tap, address, host_address/],
+  ['{ "tap": true }', /has \{"tap":true\}/],
+])('a file that is refused: %s', (text, message) => {
+  expect(() => readSettings({ TAPSTACK_CONFIG: configuration(text) })).toThrow(message);
 });

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ip } from '../../link/lab.js';
@@ -160,6 +160,29 @@ describe('a signal', () => {
   });
 });
 
+test('a device that somebody removes is told of, and keeps nobody', async () => {
+  const source = `
+    import { createServer } from 'node:net';
+    const server = createServer((socket) => socket.unref()).listen(7777, () => console.log('listening'));
+    process.on('warning', () => setTimeout(() => server.close(), 100));
+  `;
+  const { saw, err, exit } = await oneWay('stack', 57, program(source), async (app) => {
+    await app.says('listening');
+    const peer = connect(7777, app.address).on('error', () => {});
+    await once(peer, 'connect');
+    ip('link', 'delete', app.tap);
+    const from = performance.now();
+    await app.exited();
+    peer.destroy();
+    return performance.now() - from;
+  });
+  expect(err).toMatch(
+    /TapstackWarning: the TAP device ts86-57 is gone: .* The program has no network any more/,
+  );
+  expect(exit).toEqual({ code: 0, signal: null });
+  expect(saw).toBeLessThan(5000);
+});
+
 describe('other threads and processes', () => {
   test('a child process by exec and by fork works, and a forked one is told that it uses the kernel', async () => {
     const child = program(`
@@ -274,6 +297,19 @@ test('without a device there is loopback, inside the process, without any privil
   const args = ['--bounding-set=-all', process.execPath, '--import', 'tapstack/register', file];
   const run = spawnSync('setpriv', args, { cwd: root, encoding: 'utf8', timeout: 15_000 });
   expect(run).toMatchObject({ stderr: '', stdout: '127.0.0.1\n', status: 0 });
+});
+
+test('tapstack/net has the same stack by default', () => {
+  const source = `
+    import { createServer } from 'node:net';
+    import own from ${JSON.stringify(join(root, 'dist/net/index.js'))};
+    const server = createServer((socket) => socket.end('one stack')).listen(80, () => {
+      own.connect(80, '127.0.0.1').on('data', (data) => { console.log(String(data)); server.close(); });
+    });
+  `;
+  const args = ['--import', 'tapstack/register', program(source)];
+  const run = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', timeout: 15_000 });
+  expect(run).toMatchObject({ stderr: '', stdout: 'one stack\n', status: 0 });
 });
 
 describe('tapstack run', () => {
