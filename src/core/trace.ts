@@ -3,6 +3,7 @@
 
 import { type Channel, channel } from 'node:diagnostics_channel';
 import type { IpAddress } from '../packet/address.js';
+import type { DropReason } from './drop-reason.js';
 import type { Host } from './host.js';
 
 /** The two ends of the sock an event is about, as `address:port`; the peer is `*` for a listener. */
@@ -72,8 +73,8 @@ export interface TraceEvents {
   ep_item_poll: { fd: number; revents: number };
   /** A harvest is over. */
   ep_done_scan: { count: number };
-  /** A frame, segment or request was given up; `reason` as the kernel's SKB_DROP_REASON_*. */
-  kfree_skb: { reason: string };
+  /** A frame, packet or segment was given up; `reason` as the kernel's SKB_DROP_REASON_*, without the prefix. */
+  kfree_skb: { reason: DropReason };
 }
 
 export type TraceName = keyof TraceEvents;
@@ -175,4 +176,9 @@ export const traceEpModify = point('ep_modify');
 export const traceEpRemove = point('ep_remove');
 export const traceEpPtableQueueProc = point('ep_ptable_queue_proc');
 export const traceSchedule = point('schedule');
-export const traceKfreeSkb = point('kfree_skb');
+const traceKfreeSkb = point('kfree_skb');
+
+/** kfree_skb_reason: something was given up. Costs a call and a test while nobody listens, and only then when something is dropped. */
+export function dropped(host: Host, reason: DropReason): void {
+  if (traceKfreeSkb.on) traceKfreeSkb.emit(host, { reason });
+}

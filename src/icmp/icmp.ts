@@ -3,6 +3,7 @@
 
 import type { Host } from '../core/host.js';
 import { Icmp as IcmpMib } from '../core/mib.js';
+import { dropped } from '../core/trace.js';
 import type { Ip } from '../ip/ip.js';
 import type { IcmpSender, IpProtocol } from '../ip/protocol.js';
 import type { Route } from '../ip/routes.js';
@@ -59,6 +60,7 @@ export class Icmp implements IpProtocol, IcmpSender {
     const { mib, memory } = this.host;
     mib.count(IcmpMib.InMsgs);
     if ((packet.flags & RX_L4_BAD) !== 0) {
+      dropped(this.host, 'ICMP_CSUM');
       mib.count(IcmpMib.InCsumErrors);
       mib.count(IcmpMib.InErrors);
       return;
@@ -67,6 +69,7 @@ export class Icmp implements IpProtocol, IcmpSender {
       packet.length >= ICMP_HLEN ? memory.view.getUint8(packet.transport + ICMP_TYPE) : LAST_TYPE + 1;
     // To a broadcast address nothing is answered (icmp_echo_ignore_broadcasts) and nothing is believed.
     if (type > LAST_TYPE || (packet.broadcast && type !== ICMP_ECHO)) {
+      dropped(this.host, type > LAST_TYPE ? 'UNHANDLED_PROTO' : 'INVALID_PROTO');
       mib.count(IcmpMib.InErrors);
       return;
     }

@@ -3,6 +3,7 @@
 
 import type { Host } from '../core/host.js';
 import { Arp as ArpMib, LinkMib } from '../core/mib.js';
+import { dropped } from '../core/trace.js';
 import {
   ARP_HARDWARE,
   ARP_HARDWARE_LENGTH,
@@ -149,6 +150,7 @@ export class Arp {
   ): boolean {
     const frame = device.tx.claim();
     if (frame < 0) {
+      dropped(this.host, 'FULL_RING');
       this.host.mib.count(LinkMib.TxDropped);
       return false;
     }

@@ -3,6 +3,7 @@
 
 import type { Host } from '../core/host.js';
 import { Ip as IpMib } from '../core/mib.js';
+import { dropped } from '../core/trace.js';
 import { RX_L4_BAD, RX_L4_NONE, RX_L4_OK } from '../link/link.js';
 import { CHUNK_LARGE } from '../memory/packet-memory.js';
 import { ETH_HLEN } from '../packet/ethernet.js';
@@ -120,11 +121,13 @@ export class Reassembler {
     const length = more ? packet.length & ~7 : packet.length;
     const end = offset + length;
     if (length === 0 || end + (packet.transport - packet.network) > IP_MAX_LENGTH) {
+      dropped(this.host, 'NOT_SPECIFIED');
       mib.count(IpMib.ReasmFails);
       return false;
     }
     const datagram = this.#find(packet);
     if (datagram === null) {
+      dropped(this.host, 'NOMEM');
       mib.count(IpMib.ReasmFails);
       return false;
     }
@@ -134,7 +137,10 @@ export class Reassembler {
     }
     const units = this.#mark(datagram, offset >> 3, (end + 7) >> 3);
     if (units < 0) return this.#discard(datagram);
-    if (units === 0) return false;
+    if (units === 0) {
+      dropped(this.host, 'DUP_FRAG');
+      return false;
+    }
     if (!more) datagram.length = end;
     this.#store(datagram, packet, offset, length);
     return datagram.length >= 0 && datagram.have === datagram.length && this.#complete(datagram, packet);
@@ -154,6 +160,7 @@ export class Reassembler {
   /** ip_expire: the sender is told, if at least the first fragment came (RFC 792). */
   expired(datagram: Datagram): void {
     const mib = this.host.mib;
+    dropped(this.host, 'FRAG_REASM_TIMEOUT');
     mib.count(IpMib.ReasmTimeout);
     mib.count(IpMib.ReasmFails);
     if (datagram.headerLength !== 0 && this.icmp !== null) {
@@ -171,6 +178,7 @@ export class Reassembler {
     const most = this.host.sysctl.ipfragMaxDist;
     const rid = ++datagram.sender.rid;
     if (most !== 0 && datagram.have > 0 && rid - datagram.rid > most) {
+      dropped(this.host, 'FRAG_TOO_FAR');
       this.host.mib.count(IpMib.ReasmFails);
       datagram.reset();
       this.#clearBitmap(datagram.chunk);
@@ -203,6 +211,7 @@ export class Reassembler {
     while ((this.#datagrams.size + 1) * CHUNK_LARGE > this.host.sysctl.ipfragHighThresh) {
       const victim = this.#victim(packet.src.a);
       if (victim === undefined) return null;
+      dropped(this.host, 'NOMEM');
       this.host.mib.count(IpMib.ReasmFails);
       this.#remove(victim);
     }
@@ -302,6 +311,7 @@ export class Reassembler {
   }
 
   #discard(datagram: Datagram): false {
+    dropped(this.host, 'NOT_SPECIFIED');
     this.host.mib.count(IpMib.ReasmFails);
     this.#remove(datagram);
     return false;

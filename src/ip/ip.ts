@@ -4,6 +4,7 @@
 import type { Host } from '../core/host.js';
 import { LinkMib } from '../core/mib.js';
 import type { Sock } from '../core/sock.js';
+import { dropped } from '../core/trace.js';
 import {
   type Link,
   type LinkReceiver,
@@ -340,18 +341,23 @@ export class Ip implements LinkReceiver, UnreachableListener {
     mib.count(LinkMib.RxFrames);
     mib.add(LinkMib.RxBytes, length);
     if (length < ETH_HLEN) {
+      dropped(this.host, 'PKT_TOO_SMALL');
       mib.count(LinkMib.RxDropped);
       return;
     }
     const view = this.host.memory.view;
     const high = view.getUint16(frame + ETH_DST);
     if ((high !== device.macHigh || macLow(view, frame + ETH_DST) !== device.macLow) && !macIsGroup(high)) {
+      dropped(this.host, 'OTHERHOST');
       mib.count(LinkMib.RxDropped);
       return;
     }
     const type = view.getUint16(frame + ETH_TYPE);
     if (type === ETH_P_IP) this.#input.receive(device, frame, length, flags, gsoSize);
     else if (type === ETH_P_ARP) this.#arp.receive(device, frame, length);
-    else mib.count(LinkMib.RxUnknown);
+    else {
+      dropped(this.host, 'UNHANDLED_PROTO');
+      mib.count(LinkMib.RxUnknown);
+    }
   }
 }

@@ -1,8 +1,10 @@
 // IPv4 on its way in (ip_rcv, ip_route_input, ip_local_deliver): checks a frame's IP header, decides whether it is for us,
 // puts fragments together and hands whole datagrams to their transport. Malformed packets are counted and dropped.
 
+import type { DropReason } from '../core/drop-reason.js';
 import type { Host } from '../core/host.js';
 import { IpExt, Ip as IpMib } from '../core/mib.js';
+import { dropped } from '../core/trace.js';
 import { RX_IP_BAD, RX_L4_BAD, RX_L4_OK } from '../link/link.js';
 import { addRange, pseudoHeader } from '../packet/checksum.js';
 import { ETH_HLEN, macIsGroup } from '../packet/ethernet.js';
@@ -62,6 +64,7 @@ export class Ipv4Input {
     const available = (frameLength - ETH_HLEN) | 0;
     mib.count(IpMib.InReceives);
     if (available < IP_HLEN) {
+      dropped(this.host, 'PKT_TOO_SMALL');
       mib.count(IpMib.InHdrErrors);
       return;
     }
@@ -76,6 +79,7 @@ export class Ipv4Input {
       total < headerLength ||
       (flags & RX_IP_BAD) !== 0
     ) {
+      dropped(this.host, headerReason(versionIhl, headerLength, total, available));
       mib.count(IpMib.InHdrErrors);
       return;
     }
@@ -98,11 +102,16 @@ export class Ipv4Input {
     packet.broadcast = macIsGroup(view.getUint16(frame));
     packet.src.a = view.getInt32(ip + IP_SRC);
     packet.dst.a = view.getInt32(ip + IP_DST);
-    if (!this.#forUs(device)) {
+    const misdirected = this.#misdirected(device);
+    if (misdirected !== null) {
+      dropped(this.host, misdirected);
       mib.count(IpMib.InAddrErrors);
       return;
     }
-    if (headerLength !== IP_HLEN && !this.#optionsAcceptable(headerLength)) return;
+    if (headerLength !== IP_HLEN && !this.#optionsAcceptable(headerLength)) {
+      dropped(this.host, 'IP_INHDR');
+      return;
+    }
     if ((packet.fragment & (IP_MF | IP_OFFSET_MASK)) === 0) this.deliver();
     else if (this.#fragments.add(packet)) {
       this.deliver();
@@ -110,28 +119,31 @@ export class Ipv4Input {
     }
   }
 
-  /** ip_route_input_slow: is the destination ours, and the source one that may send to us? */
-  #forUs(device: NetDevice): boolean {
+  /** ip_route_input_slow: is the destination ours, and the source one that may send to us? Null: yes. */
+  #misdirected(device: NetDevice): DropReason | null {
     const packet = this.packet;
     const src = packet.src.a;
     const dst = packet.dst.a;
     const routes = this.#routes;
-    if (src >>> 28 >= 14 && (src >>> 28 === 14 || src === -1)) return false;
+    if (src >>> 28 >= 14 && (src >>> 28 === 14 || src === -1)) return 'IP_INVALID_SOURCE';
     if (dst === -1) {
       packet.broadcast = true;
       // Only who has no address yet may send from none (DHCP).
-      return !device.loopback && (src === 0 || !this.#martian(device, src));
+      if (device.loopback) return 'IP_INVALID_SOURCE';
+      return src === 0 ? null : this.#martian(device, src);
     }
     if (dst === device.broadcast && dst !== 0) packet.broadcast = true;
-    else if (dst !== device.address.a && !routes.isLocal(dst)) return false;
-    return !this.#martian(device, src) && (device.loopback || dst >>> 24 !== 127);
+    else if (dst !== device.address.a && !routes.isLocal(dst)) return 'IP_INADDRERRORS';
+    if (!device.loopback && (dst >>> 24 === 127 || src >>> 24 === 127)) return 'IP_LOCALNET';
+    return this.#martian(device, src);
   }
 
   /** fib_validate_source: addresses that no station on a real link can have. Over lo only our own may come. */
-  #martian(device: NetDevice, src: number): boolean {
+  #martian(device: NetDevice, src: number): DropReason | null {
     const routes = this.#routes;
-    if (device.loopback) return !routes.isLocal(src);
-    return src >>> 24 === 0 || routes.isLocal(src) || routes.broadcastDevice(src) !== null;
+    if (device.loopback) return routes.isLocal(src) ? null : 'IP_INVALID_SOURCE';
+    if (routes.isLocal(src)) return 'IP_LOCAL_SOURCE';
+    return src >>> 24 === 0 || routes.broadcastDevice(src) !== null ? 'IP_INVALID_SOURCE' : null;
   }
 
   /** ip_rcv_options: options are read over, except that nobody may choose our packets' way (RFC 7126 4.3, 4.4). */
@@ -165,6 +177,7 @@ export class Ipv4Input {
     const packet = this.packet;
     const handler = this.#protocols[packet.protocol];
     if (handler === null) {
+      dropped(this.host, 'IP_NOPROTO');
       this.host.mib.count(IpMib.InUnknownProtos);
       this.icmp?.send(packet, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, 0);
       return;
@@ -197,4 +210,15 @@ export class Ipv4Input {
     }
     return addRange(view, packet.transport, length, sum) === 0xffff ? RX_L4_OK : RX_L4_BAD;
   }
+}
+
+/** What is wrong with a header (ip_rcv_core). */
+function headerReason(
+  versionIhl: number,
+  headerLength: number,
+  total: number,
+  available: number,
+): DropReason {
+  if (versionIhl >>> 4 !== 4 || headerLength < IP_HLEN || total < headerLength) return 'IP_INHDR';
+  return total > available ? 'PKT_TOO_SMALL' : 'IP_CSUM';
 }

@@ -3,6 +3,7 @@
 
 import type { Host } from '../core/host.js';
 import { Ip as IpMib, LinkMib } from '../core/mib.js';
+import { dropped } from '../core/trace.js';
 import { TX_ECN, TX_GSO_TCP4, TX_IPV4_CSUM } from '../link/tx-ring.js';
 import type { IpAddress } from '../packet/address.js';
 import { addRange, complement } from '../packet/checksum.js';
@@ -32,6 +33,7 @@ export class Ipv4Output {
     const device = route.device;
     const frame = device.tx.claim();
     if (frame < 0) {
+      dropped(this.host, 'FULL_RING');
       this.host.mib.count(LinkMib.TxDropped);
       return -1;
     }
@@ -56,6 +58,7 @@ export class Ipv4Output {
   ): number {
     const total = (IP_HLEN + headerLength + payloadLength) | 0;
     if (total > (gsoSize === 0 ? route.mtu : IP_MAX_LENGTH)) {
+      dropped(this.host, 'PKT_TOO_BIG');
       this.host.mib.count(IpMib.FragFails);
       return -EMSGSIZE;
     }
@@ -155,6 +158,7 @@ export class Ipv4Output {
     }
     const mib = this.host.mib;
     if (df || IP_HLEN + length > IP_MAX_LENGTH) {
+      dropped(this.host, 'PKT_TOO_BIG');
       mib.count(IpMib.FragFails);
       return -EMSGSIZE;
     }
@@ -201,6 +205,7 @@ export class Ipv4Output {
     const mib = this.host.mib;
     const frame = device.frame;
     if (!device.up) {
+      dropped(this.host, 'DEV_READY');
       mib.count(LinkMib.TxDropped);
       return -ENETDOWN;
     }
@@ -234,6 +239,7 @@ export class Ipv4Output {
       writeMac(view, frame + ETH_DST, neighbour.macHigh, neighbour.macLow);
     }
     if (device.tx.pending >= device.queueLimit) {
+      dropped(this.host, 'QDISC_DROP');
       mib.count(LinkMib.TxDropped);
       return NET_XMIT_DROP;
     }
@@ -246,7 +252,10 @@ export class Ipv4Output {
   #neighbour(device: NetDevice, route: Route): Neighbour | null {
     const neighbour = device.neighbours === null ? null : device.neighbours.lookupOrCreate(route.nextHop);
     route.neighbour = neighbour;
-    if (neighbour === null) this.host.mib.count(IpMib.OutDiscards);
+    if (neighbour === null) {
+      dropped(this.host, 'NEIGH_CREATEFAIL');
+      this.host.mib.count(IpMib.OutDiscards);
+    }
     return neighbour;
   }
 }

@@ -1,8 +1,10 @@
 // The neighbours of one interface, and the frames that wait until a neighbour's Ethernet address is known (arp_queue).
 // A waiting frame lies in a chunk of packet memory with its descriptor in front, so that it can be sent by reference.
 
+import type { DropReason } from '../core/drop-reason.js';
 import type { Host } from '../core/host.js';
 import { Arp as ArpMib, LinkMib } from '../core/mib.js';
+import { dropped } from '../core/trace.js';
 import { TX_PIECE, TX_WORDS } from '../link/tx-ring.js';
 import { CTRL_TX_HEAD } from '../memory/packet-memory.js';
 import { ETH_DST, writeMac } from '../packet/ethernet.js';
@@ -112,14 +114,14 @@ export class NeighbourTable {
   ): boolean {
     const memory = this.host.memory;
     const limit = this.host.sysctl.neighUnresQlen;
-    if (limit === 0) return this.#drop();
+    if (limit === 0) return this.#drop('NEIGH_QUEUEFULL');
     while (neighbour.queueLength >= limit) {
       this.#shift(neighbour);
-      this.#drop();
+      this.#drop('NEIGH_QUEUEFULL');
     }
-    if (this.#waitingBytes > memory.capacity / WAITING_SHARE) return this.#drop();
+    if (this.#waitingBytes > memory.capacity / WAITING_SHARE) return this.#drop('NEIGH_QUEUEFULL');
     const chunk = memory.alloc(META + headerLength + payloadLength);
-    if (chunk === 0) return this.#drop();
+    if (chunk === 0) return this.#drop('NOMEM');
     this.#waitingBytes += memory.sizeOf(chunk);
     const meta = memory.start[chunk];
     const view = memory.view;
@@ -161,7 +163,7 @@ export class NeighbourTable {
       const headerLength = memory.view.getInt32(meta);
       const frame = tx.claim();
       if (frame < 0) {
-        this.#drop();
+        this.#drop('FULL_RING');
       } else {
         memory.bytes.copyWithin(frame, waiting, waiting + headerLength);
         writeMac(memory.view, frame + ETH_DST, neighbour.macHigh, neighbour.macLow);
@@ -192,6 +194,7 @@ export class NeighbourTable {
     neighbour.queueTail = 0;
     neighbour.queueLength = 0;
     while (chunk !== 0) {
+      dropped(this.host, 'NEIGH_FAILED');
       const next = memory.next[chunk];
       this.#listener.neighbourUnreachable(memory.start[chunk], (memory.end[chunk] - memory.start[chunk]) | 0);
       this.#waitingBytes -= memory.sizeOf(chunk);
@@ -225,7 +228,8 @@ export class NeighbourTable {
     while (neighbour.queueHead !== 0) this.#shift(neighbour);
   }
 
-  #drop(): false {
+  #drop(reason: DropReason): false {
+    dropped(this.host, reason);
     this.host.mib.count(ArpMib.QueueDrops);
     return false;
   }

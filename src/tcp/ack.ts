@@ -3,6 +3,7 @@
 
 import { TcpExt } from '../core/mib.js';
 import { SOCK_SNDBUF_LOCK } from '../core/sock.js';
+import { dropped } from '../core/trace.js';
 import { TCP_CA_Open } from '../uapi/tcp.js';
 import {
   type AckState,
@@ -59,6 +60,7 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   if (before(ackSeq, priorUna)) {
     // RFC 5961 section 5.2: too old to be an honest delay.
     if (before(ackSeq, (priorUna - Math.min(sk.maxWindow, sk.tx.bytesAcked)) | 0)) {
+      dropped(sk.host, 'TCP_TOO_OLD_ACK');
       sendChallengeAck(sk);
       return ACK_BAD;
     }
@@ -69,7 +71,10 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
     }
     return ACK_OLD;
   }
-  if (after(ackSeq, sk.sndNxt)) return ACK_BAD;
+  if (after(ackSeq, sk.sndNxt)) {
+    dropped(sk.host, 'TCP_ACK_UNSENT_DATA');
+    return ACK_BAD;
+  }
 
   const advanced = ackSeq !== priorUna;
   if (advanced) {

@@ -3,6 +3,7 @@
 
 import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
 import { SEND_SHUTDOWN } from '../core/sock.js';
+import { dropped } from '../core/trace.js';
 import { ETIMEDOUT } from '../uapi/errno.js';
 import { TCP_CA_Loss, TCP_ESTABLISHED } from '../uapi/tcp.js';
 import { newChild } from './child.js';
@@ -21,7 +22,7 @@ import {
 import { TFO_SERVER_COOKIE_NOT_REQD, TFO_SERVER_ENABLE } from './fastopen.js';
 import { addSynData } from './fastopen-data.js';
 import { enterLoss } from './recovery.js';
-import { foreignEcho, inWindow, oldTimestamp, synAckRtt } from './request-checks.js';
+import { misfit, oldTimestamp, synAckRtt } from './request-checks.js';
 import type { RequestSock } from './request-sock.js';
 import { updateRtt } from './rtt.js';
 import type { Segment } from './segment.js';
@@ -111,20 +112,21 @@ export function checkFastOpen(sk: TcpSock, request: RequestSock, segment: Segmen
     }
     return HANDLED;
   }
-  const edge = (request.rcvNxt + Math.min(request.rcvWnd, 65535)) | 0;
-  if (paws || foreignEcho(request, segment) || !inWindow(segment, request.rcvNxt, edge)) {
+  const reason = misfit(request, segment, paws);
+  if (reason !== null) {
+    dropped(host, reason);
     const carries = segment.endSeq !== segment.seq && (flags & SYN) === 0;
     if (!isRst && !oowRateLimited(tcp, request.lastOowAckTime, carries, TcpExt.TCPACKSkippedSynRecv)) {
       if (!carries) request.lastOowAckTime = host.nowMs || 1;
       sendRequestAck(request, sk.sndNxt);
     }
-    if (paws) host.mib.count(TcpExt.PAWSEstab);
     return HANDLED;
   }
   if (segment.hasTs && request.tstampOk && !before(request.rcvNxt, segment.seq)) {
     request.tsRecent = segment.tsVal;
   }
   if (isRst || ((flags & SYN) !== 0 && segment.seq !== request.irs)) {
+    dropped(host, isRst ? 'TCP_RESET' : 'TCP_INVALID_SYN');
     host.mib.count(TcpMib.AttemptFails);
     // A bad SYN is no reason to give up a connection that a program may have by now.
     if (!isRst) return RESET_PEER;
@@ -132,7 +134,9 @@ export function checkFastOpen(sk: TcpSock, request: RequestSock, segment: Segmen
     tcpReset(sk);
     return HANDLED;
   }
-  return (flags & ACK) === 0 ? HANDLED : GO_ON;
+  if ((flags & ACK) !== 0) return GO_ON;
+  dropped(host, 'TCP_FLAGS');
+  return HANDLED;
 }
 
 /** SYN_RECV, and the third segment is here (tcp_rcv_state_process). */

@@ -1,9 +1,10 @@
 // A segment of an established connection: what does it acknowledge, and where do its bytes go (tcp_rcv_established,
 // tcp_data_queue). Ends in `dataReady`, where epoll's callback hangs.
 
+import type { DropReason } from '../core/drop-reason.js';
 import { TcpExt } from '../core/mib.js';
 import { RCV_SHUTDOWN } from '../core/sock.js';
-import { ends, type TraceEvents, traceDataQueue, traceRcvEstablished } from '../core/trace.js';
+import { dropped, ends, type TraceEvents, traceDataQueue, traceRcvEstablished } from '../core/trace.js';
 import {
   TCP_CLOSE_WAIT,
   TCP_CLOSING,
@@ -44,9 +45,15 @@ import { measureReceiverRtt, receiveWindow } from './window.js';
 /** tcp_rcv_established */
 export function receiveEstablished(sk: TcpSock, segment: Segment): void {
   if (traceRcvEstablished.on) traceRcvEstablished.emit(sk.host, ends(sk));
-  if ((segment.flags & (ACK | RST | SYN)) === 0) return;
+  if ((segment.flags & (ACK | RST | SYN)) === 0) {
+    dropped(sk.host, 'TCP_FLAGS');
+    return;
+  }
   if (!validateIncoming(sk, segment)) return;
-  if ((segment.flags & ACK) === 0) return;
+  if ((segment.flags & ACK) === 0) {
+    dropped(sk.host, 'TCP_FLAGS');
+    return;
+  }
   if (tcpAck(sk, segment) === ACK_BAD) return;
   measureReceiverRtt(sk, segment);
   if ((segment.flags & URG) !== 0 || sk.rx.urgData !== 0) receiveUrgent(sk, segment);
@@ -66,7 +73,7 @@ export function queueData(sk: TcpSock, segment: Segment): void {
     // A bare FIN needs no room; some stacks send one into a closed window.
     if (receiveWindow(sk) === 0 && segment.length > 0) {
       sk.host.mib.count(TcpExt.TCPZeroWindowDrop);
-      outOfWindow(sk);
+      outOfWindow(sk, 'TCP_ZEROWINDOW');
       return;
     }
     queueInOrder(sk, segment, 0);
@@ -76,18 +83,18 @@ export function queueData(sk: TcpSock, segment: Segment): void {
     // All of it was here before: our ACK was lost.
     sk.host.mib.count(TcpExt.DelayedACKLost);
     setDsack(sk, segment.seq, segment.endSeq);
-    outOfWindow(sk);
+    outOfWindow(sk, 'TCP_OLD_DATA');
     return;
   }
   if (!before(segment.seq, (sk.rcvNxt + receiveWindow(sk)) | 0)) {
-    outOfWindow(sk);
+    outOfWindow(sk, 'TCP_OVERWINDOW');
     return;
   }
   if (before(segment.seq, sk.rcvNxt)) {
     setDsack(sk, segment.seq, sk.rcvNxt);
     if (receiveWindow(sk) === 0) {
       sk.host.mib.count(TcpExt.TCPZeroWindowDrop);
-      outOfWindow(sk);
+      outOfWindow(sk, 'TCP_ZEROWINDOW');
     } else queueInOrder(sk, segment, (sk.rcvNxt - segment.seq) | 0);
     return;
   }
@@ -103,7 +110,8 @@ function tellQueued(sk: TcpSock, segment: Segment): void {
   traceDataQueue.emit(sk.host, { ...ends(sk), seq, length, verdict });
 }
 
-function outOfWindow(sk: TcpSock): void {
+function outOfWindow(sk: TcpSock, reason: DropReason): void {
+  dropped(sk.host, reason);
   enterQuickAck(sk, TCP_MAX_QUICKACKS);
   sk.ackPending |= ACK_SCHED;
 }
@@ -116,6 +124,7 @@ function queueInOrder(sk: TcpSock, segment: Segment, skip: number): void {
     // (real packets weigh less than twice their bytes, so that the kernel has this room, too).
     const fits = tryRmemSchedule(sk, segment, sk.rcvbuf + (sk.rcvbuf >> 1)) || sk.rcvQueue.length === 0;
     if (!fits || !sk.rcvQueue.appendFrom(segment.data + skip, count)) {
+      dropped(sk.host, 'PROTO_MEM');
       sk.host.mib.count(TcpExt.TCPRcvQDrop);
       // The window stays as it was. Linux closes it here (ICSK_ACK_NOMEM), but then the peer's acknowledgements, numbered
       // after what was dropped, lie outside of it, and a program that must write before it reads waits for ever.
@@ -145,6 +154,7 @@ function takeReassembled(sk: TcpSock): void {
     const known = (sk.rcvNxt - run.start) | 0;
     if (known > 0) setDsack(sk, run.start, before(run.end, sk.rcvNxt) ? run.end : sk.rcvNxt);
     if (!after(run.end, sk.rcvNxt)) {
+      dropped(sk.host, 'TCP_OFO_DROP');
       run.bytes.clear();
       continue;
     }
@@ -172,6 +182,7 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
   if ((sk.ecnFlags & ECN_OK) !== 0 && ecnDataReceived(sk, segment)) enterQuickAck(sk, 2);
   const { mib, memory } = sk.host;
   if (!tryRmemSchedule(sk, segment, sk.rcvbuf)) {
+    dropped(sk.host, 'PROTO_MEM');
     mib.count(TcpExt.TCPOFODrop);
     // The reader can make room, even of little (tcp_data_queue_ofo).
     sk.dataReady();
@@ -185,9 +196,15 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
   const ooo = sk.rx.reassembly;
   if (ooo.sackIndex(segment.seq, segment.endSeq) >= SACK_BLOCKS_EXPECTED) flushCompressed(sk);
   const fin = (segment.flags & FIN) !== 0;
-  if (!ooo.insert(segment.seq, segment.endSeq, fin, segment.data)) mib.count(TcpExt.TCPOFODrop);
+  if (!ooo.insert(segment.seq, segment.endSeq, fin, segment.data)) {
+    dropped(sk.host, 'PROTO_MEM');
+    mib.count(TcpExt.TCPOFODrop);
+  }
   if (ooo.knownEnd !== ooo.knownStart) {
-    if (ooo.knownEnd === segment.endSeq && ooo.knownStart === segment.seq) mib.count(TcpExt.TCPOFOMerge);
+    if (ooo.knownEnd === segment.endSeq && ooo.knownStart === segment.seq) {
+      dropped(sk.host, 'TCP_OFOMERGE');
+      mib.count(TcpExt.TCPOFOMerge);
+    }
     setDsack(sk, ooo.knownStart, ooo.knownEnd);
   }
   if (sk.rx.reassembly.runs.length === 0) sk.rx.reassembly = null;

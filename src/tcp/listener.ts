@@ -2,7 +2,7 @@
 // full. The third segment then goes to syn-recv.ts.
 
 import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
-import { ends, traceConnRequest, traceKfreeSkb, traceSynQueueAdd, traceSynQueueDrop } from '../core/trace.js';
+import { dropped, ends, traceConnRequest, traceSynQueueAdd, traceSynQueueDrop } from '../core/trace.js';
 import type { RxPacket } from '../ip/rx-packet.js';
 import { TCP_LISTEN } from '../uapi/tcp.js';
 import { queueChild } from './child.js';
@@ -33,18 +33,20 @@ export function connectionRequest(sk: TcpSock, packet: RxPacket, segment: Segmen
   if (cookie) {
     mib.count(sysctl.tcpSyncookies === 0 ? TcpExt.TCPReqQFullDrop : TcpExt.TCPReqQFullDoCookies);
     if (sysctl.tcpSyncookies === 0) {
+      dropped(host, 'NOT_SPECIFIED');
       mib.count(TcpExt.ListenDrops);
       return;
     }
   }
   if (listener.acceptFull) {
-    if (traceKfreeSkb.on) traceKfreeSkb.emit(host, { reason: 'TCP_LISTEN_OVERFLOW' });
+    dropped(host, 'TCP_LISTEN_OVERFLOW');
     mib.count(TcpExt.ListenOverflows);
     mib.count(TcpExt.ListenDrops);
     return;
   }
   const request = newRequest(sk, packet, segment);
   if (request === null || (!cookie && iss === 0 && reservedForKnown(sk, request))) {
+    dropped(host, 'NOT_SPECIFIED');
     mib.count(TcpExt.ListenDrops);
     return;
   }

@@ -3,6 +3,7 @@
 
 import { TcpExt } from '../core/mib.js';
 import { SOCK_RCVBUF_LOCK } from '../core/sock.js';
+import { dropped } from '../core/trace.js';
 import type { Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
 import { underPressure } from './window.js';
@@ -61,6 +62,7 @@ function pruneOutOfOrder(sk: TcpSock, segment: Segment): boolean {
     if (canIngest(sk) && !sk.tcp.memory.pressure) break;
   }
   if (!pruned) return false;
+  dropped(sk.host, 'TCP_OFO_QUEUE_PRUNE');
   sk.host.mib.count(TcpExt.OfoPruned);
   ooo.resetSacks();
   sk.rx.dsackPending = false;

@@ -2,7 +2,7 @@
 // a request, a TIME_WAIT remnant, a listener; or a reset for what belongs to nobody.
 
 import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
-import { ends, traceKfreeSkb, traceTcpV4Rcv } from '../core/trace.js';
+import { dropped, ends, traceTcpV4Rcv } from '../core/trace.js';
 import type { RxPacket } from '../ip/rx-packet.js';
 import { RX_L4_BAD } from '../link/link.js';
 import { TCP_ESTABLISHED, TCP_FIN_WAIT2, TCP_LISTEN, TCP_TIME_WAIT } from '../uapi/tcp.js';
@@ -29,17 +29,21 @@ export function receiveSegment(tcp: TcpShared, packet: RxPacket): void {
   const { host, segment } = tcp;
   host.mib.count(TcpMib.InSegs);
   if (!segment.parse(host.memory.view, packet)) {
+    dropped(host, 'PKT_TOO_SMALL');
     host.mib.count(TcpMib.InErrs);
     return;
   }
   if ((packet.flags & RX_L4_BAD) !== 0) {
-    if (traceKfreeSkb.on) traceKfreeSkb.emit(host, { reason: 'TCP_CSUM' });
+    dropped(host, 'TCP_CSUM');
     host.mib.count(TcpMib.InCsumErrors);
     host.mib.count(TcpMib.InErrs);
     return;
   }
   if (traceTcpV4Rcv.on) tellReceived(tcp, packet, segment);
-  if (packet.broadcast) return;
+  if (packet.broadcast) {
+    dropped(host, 'NOT_SPECIFIED');
+    return;
+  }
   const hash = tupleHash(tcp.tableKey, packet.dst, segment.dport, packet.src, segment.sport);
   const sk = tcp.established.lookup(hash, packet.dst, segment.dport, packet.src, segment.sport);
   if (sk !== null) {
@@ -59,7 +63,7 @@ export function receiveSegment(tcp: TcpShared, packet: RxPacket): void {
   const listener = tcp.listeners.lookup(packet.dst, segment.dport, hash, packet.device);
   if (listener !== null) deliver(listener, packet, segment);
   else {
-    if (traceKfreeSkb.on) traceKfreeSkb.emit(host, { reason: 'NO_SOCKET' });
+    dropped(host, 'NO_SOCKET');
     sendReset(tcp, packet, segment);
   }
 }
@@ -73,6 +77,7 @@ function tellReceived(tcp: TcpShared, packet: RxPacket, segment: Segment): void 
 /** tcp_v4_do_rcv, or into the backlog while a syscall is inside the sock. */
 function deliver(sk: TcpSock, packet: RxPacket, segment: Segment): void {
   if (sk.extras !== null && packet.ttl < sk.extras.minTtl) {
+    dropped(sk.host, 'TCP_MINTTL');
     sk.host.mib.count(TcpExt.TCPMinTTLDrop);
     return;
   }
@@ -83,7 +88,10 @@ function deliver(sk: TcpSock, packet: RxPacket, segment: Segment): void {
   }
   sk.backlog ??= new Backlog(sk.host.memory);
   const bound = sk.rcvbuf + sk.sndbuf + 65536;
-  if (sk.backlog.bytes > bound || !sk.backlog.push(packet)) sk.host.mib.count(TcpExt.TCPBacklogDrop);
+  if (sk.backlog.bytes > bound || !sk.backlog.push(packet)) {
+    dropped(sk.host, 'SOCKET_BACKLOG');
+    sk.host.mib.count(TcpExt.TCPBacklogDrop);
+  }
 }
 
 function receiveNow(sk: TcpSock, packet: RxPacket, segment: Segment): void {
@@ -106,12 +114,18 @@ export function runBacklog(sk: TcpSock): void {
 
 function receiveForListener(sk: TcpSock, packet: RxPacket, segment: Segment, iss: number): void {
   const { flags } = segment;
-  if ((flags & RST) !== 0) return;
+  if ((flags & RST) !== 0) {
+    dropped(sk.host, 'TCP_RESET');
+    return;
+  }
   if ((flags & ACK) !== 0) {
     const child = checkCookie(sk, packet, segment);
-    if (child === sk) sendReset(sk.tcp, packet, segment);
-    else if (child !== null) receiveForChild(sk, child, packet, segment);
+    if (child === sk) {
+      dropped(sk.host, 'TCP_FLAGS');
+      sendReset(sk.tcp, packet, segment);
+    } else if (child !== null) receiveForChild(sk, child, packet, segment);
   } else if ((flags & (SYN | FIN)) === SYN) connectionRequest(sk, packet, segment, iss);
+  else dropped(sk.host, 'TCP_FLAGS');
 }
 
 function receiveForRequest(request: RequestSock, packet: RxPacket, segment: Segment): void {
@@ -166,7 +180,10 @@ function receiveForTimeWait(tw: TimeWaitSock, hash: number, packet: RxPacket, se
       return;
     }
   }
-  if (old) host.mib.count(TcpExt.PAWSEstab);
+  if (old) {
+    dropped(host, 'TCP_RFC7323_TW_PAWS');
+    host.mib.count(TcpExt.PAWSTimewait);
+  }
   if (isRst) return;
   if (old || (segment.flags & ACK) !== 0) host.wheel.arm(tw, TCP_TIMEWAIT_LEN);
   timeWaitAck(tw, segment, TcpExt.TCPACKSkippedTimeWait);
@@ -178,6 +195,7 @@ function finWait2Remnant(tw: TimeWaitSock, packet: RxPacket, segment: Segment, o
   const inWindow =
     segment.seq === tw.rcvNxt || (before(tw.rcvNxt, segment.endSeq) && before(segment.seq, edge));
   if (old || !inWindow) {
+    dropped(tw.tcp.host, old ? 'TCP_RFC7323_TW_PAWS' : 'TCP_OVERWINDOW');
     timeWaitAck(tw, segment, TcpExt.TCPACKSkippedFinWait2);
     return;
   }
@@ -191,6 +209,7 @@ function finWait2Remnant(tw: TimeWaitSock, packet: RxPacket, segment: Segment, o
   if (!isSyn && !news) return;
   if (isSyn || (segment.flags & FIN) === 0 || segment.endSeq !== ((tw.rcvNxt + 1) | 0)) {
     // New data after a half-duplex close (RFC 1122 section 4.2.2.13).
+    dropped(tw.tcp.host, 'TCP_ABORT_ON_DATA');
     sendReset(tw.tcp, packet, segment);
     endTimeWait(tw);
     return;

@@ -1,6 +1,8 @@
 // What tcp_check_req asks of a segment for a handshake at a listener, be the request still alone (syn-recv.ts) or the child of a
 // Fast Open born already (fastopen-server.ts).
 
+import type { DropReason } from '../core/drop-reason.js';
+import { TcpExt } from '../core/mib.js';
 import { echoRtt } from './clean-rtx-queue.js';
 import { RST, TCP_TIMEOUT_INIT } from './constants.js';
 import { pawsRejects } from './paws.js';
@@ -18,17 +20,32 @@ export function oldTimestamp(request: RequestSock, segment: Segment): boolean {
 }
 
 /** The timestamp echoed is none of those that our SYN-ACKs bore. */
-export function foreignEcho(request: RequestSock, segment: Segment): boolean {
+function foreignEcho(request: RequestSock, segment: Segment): boolean {
   if (!segment.hasTs || !request.tstampOk || segment.tsEcr === 0) return false;
   const echoed = (segment.tsEcr - request.tsOffset) | 0;
   return !between(echoed, request.firstSynackMs, request.lastSynackMs);
 }
 
 /** tcp_in_window */
-export function inWindow(segment: Segment, start: number, end: number): boolean {
+function inWindow(segment: Segment, start: number, end: number): boolean {
   if (segment.seq === start) return true;
   if (before(start, segment.endSeq) && before(segment.seq, end)) return true;
   return segment.seq === end && segment.seq === segment.endSeq && between(segment.seq, start, end);
+}
+
+/** Why there is no use for a segment, counted; null: there is. `paws`: its timestamp is old. */
+export function misfit(request: RequestSock, segment: Segment, paws: boolean): DropReason | null {
+  const { mib } = request.listener.host;
+  if (paws) {
+    mib.count(TcpExt.PAWSEstab);
+    return 'TCP_RFC7323_PAWS';
+  }
+  if (foreignEcho(request, segment)) {
+    mib.count(TcpExt.TSEcrRejected);
+    return 'TCP_RFC7323_TSECR';
+  }
+  const edge = (request.rcvNxt + Math.min(request.rcvWnd, 65535)) | 0;
+  return inWindow(segment, request.rcvNxt, edge) ? null : 'TCP_OVERWINDOW';
 }
 
 /**

@@ -2,6 +2,7 @@
 // (__sk_dst_check), and bounds that a route may set (dst_metric).
 
 import { Ip as IpMib } from '../core/mib.js';
+import { dropped } from '../core/trace.js';
 import type { Route } from '../ip/routes.js';
 import type { TcpSock } from './sock.js';
 
@@ -12,6 +13,7 @@ export function checkRoute(sk: TcpSock): Route | null {
   const found = sk.tcp.ip.routeOf(sk, sk.daddr);
   if (found === null) {
     // The old one stays as what is known of the path, for the day when one leads there again.
+    dropped(sk.host, 'IP_OUTNOROUTES');
     sk.host.mib.count(IpMib.OutNoRoutes);
     return null;
   }

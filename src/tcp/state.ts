@@ -3,7 +3,7 @@
 
 import { TcpExt } from '../core/mib.js';
 import { RCV_SHUTDOWN, SEND_SHUTDOWN } from '../core/sock.js';
-import { ends, traceRcvStateProcess } from '../core/trace.js';
+import { dropped, ends, traceRcvStateProcess } from '../core/trace.js';
 import {
   TCP_CLOSE,
   TCP_CLOSE_WAIT,
@@ -55,7 +55,10 @@ import { validateIncoming } from './validate.js';
 
 export function receiveStateProcess(sk: TcpSock, segment: Segment): number {
   if (traceRcvStateProcess.on) traceRcvStateProcess.emit(sk.host, { ...ends(sk), state: sk.state });
-  if (sk.state === TCP_CLOSE) return HANDLED;
+  if (sk.state === TCP_CLOSE) {
+    dropped(sk.host, 'TCP_CLOSE');
+    return HANDLED;
+  }
   if (sk.state === TCP_SYN_SENT) return receiveSynSent(sk, segment);
   const { fastopen } = sk;
   const rsk = fastopen === null ? null : fastopen.rsk;
@@ -63,12 +66,20 @@ export function receiveStateProcess(sk: TcpSock, segment: Segment): number {
     const result = checkFastOpen(sk, rsk, segment);
     if (result !== GO_ON) return result;
   }
-  if ((segment.flags & (ACK | RST | SYN)) === 0) return HANDLED;
+  if ((segment.flags & (ACK | RST | SYN)) === 0) {
+    dropped(sk.host, 'TCP_FLAGS');
+    return HANDLED;
+  }
   if (!validateIncoming(sk, segment)) return HANDLED;
-  if ((segment.flags & ACK) === 0) return HANDLED;
+  if ((segment.flags & ACK) === 0) {
+    dropped(sk.host, 'TCP_FLAGS');
+    return HANDLED;
+  }
   // Old and future acknowledgements of our SYN are answered by a reset (RFC 9293 section 3.10.7.4).
-  if (sk.state === TCP_SYN_RECV && !(after(segment.ackSeq, sk.iss) && !after(segment.ackSeq, sk.sndNxt)))
+  if (sk.state === TCP_SYN_RECV && !(after(segment.ackSeq, sk.iss) && !after(segment.ackSeq, sk.sndNxt))) {
+    dropped(sk.host, 'TCP_INVALID_ACK_SEQUENCE');
     return RESET_PEER;
+  }
   const verdict = tcpAck(sk, segment);
   if (verdict !== ACK_GOOD) {
     if (verdict === ACK_BAD) {
@@ -116,6 +127,7 @@ function receiveText(sk: TcpSock, segment: Segment): number {
     // reset.
     const unwanted = state !== TCP_ESTABLISHED && (sk.shutdown & RCV_SHUTDOWN) !== 0;
     if (unwanted && segment.length > 0 && after(dataEnd(segment), sk.rcvNxt)) {
+      dropped(sk.host, 'TCP_ABORT_ON_DATA');
       sk.host.mib.count(TcpExt.TCPAbortOnData);
       tcpReset(sk);
       return RESET_PEER;
@@ -166,6 +178,7 @@ function finWait1Acked(sk: TcpSock, segment: Segment): number {
   }
   if (segment.length > 0 && after(dataEnd(segment), sk.rcvNxt)) {
     tcpDone(sk);
+    dropped(sk.host, 'TCP_ABORT_ON_DATA');
     sk.host.mib.count(TcpExt.TCPAbortOnData);
     return RESET_PEER;
   }
@@ -191,17 +204,20 @@ function receiveSynSent(sk: TcpSock, segment: Segment): number {
     if (!after(segment.ackSeq, sk.sndUna) || after(segment.ackSeq, sk.sndNxt)) {
       // An old connection of the peer's answers: try again as soon as our reset has cleared it.
       if (sk.tx.retransmits === 0) armRetransmit(sk, TIME_RETRANS, TCP_TIMEOUT_MIN);
+      dropped(sk.host, 'TCP_INVALID_ACK_SEQUENCE');
       return isRst ? HANDLED : RESET_PEER;
     }
     if (segment.hasTs && segment.tsEcr !== 0 && sk.tstampOk && !echoIsOurs(sk, segment)) {
       sk.host.mib.count(TcpExt.PAWSActive);
+      dropped(sk.host, 'TCP_RFC7323_PAWS');
       return isRst ? HANDLED : RESET_PEER;
     }
     if (isRst) tcpReset(sk);
     else if ((flags & SYN) !== 0) synAckReceived(sk, segment);
-  } else if (!isRst && (flags & SYN) !== 0) {
-    simultaneousOpen(sk, segment);
-  }
+    else dropped(sk.host, 'TCP_FLAGS');
+  } else if (isRst) dropped(sk.host, 'TCP_RESET');
+  else if ((flags & SYN) !== 0) simultaneousOpen(sk, segment);
+  else dropped(sk.host, 'TCP_FLAGS');
   return HANDLED;
 }
 

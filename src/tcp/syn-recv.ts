@@ -3,7 +3,7 @@
 
 import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
 import { SEND_SHUTDOWN } from '../core/sock.js';
-import { traceKfreeSkb } from '../core/trace.js';
+import { dropped } from '../core/trace.js';
 import type { RxPacket } from '../ip/rx-packet.js';
 import { TCP_ESTABLISHED } from '../uapi/tcp.js';
 import { newChild, queueChild } from './child.js';
@@ -11,7 +11,7 @@ import { tcpShutdown } from './close.js';
 import { ACK, FIN, RST, SYN } from './constants.js';
 import type { ListenState } from './listen-state.js';
 import { armRequest, dropRequest, newRequest, openWindow, repeatSynAck } from './listener.js';
-import { foreignEcho, inWindow, oldTimestamp, synAckRtt } from './request-checks.js';
+import { misfit, oldTimestamp, synAckRtt } from './request-checks.js';
 import type { RequestSock } from './request-sock.js';
 import { updateRtt } from './rtt.js';
 import type { Segment } from './segment.js';
@@ -44,11 +44,13 @@ export function checkRequest(request: RequestSock, packet: RxPacket, segment: Se
   }
   if ((flags & ACK) !== 0 && segment.ackSeq !== ((request.iss + 1) | 0)) {
     // RFC 9293 section 3.10.7.4, SYN-RECEIVED: an unacceptable acknowledgement.
+    dropped(host, 'TCP_FLAGS');
     sendReset(tcp, packet, segment);
     return null;
   }
-  const edge = (rcvNxt + Math.min(request.rcvWnd, 65535)) | 0;
-  if (paws || foreignEcho(request, segment) || !inWindow(segment, rcvNxt, edge)) {
+  const reason = misfit(request, segment, paws);
+  if (reason !== null) {
+    dropped(host, reason);
     if (!isRst) {
       const carries = segment.endSeq !== segment.seq && (flags & SYN) === 0;
       if (!oowRateLimited(tcp, request.lastOowAckTime, carries, TcpExt.TCPACKSkippedSynRecv)) {
@@ -56,19 +58,22 @@ export function checkRequest(request: RequestSock, packet: RxPacket, segment: Se
         sendRequestAck(request);
       }
     }
-    if (paws) host.mib.count(TcpExt.PAWSEstab);
     return null;
   }
   if (segment.hasTs && request.tstampOk && !before(rcvNxt, segment.seq)) request.tsRecent = segment.tsVal;
   const isNewSyn = (flags & SYN) !== 0 && segment.seq !== request.irs;
   if (isRst || isNewSyn) {
+    dropped(host, isRst ? 'TCP_RESET' : 'TCP_INVALID_SYN');
     host.mib.count(TcpMib.AttemptFails);
     host.mib.count(TcpExt.EmbryonicRsts);
     if (!isRst) sendReset(tcp, packet, segment);
     dropRequest(request);
     return null;
   }
-  if ((flags & ACK) === 0) return null;
+  if ((flags & ACK) === 0) {
+    dropped(host, 'TCP_FLAGS');
+    return null;
+  }
   const bare = segment.endSeq === rcvNxt && (flags & FIN) === 0;
   if (request.timeouts < sk.tuning.deferAccept && bare) {
     request.acked = true;
@@ -76,7 +81,7 @@ export function checkRequest(request: RequestSock, packet: RxPacket, segment: Se
     return null;
   }
   if (listener.acceptFull) {
-    if (traceKfreeSkb.on) traceKfreeSkb.emit(host, { reason: 'TCP_LISTEN_OVERFLOW' });
+    dropped(host, 'TCP_LISTEN_OVERFLOW');
     // The accept queue is full: the ACK is dropped and the client believes it is connected (or is reset, if so wished).
     host.mib.count(TcpExt.ListenOverflows);
     host.mib.count(TcpExt.ListenDrops);
@@ -113,6 +118,7 @@ export function checkCookie(sk: TcpSock, packet: RxPacket, segment: Segment): Tc
   host.mib.count(TcpExt.SyncookiesRecv);
   if (!decodeCookieTimestamp(request, segment)) return sk;
   if (listener.acceptFull) {
+    dropped(host, 'TCP_LISTEN_OVERFLOW');
     host.mib.count(TcpExt.ListenOverflows);
     host.mib.count(TcpExt.ListenDrops);
     return null;

@@ -1,7 +1,9 @@
 // Is a segment of a synchronised connection acceptable at all (tcp_validate_incoming)? Old timestamps, sequence numbers
 // outside the window, resets and SYNs that may be forged end here; input.ts and state.ts see what is left.
 
+import type { DropReason } from '../core/drop-reason.js';
 import { TcpExt } from '../core/mib.js';
+import { dropped } from '../core/trace.js';
 import { TCP_CLOSE_WAIT, TCP_CLOSING, TCP_ESTABLISHED, TCP_LAST_ACK, TCP_SYN_RECV } from '../uapi/tcp.js';
 import { mayUpdateWindow } from './ack.js';
 import { tcpReset } from './close.js';
@@ -27,6 +29,7 @@ export function validateIncoming(sk: TcpSock, segment: Segment): boolean {
   const paws = isRst ? PAWS_OK : pawsVerdict(sk, segment);
   const isSyn = (flags & SYN) !== 0;
   if (paws !== PAWS_OK && !isSyn) {
+    dropped(sk.host, paws === PAWS_OLD_ACK ? 'TCP_RFC7323_PAWS_ACK' : 'TCP_RFC7323_PAWS');
     if (paws === PAWS_OLD_ACK) {
       sk.host.mib.count(TcpExt.PAWSOldAck);
     } else {
@@ -35,7 +38,9 @@ export function validateIncoming(sk: TcpSock, segment: Segment): boolean {
     }
     return false;
   }
-  if (paws === PAWS_OK && !acceptable(sk, segment)) {
+  const misplaced = paws === PAWS_OK ? unacceptable(sk, segment) : null;
+  if (misplaced !== null) {
+    if (isRst || !isSyn) dropped(sk.host, misplaced);
     if (isRst) {
       if (resetAtFin(sk, segment)) tcpReset(sk);
       return false;
@@ -47,6 +52,7 @@ export function validateIncoming(sk: TcpSock, segment: Segment): boolean {
       return false;
     }
   } else if (isRst) {
+    dropped(sk.host, 'TCP_RESET');
     if (segment.seq === sk.rcvNxt || resetAtFin(sk, segment) || resetAtSackEdge(sk, segment)) tcpReset(sk);
     else {
       // Out of order, and nothing but it ever came: a box on the way ends what was opened with data.
@@ -59,6 +65,7 @@ export function validateIncoming(sk: TcpSock, segment: Segment): boolean {
     return true;
   }
   // RFC 5961 section 4: the true peer answers a challenge by a reset if it has started anew.
+  dropped(sk.host, 'TCP_INVALID_SYN');
   sk.host.mib.count(TcpExt.TCPSYNChallenge);
   sendChallengeAck(sk);
   return false;
@@ -87,13 +94,14 @@ function pawsVerdict(sk: TcpSock, segment: Segment): number {
   return ((sk.tsRecent - segment.tsVal) | 0) > sk.rto * 1.2 ? PAWS_REJECTED : PAWS_OK;
 }
 
-/** tcp_sequence: some of it must lie in the window, and all of it but a FIN while unread data is waiting. */
-function acceptable(sk: TcpSock, segment: Segment): boolean {
-  if (before(segment.endSeq, sk.rcvWup)) return false;
+/** tcp_sequence: some of it must lie in the window, and all of it but a FIN while unread data is waiting. Null: so it does. */
+function unacceptable(sk: TcpSock, segment: Segment): DropReason | null {
+  if (before(segment.endSeq, sk.rcvWup)) return 'TCP_OLD_SEQUENCE';
   const edge = (sk.rcvNxt + receiveWindow(sk)) | 0;
   const fin = (segment.flags & FIN) !== 0 ? 1 : 0;
-  if (!after((segment.endSeq - fin) | 0, edge)) return true;
-  return !after(segment.seq, edge) && sk.rcvQueue.length === 0;
+  if (!after((segment.endSeq - fin) | 0, edge)) return null;
+  if (after(segment.seq, edge)) return 'TCP_INVALID_SEQUENCE';
+  return sk.rcvQueue.length === 0 ? null : 'TCP_INVALID_END_SEQUENCE';
 }
 
 /** tcp_reset_check: after a FIN some stacks reset with the sequence number before it. */

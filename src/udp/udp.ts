@@ -5,6 +5,7 @@ import type { Host } from '../core/host.js';
 import { Icmp as IcmpMib, Udp as UdpMib } from '../core/mib.js';
 import type { SendCookie } from '../core/send-cookie.js';
 import { RCV_SHUTDOWN, SEND_SHUTDOWN, SOCK_BINDADDR_LOCK, SOCK_BINDPORT_LOCK } from '../core/sock.js';
+import { dropped } from '../core/trace.js';
 import type { Ip } from '../ip/ip.js';
 import type { IpProtocol } from '../ip/protocol.js';
 import type { Route } from '../ip/routes.js';
@@ -72,10 +73,12 @@ export class Udp implements IpProtocol {
     const udp = packet.transport;
     const length = packet.length >= UDP_HLEN ? view.getUint16(udp + UDP_LENGTH) : 0;
     if (length < UDP_HLEN || length > packet.length) {
+      dropped(this.host, 'PKT_TOO_SMALL');
       mib.count(UdpMib.InErrors);
       return;
     }
     if ((packet.flags & RX_L4_BAD) !== 0) {
+      dropped(this.host, 'UDP_CSUM');
       mib.count(UdpMib.InCsumErrors);
       mib.count(UdpMib.InErrors);
       return;
@@ -92,6 +95,7 @@ export class Udp implements IpProtocol {
       this.#queue(sk, packet);
       return;
     }
+    dropped(this.host, 'NO_SOCKET');
     mib.count(UdpMib.NoPorts);
     this.ip.complain(ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0);
   }
@@ -101,6 +105,7 @@ export class Udp implements IpProtocol {
     if (sk.enqueue(packet, sport, packet.transport + UDP_HLEN, packet.length - UDP_HLEN)) {
       sk.dataReady();
     } else {
+      dropped(this.host, 'SOCKET_RCVBUFF');
       this.host.mib.count(UdpMib.RcvbufErrors);
       this.host.mib.count(UdpMib.InErrors);
     }

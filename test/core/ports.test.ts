@@ -171,9 +171,15 @@ describe('ephemeral ports', () => {
     expect(ports.bind(new Holder(), port)).toBe(port);
   });
 
+  // covers: ephemeral ports by keyed hash | RFC 6056 section 3.3.4 | src/core/ports.ts
   it('start at different places for different destinations (RFC 6056)', () => {
     const ports = table();
-    const first = Array.from({ length: 16 }, (_, n) => ports.connect(new Holder(), n << 20, FREE));
+    const first = Array.from({ length: 16 }, (_, n) =>
+      ports.connect(new Holder(), Math.imul(n + 1, 0x9e3779b1), FREE),
+    );
     expect(new Set(first).size).toBeGreaterThan(12);
+    // And not one behind the other, as one counter for all would have it.
+    const near = first.filter((port, n) => n > 0 && Math.abs(port - first[n - 1]) < 64);
+    expect(near.length).toBeLessThan(4);
   });
 });

@@ -1,5 +1,4 @@
 // Fast Open between two programs on one stack: calls that sleep, what a listener is told, keys and tunables.
-// covers: MSG_FASTOPEN, TCP_FASTOPEN_CONNECT over the loopback | RFC 7413 appendix A | src/kernel/blocking-fastopen.ts
 
 import {
   IPPROTO_TCP,
@@ -58,6 +57,7 @@ async function introduce(at: ReturnType<typeof address>, fd: number): Promise<vo
   m.sys.close(server);
 }
 
+// covers: Fast Open, client | RFC 7413 section 4.2.1 | src/tcp/fastopen-client.ts
 describe('a send that connects', () => {
   it('asks for a cookie first, and brings its data on the SYN next time', async () => {
     const { fd, at } = listener();

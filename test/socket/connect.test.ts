@@ -66,6 +66,7 @@ describe('connect', () => {
     expect(connect(fd, at)).toBe(0);
   });
 
+  // covers: self-connect | RFC 9293 section 3.5 | src/tcp/connect.ts
   it('to oneself works', () => {
     const fd = m.socket();
     m.sys.bind(fd, address(7777));

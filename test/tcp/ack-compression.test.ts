@@ -27,7 +27,7 @@ function behindHole(rtt: number, sysctl = {}, opening = {}) {
 
 const blocks = (heard: Heard[]) => heard.map(({ sack }) => sack?.map(([from, to]) => to - from));
 
-// covers: compression of duplicate ACKs | — | src/tcp/ack-compression.ts
+// covers: compressed ACKs behind a hole | Linux __tcp_ack_snd_check, tcp_compressed_ack_kick | src/tcp/ack-compression.ts
 describe('duplicate acknowledgements with SACK', () => {
   it('wait a millisecond from the fourth on, where the round trip is long', () => {
     const { t, peer, base } = behindHole(100);

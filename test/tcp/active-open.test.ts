@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { address } from '../ip/stack.js';
 import { conversation } from './conversation.js';
 
+// covers: active open | RFC 9293 section 3.10.1 | src/tcp/connect.ts
 describe('the SYN', () => {
   it('offers all there is', () => {
     const { peer, program } = conversation().connecting();
@@ -151,6 +152,7 @@ describe('the answer', () => {
   });
 });
 
+// covers: simultaneous open | RFC 9293 section 3.5, figure 7 | src/tcp/state.ts
 describe('simultaneous open', () => {
   function crossed() {
     const t = conversation();

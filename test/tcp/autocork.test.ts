@@ -20,7 +20,7 @@ function noDelay(sysctl = {}, features = 0) {
   return { t, peer, program };
 }
 
-// covers: autocorking | — | src/tcp/autocork.ts
+// covers: autocorking (tcp_autocorking) | Linux tcp_should_autocork | src/tcp/autocork.ts
 describe('autocorking', () => {
   it('the first write goes into the ring, the next ones join each other and leave with it', () => {
     const { t, peer, program } = noDelay();

@@ -11,6 +11,7 @@ function connection(options = {}) {
   return { t, ...both };
 }
 
+// covers: closing in every order | RFC 9293 section 3.6 | src/tcp/state.ts
 describe('we close first', () => {
   it('FIN, its ACK, their FIN: FIN_WAIT1, FIN_WAIT2, TIME_WAIT', () => {
     const { t, peer, program } = connection();
@@ -202,6 +203,7 @@ describe('close', () => {
     expect(t.tcp.counts).toMatchObject({ established: 0, orphans: 0, timeWait: 1 });
   });
 
+  // covers: orphans and their limit (tcp_max_orphans, tcp_orphan_retries) | RFC 1122 section 4.2.2.13; Linux tcp_out_of_resources | src/tcp/timers.ts
   it('an orphan that gets no answer is given up after eight repetitions', () => {
     const { t, program } = connection();
     program.send('x');
@@ -243,6 +245,7 @@ describe("the orphan's FIN_WAIT2", () => {
     peer.sends({}).hears({ flags: 'R', seq: 2 });
   });
 
+  // covers: TCP_LINGER2 | Linux tcp_fin_time | src/tcp/close.ts
   it('TCP_LINGER2 says how long; negative: not at all', () => {
     const { t } = orphan((sk) => {
       sk.ownTuning().linger2Ms = 1000;

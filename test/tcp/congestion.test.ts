@@ -1,8 +1,4 @@
 // Whole transfers through a bottleneck, in virtual time: how much of it each congestion control uses, and what loss does to it.
-// covers: CUBIC | RFC 9438 | src/tcp/congestion/cubic.ts
-// covers: HyStart | RFC 9406 | src/tcp/congestion/hystart.ts
-// covers: BBR | draft-cardwell-iccrg-bbr-congestion-control-00 | src/tcp/congestion/bbr.ts
-// covers: pacing | Linux tcp_pacing_check | src/tcp/pacing.ts
 
 import { describe, expect, it } from 'vitest';
 import { below, SeededRandom } from '../../src/core/random.js';
@@ -63,6 +59,7 @@ function through(
   return { ...seen, used: (bytes * 8) / (path.mbit * 1000) / result.ms, counters };
 }
 
+// covers: CUBIC | RFC 9438 section 4 | src/tcp/congestion/cubic.ts
 describe('a transfer through a bottleneck', () => {
   const path: Path = { mbit: 20, rttMs: 40, queue: 100_000 };
 
@@ -72,6 +69,7 @@ describe('a transfer through a bottleneck', () => {
     });
   }
 
+  // covers: HyStart and HyStart++ | RFC 9406 section 4.2; Linux hystart_update | src/tcp/congestion/hystart.ts
   it('leaves slow start before the queue overflows (HyStart)', () => {
     const deep = { ...path, queue: 400_000 };
     const counted = ['TCPHystartDelayDetect', 'TCPHystartTrainDetect'];
@@ -83,6 +81,7 @@ describe('a transfer through a bottleneck', () => {
     expect([on.dropped, off.dropped > 0]).toEqual([0, true]);
   });
 
+  // covers: HyStart and HyStart++ | RFC 9406 section 4.2; Linux hystart_update | src/tcp/congestion/hystart.ts
   it('and slows down before it does, under HyStart++', () => {
     const deep = { ...path, queue: 800_000 };
     const result = through('cubic', deep, 4_000_000, 1, { 'tcp_cubic.hystart': 2 });
@@ -90,6 +89,7 @@ describe('a transfer through a bottleneck', () => {
     expect(result.dropped).toBe(0);
   });
 
+  // covers: BBR | draft-cardwell-iccrg-bbr-congestion-control-00 | src/tcp/congestion/bbr.ts
   it('keeps the queue short under bbr', () => {
     const deep = { ...path, queue: 2_000_000 };
     const bbr = through('bbr', deep, 8_000_000);
@@ -101,6 +101,7 @@ describe('a transfer through a bottleneck', () => {
 describe('random loss of two percent', () => {
   const path: Path = { mbit: 10, rttMs: 40, queue: 100_000, loss: 0.02 };
 
+  // covers: BBR | draft-cardwell-iccrg-bbr-congestion-control-00 | src/tcp/congestion/bbr.ts
   it('is no congestion to bbr, and much of it to reno', () => {
     const bbr = through('bbr', path, 6_000_000);
     const reno = through('reno', path, 2_000_000);

@@ -197,6 +197,7 @@ class Fuzzer {
   }
 }
 
+// covers: whatever a peer sends does no harm | docs/architecture.md, invariant 4 | src/tcp/receive.ts
 describe('whatever the peer says', () => {
   it('does no harm', () => {
     let segments = 0;

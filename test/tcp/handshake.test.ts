@@ -92,6 +92,7 @@ describe('sizes that are agreed on', () => {
     expect(program.sk.sndWscale).toBe(14);
   });
 
+  // covers: window scaling | RFC 7323 section 2 | src/tcp/window.ts
   it('announces the scale that lets the largest receive buffer be told', () => {
     for (const [most, wscale] of [
       [6291456, 7],
@@ -220,6 +221,6 @@ describe('the third segment', () => {
     const peer = t.peer();
     peer.sends(t.syn(peer, { ts: true })).hears({ flags: 'SA' });
     peer.sends({ ts: [peer.tsClock, peer.tsSeen + 1] }).hears({ flags: 'A', ack: 1 });
-    expect(listener.waiting).toBe(0);
+    expect([listener.waiting, t.counter('TcpExt', 'TSEcrRejected')]).toEqual([0, 1]);
   });
 });

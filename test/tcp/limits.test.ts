@@ -7,6 +7,7 @@ import { expectSound } from './invariants.js';
 import type { Program } from './program.js';
 
 describe('the receive buffer', () => {
+  // covers: memory bounded for each socket | Linux tcp_try_rmem_schedule, sk_stream_memory_free | src/tcp/prune.ts
   it('bounds what is held, whatever window was promised before it shrank', () => {
     const t = conversation();
     const { peer, program } = t.established();
@@ -36,6 +37,7 @@ describe('the receive buffer', () => {
     expect(peer.heard().length).toBe(1);
   });
 
+  // covers: receive-buffer autotuning | Linux tcp_rcv_space_adjust | src/tcp/window.ts
   it('grows with a program that reads as fast as data comes', () => {
     const t = conversation();
     const { peer, program } = t.established({ wscale: 7, ts: true, sackOk: true });

@@ -27,7 +27,7 @@ function hoard(t: Conversation, count: number) {
   });
 }
 
-// covers: tcp_mem, memory pressure | — | src/tcp/memory.ts
+// covers: memory bounded in all, with pressure (tcp_mem) | Linux __sk_mem_raise_allocated | src/tcp/memory.ts
 describe('tcp_mem', () => {
   it('follows the packet memory, in the proportions of Linux', () => {
     expect(defaultTcpMem(64 << 20)).toEqual([6144, 8192, 12288]);
@@ -66,6 +66,7 @@ describe('tcp_mem', () => {
   });
 });
 
+// covers: memory bounded in all, with pressure (tcp_mem) | Linux __sk_mem_raise_allocated | src/tcp/memory.ts
 describe('under pressure', () => {
   it('a window is four segments at most, and grows again afterwards', () => {
     const t = limited(4, 5, 10_000);
@@ -108,7 +109,7 @@ describe('under pressure', () => {
   });
 });
 
-// covers: hard limit of TCP memory | — | src/tcp/prune.ts
+// covers: memory bounded in all, with pressure (tcp_mem) | Linux __sk_mem_raise_allocated | src/tcp/memory.ts
 describe('above the hard limit', () => {
   it('a write is refused, and its program told when there is room', () => {
     const t = conversation();
@@ -176,7 +177,7 @@ describe('above the hard limit', () => {
   });
 });
 
-// covers: orphans, tcp_max_orphans | RFC 1122 section 4.2.2.13 | src/tcp/timers.ts
+// covers: orphans and their limit (tcp_max_orphans, tcp_orphan_retries) | RFC 1122 section 4.2.2.13; Linux tcp_out_of_resources | src/tcp/timers.ts
 describe('orphans', () => {
   /** Closes a connection whose peer does not answer any more. */
   function orphan(t: Conversation) {

@@ -1,5 +1,4 @@
 // When the path is probed for larger packets, when that has to wait, and what a probe proves (RFC 4821).
-// covers: conditions of an MTU probe | RFC 4821 7.4 | src/tcp/mtu-probe.ts
 
 import { describe, expect, it } from 'vitest';
 import { NAGLE_OFF } from '../../src/tcp/constants.js';
@@ -29,6 +28,7 @@ function write(program: Program, count: number): void {
   program.push();
 }
 
+// covers: black holes and probing for larger segments (tcp_mtu_probing) | RFC 4821 section 7 | src/tcp/mtu-probe.ts
 describe('a probe', () => {
   it('is made of the data itself, if so much waits as tells of its loss', () => {
     const { peer, program } = searching();

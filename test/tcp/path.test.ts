@@ -66,7 +66,7 @@ const UNREACHABLE: readonly [number, string][] = [
 ];
 const nameOf = (errno: number): string => (errno === ENONET ? 'ENONET' : errnoName(errno));
 
-// covers: ICMP errors by code | RFC 1122 4.2.3.9 | src/tcp/icmp-error.ts
+// covers: soft ICMP errors | RFC 1122 section 4.2.3.9 | src/tcp/icmp-error.ts
 describe('"unreachable"', () => {
   for (const [code, errno] of UNREACHABLE) {
     it(`code ${code} ends a handshake with ${errno}, and tells a connection only why it failed`, () => {
@@ -165,7 +165,7 @@ describe('"unreachable"', () => {
   });
 });
 
-// covers: DF by IP_MTU_DISCOVER and locked MTU | RFC 1191 3 | src/ip/routes.ts
+// covers: path MTU from ICMP | RFC 1191 section 6 | src/ip/routes.ts
 describe('DF', () => {
   it('is set by IP_MTU_DISCOVER, and where the MTU is locked only by who insists', () => {
     const t = talk();
@@ -262,6 +262,7 @@ describe('routes', () => {
     expect(() => new RouteMetrics({ lock: ['window' as 'mtu'] })).toThrow(/cannot be locked/);
   });
 
+  // covers: congestion control by name (TCP_CONGESTION, sysctl) | Linux tcp_set_congestion_control | src/tcp/route-hints.ts
   it('name the congestion control of both kinds of connection', () => {
     const t = talk();
     const { routes } = t.stack.ip;
@@ -296,7 +297,7 @@ describe('routes', () => {
   });
 });
 
-// covers: metrics cache bounds and locks | RFC 9040 4 | src/tcp/tcp-metrics.ts
+// covers: metrics of routes and peers | RFC 9040 section 4 | src/tcp/tcp-metrics.ts
 describe('the metrics of peers', () => {
   it('are bounded: a chain that is full gives up its oldest', () => {
     const t = talk();

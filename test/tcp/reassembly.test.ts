@@ -7,8 +7,6 @@ import { PacketMemory } from '../../src/memory/packet-memory.js';
 import { Reassembly } from '../../src/tcp/reassembly.js';
 import { conversation, fill } from './conversation.js';
 
-// covers: out-of-order queue, SACK blocks | RFC 2018 section 4 | src/tcp/reassembly.ts
-
 function queue(bytes = 4 << 20) {
   const memory = new PacketMemory(bytes);
   const at = memory.region(1 << 16);
@@ -40,6 +38,7 @@ function check(ooo: Reassembly, account: MemoryAccount): void {
   }
 }
 
+// covers: out-of-order queue | RFC 9293 section 3.10.7.4; RFC 2018 section 4 | src/tcp/reassembly.ts
 describe('the out-of-order queue', () => {
   it('holds what an array would, whatever comes, is pruned or taken', () => {
     const { memory, at, account, ooo } = queue();
@@ -116,6 +115,7 @@ describe('the out-of-order queue', () => {
   });
 });
 
+// covers: memory bounded for each socket | Linux tcp_try_rmem_schedule, sk_stream_memory_free | src/tcp/reassembly.ts
 describe('a peer who sends crumbs', () => {
   it('holds no more memory than the receive buffer says, and its stream still completes', () => {
     const t = conversation();
@@ -157,7 +157,7 @@ describe('a peer who sends crumbs', () => {
   });
 });
 
-// covers: pruning the out-of-order queue, reneging | RFC 2018 section 8 | src/tcp/prune.ts
+// covers: pruning the out-of-order queue | RFC 2018 section 8; Linux tcp_prune_ofo_queue | src/tcp/prune.ts
 describe('when the buffer is full', () => {
   function shrunk() {
     const t = conversation();
@@ -214,7 +214,7 @@ describe('when the buffer is full', () => {
   });
 });
 
-// covers: what an out-of-order segment teaches, data beyond the window | RFC 9293 section 3.10.7.4 | src/tcp/input.ts
+// covers: out-of-order queue | RFC 9293 section 3.10.7.4; RFC 2018 section 4 | src/tcp/input.ts
 describe('an out-of-order segment', () => {
   it('tells how long the segments of the peer are', () => {
     const t = conversation();

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { conversation } from './conversation.js';
 
+// covers: receiving in order | RFC 9293 section 3.10.7.4 | src/tcp/input.ts
 describe('in order', () => {
   it('reaches the program, which is told once', () => {
     const { peer, program } = conversation().established();
@@ -93,6 +94,7 @@ describe('out of order', () => {
     expect(program.drain()).toBe(400);
   });
 
+  // covers: out-of-order queue | RFC 9293 section 3.10.7.4; RFC 2018 section 4 | src/tcp/reassembly.ts
   it('overlaps are cut, whatever the order', () => {
     const pieces = [
       [1, 120],
@@ -109,6 +111,16 @@ describe('out of order', () => {
       peer.sends({ seq, data: stream.subarray(seq - 1, seq - 1 + length) });
     }
     expect(program.recv()).toBe(new TextDecoder().decode(stream.subarray(0, 301)));
+  });
+
+  // covers: out-of-order queue | RFC 9293 section 3.10.7.4; RFC 2018 section 4 | src/tcp/reassembly.ts
+  it('a FIN is not forgotten when what comes before it is joined to it', () => {
+    const t = conversation();
+    const { peer, program } = t.established();
+    peer.sends({ flags: 'FA', seq: 201, data: 100 });
+    peer.sends({ seq: 101, data: 100 });
+    peer.sends({ seq: 1, data: 100 });
+    expect([program.drain(), program.recv(), program.state]).toEqual([300, 0, 'CLOSE_WAIT']);
   });
 
   it('a FIN waits its turn, and ends the stream where it stands', () => {

@@ -65,6 +65,7 @@ describe('a reset', () => {
     expect(program.state).toBe('CLOSE');
   });
 
+  // covers: challenge ACKs limited, for each socket and in all | RFC 5961 section 7 | src/tcp/transmit.ts
   it('challenges have a limit, per connection and in all', () => {
     const t = conversation({ sysctl: { tcpChallengeAckLimit: 2 } });
     const peers = Array.from({ length: 3 }, () => t.established().peer);
@@ -120,6 +121,7 @@ describe('sequence numbers', () => {
   });
 });
 
+// covers: PAWS | RFC 7323 section 5 | src/tcp/paws.ts
 describe('PAWS', () => {
   it('an old timestamp: the data is not taken, and acknowledged as before', () => {
     const { t, peer, program } = connection({ ts: true });

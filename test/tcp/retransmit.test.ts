@@ -110,6 +110,7 @@ describe('the timeout', () => {
     expectSound(program.sk);
   });
 
+  // covers: reneging | RFC 2018 section 8 | src/tcp/recovery.ts
   it('a peer that took back what it had selected gets it all again', () => {
     const { t, peer, program, at } = inFlight(3, { sackOk: true });
     peer.sends({ ack: at(0), sack: [[at(1), at(3)]] });
@@ -177,6 +178,7 @@ describe('fast retransmit', () => {
     expect(peer.heard().filter((line) => line.includes(`${at(0)}:`) && line.startsWith('PA'))).toEqual([]);
   });
 
+  // covers: NewReno without SACK | RFC 6582 section 3.2 | src/tcp/scoreboard-marks.ts
   it('NewReno: a partial acknowledgement repeats the next hole, and only it (RFC 6582)', () => {
     const { peer, program, at, mss } = inFlight(8);
     for (let i = 0; i < 3; i++) peer.sends({ ack: at(0) });
@@ -206,6 +208,7 @@ describe('fast retransmit', () => {
     expectSound(program.sk);
   });
 
+  // covers: SACK scoreboard | RFC 2018 section 5; RFC 6675 section 4 | src/tcp/scoreboard.ts
   it('SACK: several holes are repeated, what was selected is not', () => {
     const { t, peer, program, at, mss } = inFlight(10, { sackOk: true });
     t.after(10);
@@ -233,6 +236,7 @@ describe('fast retransmit', () => {
     expect([program.sk.caState, program.sk.tx.packetsOut, mss]).toEqual([TCP_CA_Open, 0, MSS]);
   });
 
+  // covers: segments of 64 KiB where the device cuts them | Linux tcp_tso_should_defer, tcp_mss_split_point | src/tcp/scoreboard.ts
   it('SACK cuts large segments only between full ones (CVE-2019-11477)', () => {
     const { t, peer, program, at } = inFlight(10, { sackOk: true }, { features: LINK_F_TSO4 | LINK_F_CSUM });
     t.after(10);
@@ -251,6 +255,7 @@ describe('fast retransmit', () => {
     expect(program.sk.writeQueue.count).toBeLessThan(10);
   });
 
+  // covers: SACK scoreboard | RFC 2018 section 5; RFC 6675 section 4 | src/tcp/scoreboard.ts
   it('lies about what was never sent are ignored', () => {
     const { t, peer, program, at } = inFlight(3, { sackOk: true });
     for (const block of [
@@ -264,6 +269,7 @@ describe('fast retransmit', () => {
     expect([program.sk.tx.sackedOut, t.counter('TcpExt', 'TCPSACKDiscard')]).toEqual([0, 4]);
   });
 
+  // covers: proportional rate reduction | RFC 6937 section 3 | src/tcp/cwnd.ts
   it('the window comes down in step with what arrives (PRR)', () => {
     const { peer, program, at } = inFlight(10, { sackOk: true });
     program.send(20 * MSS);
@@ -296,6 +302,7 @@ describe('what is acknowledged', () => {
     expect(program.sk.tx.packetsOut).toBe(2);
   });
 
+  // covers: acknowledgements must be near (ACK window) | RFC 5961 section 5.2 | src/tcp/ack.ts
   it('absurdly long ago is answered by a challenge (RFC 5961 section 5)', () => {
     const { t, peer, at } = inFlight(2);
     peer.sends({ ack: -100 }).hears({ flags: 'A', seq: at(2) });

@@ -31,6 +31,7 @@ describe('segments', () => {
     expect(peer.heard().length).toBe(4);
   });
 
+  // covers: payload by reference | Linux tcp_sendmsg, skb_fill_page_desc | src/tcp/transmit.ts
   it('of up to 64 KiB where the device cuts them itself', () => {
     const t = conversation({ features: LINK_F_TSO4 | LINK_F_CSUM });
     const { peer, program } = t.established({ win: 65535, wscale: 4 });
@@ -44,6 +45,7 @@ describe('segments', () => {
     expect(program.sk.tx.packetsOut).toBe(0);
   });
 
+  // covers: segments of 64 KiB where the device cuts them | Linux tcp_tso_should_defer, tcp_mss_split_point | src/tcp/transmit.ts
   it('make room for SACK blocks, in large ones too', () => {
     for (const features of [0, LINK_F_TSO4 | LINK_F_CSUM]) {
       const t = conversation({ features });
@@ -62,6 +64,7 @@ describe('segments', () => {
     }
   });
 
+  // covers: payload by reference | Linux tcp_sendmsg, skb_fill_page_desc | src/tcp/transmit.ts
   it('never refer to more pieces of memory than a descriptor holds', () => {
     const t = conversation({ mtu: 9000 });
     const { peer, program } = t.established({ mss: 8960, win: 65535 });
@@ -97,6 +100,7 @@ describe('Nagle', () => {
     peer.hears({ flags: 'PA', data: 'bc' });
   });
 
+  // covers: Nagle with Minshall's rule | RFC 9293 section 3.7.4; Linux tcp_nagle_check | src/tcp/tso.ts
   it('but not while only full ones are (Minshall)', () => {
     const { peer, program } = conversation().established();
     program.send(1460);
@@ -179,6 +183,7 @@ describe('cork', () => {
 });
 
 describe("the peer's window", () => {
+  // covers: silly windows avoided, sender | RFC 1122 section 4.2.3.4; RFC 9293 section 3.8.6.2.1 | src/tcp/output.ts
   it('is never overrun; a segment goes whole or not at all', () => {
     const { peer, program } = conversation().established({ win: 4000 });
     program.send(10_000);
@@ -227,6 +232,29 @@ describe('the send buffer', () => {
       peer.sends({ ack: Math.min(ack, peer.heardTo) });
     expect(program.sk.wmemQueued).toBeLessThanOrEqual(20_000);
     expect(program.poll()).toBe('O');
+  });
+
+  // covers: send-buffer autotuning | Linux tcp_sndbuf_expand | src/tcp/ack.ts
+  it('grows with the congestion window, up to tcp_wmem, unless it was sized', () => {
+    const grown = (fixed: boolean) => {
+      const t = conversation({ sysctl: { tcpWmem: [4096, 16_384, 200_000] } });
+      const { peer, program } = t.established({ mss: 1000 });
+      if (fixed) Object.assign(program.sk, { sndbuf: 60_000, userlocks: 1 });
+      const sizes = [program.sk.sndbuf];
+      for (let round = 0; round < 8; round++) {
+        program.send(1_000_000);
+        peer.sends({ ack: peer.heardTo });
+        sizes.push(program.sk.sndbuf);
+      }
+      return sizes;
+    };
+    const [first, ...later] = grown(false);
+    // Room for two windows of ten segments from the start (tcp_init_buffer_space), and then for what the window becomes.
+    expect(first).toBe(2 * 10 * (2048 + 256));
+    // What fills the window is enough (tcp_should_expand_sndbuf).
+    expect(later[0]).toBe(first);
+    expect(later.at(-1)).toBe(200_000);
+    expect(new Set(grown(true))).toEqual(new Set([60_000]));
   });
 
   it('without anybody having looked, no wake-up', () => {

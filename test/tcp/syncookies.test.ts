@@ -22,6 +22,7 @@ function opens(t: Conversation, opening: Opening = {}): Peer {
 }
 
 describe('a full SYN queue', () => {
+  // covers: counters of cookies and full queues | Linux TCPReqQFullDoCookies, TCPReqQFullDrop | src/tcp/listener.ts
   it('answers by a cookie, remembers nothing and repeats nothing', () => {
     const { t } = flooded();
     const peers = [opens(t), opens(t), opens(t)];
@@ -34,6 +35,7 @@ describe('a full SYN queue', () => {
     ]);
   });
 
+  // covers: SYN cookies (tcp_syncookies 0, 1, 2) | RFC 4987 section 3.6; Linux cookie_v4_check | src/tcp/syncookies.ts
   it('the cookie that comes back makes the connection', () => {
     const { t, listener } = flooded();
     const peer = opens(t);
@@ -76,6 +78,7 @@ describe('a full SYN queue', () => {
     expect([sk.sackOk, sk.wscaleOk, sk.sndWnd, sk.rcvWscale]).toEqual([false, false, 1000, 0]);
   });
 
+  // covers: what a cookie carries: MSS, SACK, window scale, timestamps | Linux cookie_init_timestamp | src/tcp/syncookies.ts
   it('with timestamps SACK and window scaling come back in them', () => {
     for (const sackOk of [true, false]) {
       for (const wscale of [0, 7, 14, null]) {
@@ -103,6 +106,7 @@ describe('a full SYN queue', () => {
     }
   });
 
+  // covers: what a cookie carries: MSS, SACK, window scale, timestamps | Linux cookie_init_timestamp | src/tcp/syncookies.ts
   it('the MSS is remembered as the next lower of four', () => {
     for (const [mss, remembered] of [
       [9000, 1460],
@@ -164,6 +168,7 @@ describe('a full SYN queue', () => {
   });
 });
 
+// covers: SYN cookies (tcp_syncookies 0, 1, 2) | RFC 4987 section 3.6; Linux cookie_v4_check | src/tcp/syncookies.ts
 describe('tcp_syncookies', () => {
   it('0: no cookies', () => {
     const { t } = flooded({ sysctl: { tcpSyncookies: 0 } });

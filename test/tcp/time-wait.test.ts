@@ -46,6 +46,7 @@ describe('a remnant', () => {
     peer.sends({ seq: 2 }).hearsNothing();
   });
 
+  // covers: TIME_WAIT and resets (tcp_rfc1337) | RFC 1337 | src/tcp/receive.ts
   it('is ended by a reset at its edge, unless tcp_rfc1337', () => {
     const { t, peer } = timeWait();
     peer.sends({ flags: 'R', seq: 5 }).hearsNothing();
@@ -57,6 +58,7 @@ describe('a remnant', () => {
     expect(safe.t.tcp.counts.timeWait).toBe(1);
   });
 
+  // covers: TIME_WAIT ended by a newer SYN | RFC 6191; RFC 1122 section 4.2.2.13 | src/tcp/receive.ts
   it('gives way to a SYN that is newer, by number or by timestamp', () => {
     const { t, peer } = timeWait();
     peer.sends({ flags: 'S', seq: 10_000, mss: 1460 }).hears({ flags: 'SA', ack: 10_001 });
@@ -73,6 +75,7 @@ describe('a remnant', () => {
     const stamped = timeWait({ ts: true });
     stamped.peer.tsClock -= 1000;
     stamped.peer.sends({ flags: 'S', seq: 10_000, mss: 1460 }).hears({ flags: 'A', ack: 2 });
+    expect(stamped.t.counter('TcpExt', 'PAWSTimewait')).toBe(1);
   });
 
   it('the new connection starts beyond the old sequence numbers', () => {
@@ -121,5 +124,43 @@ describe('a remnant', () => {
       peer.heard();
     }
     expect([t.tcp.counts.timeWait, t.counter('TcpExt', 'TCPTimeWaitOverflow')]).toEqual([1, 1]);
+  });
+});
+
+// covers: TIME_WAIT reused by connect (tcp_tw_reuse) | RFC 6191; Linux tcp_twsk_unique | src/tcp/connect.ts
+describe('tcp_tw_reuse', () => {
+  /** A port of ours in TIME_WAIT, and what another connect from it to the same peer says after `ms`. */
+  function again(reuse: number, ts: boolean, ms: number) {
+    const t = conversation({ sysctl: { tcpTwReuse: reuse, tcpTimestamps: ts ? 2 : 0 } });
+    const { peer, program } = t.connected({ ts });
+    const { sport } = program.sk;
+    program.sk.reuse = true;
+    program.close();
+    peer.hears({ flags: 'FA' });
+    peer.sends({ flags: 'FA' }).hears({ flags: 'A' });
+    expect(t.tcp.counts.timeWait).toBe(1);
+    t.after(ms);
+    const next = t.program();
+    next.sk.reuse = true;
+    next.sk.sport = t.tcp.ports.bind(next.sk, sport);
+    expect(next.sk.sport).toBe(sport);
+    const result = next.connect(7000);
+    return { t, result, next, old: program };
+  }
+
+  it('1 lets a connect take the place a second after the last timestamp', () => {
+    const { t, result, next, old } = again(1, true, 1001);
+    expect([result, next.state, t.tcp.counts.timeWait]).toEqual([0, 'SYN_SENT', 0]);
+    expect(t.counter('TcpExt', 'TWRecycled')).toBe(1);
+    // Beyond the old sequence numbers, and with the old timestamps in mind.
+    expect((next.sk.iss - old.sk.sndNxt) | 0).toBe(65_537);
+    expect(next.sk.tsRecent).toBe(old.sk.tsRecent);
+  });
+
+  it('not sooner, not without timestamps, not with 0, and with 2 only over the loopback', () => {
+    expect(again(1, true, 900).result).toBe(-99);
+    expect(again(1, false, 5000).result).toBe(-99);
+    expect(again(0, true, 5000).result).toBe(-99);
+    expect(again(2, true, 5000).result).toBe(-99);
   });
 });

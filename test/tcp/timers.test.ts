@@ -17,6 +17,7 @@ function closedWindow(bytes = 100) {
   return { t, ...both };
 }
 
+// covers: persist timer of a closed window | RFC 9293 section 3.8.6.1 | src/tcp/timers.ts
 describe('a closed window', () => {
   it('is probed with the last byte, ever less often', () => {
     const { t, peer, program } = closedWindow();

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { Host } from '../../src/core/host.js';
 import { below, SeededRandom } from '../../src/core/random.js';
 import { Ip } from '../../src/ip/ip.js';
-import { createWire, type WireFault, type WireOptions } from '../../src/link/wire.js';
+import { createWire, type WireFault, type WireLink, type WireOptions } from '../../src/link/wire.js';
 import { PacketMemory } from '../../src/memory/packet-memory.js';
 import { IpAddress } from '../../src/packet/address.js';
 import type { TcpSock } from '../../src/tcp/sock.js';
@@ -23,6 +23,7 @@ export interface Pair {
   readonly clock: VirtualClock;
   readonly a: End;
   readonly b: End;
+  readonly links: readonly [WireLink, WireLink];
   /** Lets `ms` of virtual time pass. */
   pass(ms: number): void;
 }
@@ -43,6 +44,7 @@ export function twoHosts(seed: number, wire: Omit<WireOptions, 'clock'> = {}): P
     clock,
     a,
     b,
+    links: [first, second],
     pass(ms) {
       clock.advance(ms * 1000);
       a.host.refresh();

@@ -17,6 +17,7 @@ function ask(
   return out.value;
 }
 
+// covers: urgent data | RFC 6093; RFC 9293 section 3.8.5 | src/tcp/urgent.ts
 describe('received', () => {
   it('the byte before the pointer is taken out of the stream', () => {
     const t = conversation();

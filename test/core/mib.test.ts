@@ -1,0 +1,27 @@
+// Counters have the kernel's names: whoever reads nstat reads ours.
+
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { Mib } from '../../src/core/mib.js';
+
+/** /proc/net/snmp and /proc/net/netstat: a line of names and a line of numbers for each group. */
+function kernelNames(): Map<string, Set<string>> {
+  const groups = new Map<string, Set<string>>();
+  for (const file of ['/proc/net/snmp', '/proc/net/netstat']) {
+    for (const line of readFileSync(file, 'utf8').split('\n')) {
+      const [group, ...names] = line.trim().split(/:? +/);
+      if (names.length > 0 && !/^-?\d/.test(names[0])) groups.set(group.replace(':', ''), new Set(names));
+    }
+  }
+  return groups;
+}
+
+// covers: counters by the kernel's names | Linux snmp4_net_list, snmp4_tcp_list | src/core/mib.ts
+describe('the counters', () => {
+  it.each(['Ip', 'Icmp', 'Udp', 'Tcp', 'TcpExt', 'IpExt'])('of %s are the kernel’s', (group) => {
+    const known = kernelNames().get(group) as Set<string>;
+    const ours = Object.keys(new Mib().snapshot()[group]);
+    expect(ours.length).toBeGreaterThan(3);
+    expect(ours.filter((name) => !known.has(name))).toEqual([]);
+  });
+});
