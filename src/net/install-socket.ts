@@ -10,16 +10,16 @@ interface SocketOptions {
 
 type SocketConstructor = new (options?: unknown) => object;
 
-/** Since when sockets of ours pass for streams, so that TLSSocket does not look for a native handle in them. */
+/** How often a socket of ours is yet to pass for a stream, so that TLSSocket does not look for a native handle in it. */
 let hiding = 0;
 
-/** Calls `work`, during which sockets of ours are no `net.Socket`. */
+/** Calls `work`, to which the first socket of ours it asks about is no `net.Socket`: TLSSocket's first question. */
 export function asPlainStreams<T>(work: () => T): T {
-  hiding++;
+  hiding = 1;
   try {
     return work();
   } finally {
-    hiding--;
+    hiding = 0;
   }
 }
 
@@ -46,7 +46,11 @@ export function installedSocket(net: Net, BuiltinSocket: unknown): unknown {
   Object.defineProperty(Socket, Symbol.hasInstance, {
     value(this: { prototype: object }, value: unknown): boolean {
       const ours = Object.prototype.isPrototypeOf.call(this.prototype, value as never);
-      if (ours) return hiding === 0;
+      if (ours && hiding > 0) {
+        hiding = 0;
+        return false;
+      }
+      if (ours) return true;
       return this === (Socket as unknown) && isBuiltin(value);
     },
   });

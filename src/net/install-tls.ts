@@ -51,17 +51,12 @@ function connectOver(
     ...plain,
     allowHalfOpen: Boolean(options.allowHalfOpen),
   } as never) as unknown as NetSocket;
-  raw.connect({ ...plain });
-  let secured: tls.TLSSocket;
-  try {
-    secured = asPlainStreams(() => connect({ ...options, socket: raw }, callback));
-  } catch (error) {
-    raw.on('error', () => {}).destroy();
-    throw error;
-  }
+  // TLSSocket looks at its options before there is a connection, and waits for that.
+  const secured = asPlainStreams(() => connect({ ...options, socket: raw }, callback));
   joinLives(raw, secured);
   raw.on('lookup', (...told) => secured.emit('lookup', ...told));
   if (timeout) secured.setTimeout(timeout as number);
+  raw.connect({ ...plain });
   return secured;
 }
 

@@ -16,7 +16,7 @@ import type { Callback, NetOptions } from './normalize-args.js';
 import { PipeHandle } from './pipe-handle.js';
 import type { NetSocket } from './socket.js';
 import { initSocketHandle } from './socket-init.js';
-import { kNet } from './symbols.js';
+import { kNet, kTimer } from './symbols.js';
 import type { TcpHandle } from './tcp-handle.js';
 import {
   validateBoolean,
@@ -38,6 +38,7 @@ export function startConnect(socket: NetSocket, options: NetOptions, callback: C
     socket._handle = null;
     socket._peername = undefined;
     socket._sockname = undefined;
+    socket[kTimer] = null;
     (socket as unknown as { _undestroy(): void })._undestroy();
   }
   if (callback !== null) socket.once('connect', callback);

@@ -170,7 +170,9 @@ export class NetSocket extends Duplex {
   }
 
   _unrefTimer(): void {
-    for (let socket: NetSocket | null = this; socket; socket = socket._parent) socket[kTimer]?.refresh();
+    for (let socket: NetSocket | null = this; socket; socket = socket._parent) {
+      if (!socket.destroyed) socket[kTimer]?.refresh();
+    }
   }
 
   setNoDelay(enable?: unknown): this {
@@ -328,9 +330,7 @@ function emitClose(socket: NetSocket, hadError: boolean): void {
 
 function stopTimer(socket: NetSocket): void {
   const timer = socket[kTimer];
-  if (timer === null || timer === undefined) return;
-  socket[kNet].timers.clear(timer);
-  socket[kTimer] = null;
+  if (timer !== null && timer !== undefined) socket[kNet].timers.clear(timer);
 }
 
 function ignore(): void {}
