@@ -59,6 +59,7 @@ public:
                            InstanceMethod<&Nic::Flush>("flush"),
                            InstanceMethod<&Nic::Turn>("turn"),
                            InstanceMethod<&Nic::Close>("close"),
+                           InstanceMethod<&Nic::BusyPoll>("busyPoll"),
                            InstanceMethod<&Nic::RefHandle>("ref"),
                            InstanceMethod<&Nic::UnrefHandle>("unref"),
                            InstanceMethod<&Nic::Stats>("stats"),
@@ -178,6 +179,11 @@ private:
       return;
     last_ = pump_->Queue().stats;
     pump_->Close();
+  }
+
+  void BusyPoll(const Napi::CallbackInfo &call) {
+    if (pump_ != nullptr && call[0].IsNumber())
+      pump_->SetBusyPoll(call[0].As<Napi::Number>().Uint32Value());
   }
 
   void RefHandle(const Napi::CallbackInfo &) {

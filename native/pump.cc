@@ -13,6 +13,8 @@ namespace {
 constexpr int kReceiveRounds = 4;
 // Deferred work wakes sleepers, who may defer work; beyond this it waits for the next turn of the loop.
 constexpr int kDeferredRounds = 8;
+// However many frames busy polling finds, after so long the rest of the event loop has its turn.
+constexpr uint64_t kSpinLongestNs = 1000000;
 
 } // namespace
 
@@ -88,23 +90,75 @@ void Pump::OnPrepare(uv_prepare_t *handle) {
   if (self->closed_ || self->stopped_)
     return;
   Napi::HandleScope scope(self->env_);
-  if (self->Renew() && self->Deferred())
-    self->Transmit();
+  if (!self->Renew() || !self->Deferred())
+    return;
+  self->Transmit();
+  if (self->busyNs_ != 0)
+    self->Spin();
+}
+
+// Busy polling (as SO_BUSY_POLL and napi_busy_loop do it): to be woken costs more than a frame, so who
+// expects one does not sleep. Adaptive: the time is halved each time in vain, and whole again once it would
+// have paid.
+void Pump::Spin() {
+  const uint64_t start = uv_hrtime();
+  uint64_t longest = kSpinLongestNs;
+  const int timeout = uv_backend_timeout(poll_.loop); // milliseconds to the next timer; negative: none
+  if (timeout == 0 || blocked_ || start - lastFrameNs_ > longest)
+    return;
+  if (timeout > 0 && timeout * uint64_t{1000000} < longest)
+    longest = timeout * uint64_t{1000000};
+  uint64_t since = start;
+  for (uint64_t now = start; now - since < budgetNs_; now = uv_hrtime()) {
+    if (now - start > longest) {
+      Poll(UV_READABLE | UV_WRITABLE); // frames keep coming: the loop looks around, and must not sleep
+      return;
+    }
+    const uint32_t batches = batches_;
+    if (!ReceiveBatch())
+      return;
+    if (batches_ == batches)
+      continue;
+    budgetNs_ = busyNs_;
+    lastFrameNs_ = since = uv_hrtime();
+    if (uv_backend_timeout(poll_.loop) == 0)
+      return;
+  }
+  budgetNs_ /= 2;
 }
 
 void Pump::Receive() {
+  const uint32_t before = batches_;
   for (int round = 0; round < kReceiveRounds; round++) {
-    if (!Renew())
-      return;
-    int count = nic_receive(queue_);
-    if (count < 0) {
-      Gone(-count);
-      return;
-    }
-    if (count == 0 || !Deliver(count) || !Deferred())
-      return;
-    Transmit();
+    const uint32_t batches = batches_;
+    if (!ReceiveBatch() || batches_ == batches)
+      break;
   }
+  if (busyNs_ == 0 || batches_ == before)
+    return;
+  // Would busy polling have caught this one?
+  const uint64_t now = uv_hrtime();
+  if (now - lastFrameNs_ < 2 * busyNs_)
+    budgetNs_ = busyNs_;
+  lastFrameNs_ = now;
+}
+
+// What is waiting, and what it provokes. False when nothing may be touched any more.
+bool Pump::ReceiveBatch() {
+  if (!Renew())
+    return false;
+  int count = nic_receive(queue_);
+  if (count < 0) {
+    Gone(-count);
+    return false;
+  }
+  if (count == 0)
+    return true;
+  batches_++;
+  if (!Deliver(count) || !Deferred())
+    return false;
+  Transmit();
+  return true;
 }
 
 // A batch, and then, with a count of 0, whoever it woke: one callback each, so that what a program puts off

@@ -33,6 +33,8 @@ public:
   // Closes the device at once; the Pump deletes itself when libuv has let go of its handles.
   void Close();
   void SetRef(bool ref);
+  // Microseconds to look for frames again and again before the event loop sleeps; 0: none.
+  void SetBusyPoll(uint32_t us) { busyNs_ = budgetNs_ = us * uint64_t{1000}; }
 
   const nic_queue &Queue() const { return *queue_; }
   const nic_info &Info() const { return *nic_get_info(nic_); }
@@ -50,8 +52,10 @@ private:
   static void OnHandleClosed(uv_handle_t *handle);
 
   void Receive();
+  bool ReceiveBatch();
   bool Deferred();
   void Transmit();
+  void Spin();
   bool Renew();
   bool Deliver(int count);
   bool Call(const Napi::FunctionReference &callback, std::initializer_list<napi_value> arguments,
@@ -74,10 +78,14 @@ private:
   Napi::FunctionReference onError_;
   uv_poll_t poll_{};
   uv_prepare_t prepare_{};
-  int handles_ = 0;      // libuv handles not yet closed
-  bool started_ = false; // rings are attached
-  bool stopped_ = false; // device or memory is gone: nothing moves any more
-  bool blocked_ = false; // the device is full: waiting for writability
+  uint32_t batches_ = 0;     // received so far (wrapping)
+  uint64_t busyNs_ = 0;      // busy polling asked for,
+  uint64_t budgetNs_ = 0;    // what of it the last frames were worth,
+  uint64_t lastFrameNs_ = 0; // and when they came (uv_hrtime)
+  int handles_ = 0;          // libuv handles not yet closed
+  bool started_ = false;     // rings are attached
+  bool stopped_ = false;     // device or memory is gone: nothing moves any more
+  bool blocked_ = false;     // the device is full: waiting for writability
   bool closed_ = false;
 };
 

@@ -29,6 +29,7 @@ export async function openNetwork(
     mtu: options.mtu,
     hostAddress: formatCidr(options.hostAddress),
     offload: options.offload,
+    busyPoll: options.busyPoll,
     ...(options.netns === undefined ? {} : { netns: options.netns }),
   });
   lifetime.onEnd(() => tap.close());

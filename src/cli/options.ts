@@ -11,6 +11,7 @@ export interface LinkOptions {
   hostAddress: Cidr;
   mtu: number;
   offload: boolean;
+  busyPoll: number;
   pcap: string | undefined;
   netns: string | undefined;
 }
@@ -41,6 +42,14 @@ export function addLinkOptions(command: Command): Command {
     .option('--host-address <cidr>', "the host's end (default: the first other address of the network)", cidr)
     .addOption(new Option('--mtu <bytes>', 'largest IP packet').argParser(mtu).default(1500))
     .option('--no-offload', 'plain frames: neither checksums nor segmentation are left to the kernel')
+    .addOption(
+      new Option(
+        '--busy-poll <us>',
+        'look for frames so long before sleeping: shorter round trips, a busy processor',
+      )
+        .argParser(busyPoll)
+        .default(0),
+    )
     .option('--pcap <file>', 'record every frame to a pcapng file')
     .option(
       '--netns <name>',
@@ -100,6 +109,10 @@ function integer(text: string, least: number, most: number, what: string): numbe
 
 function mtu(text: string): number {
   return integer(text, MTU_MIN, MTU_MAX, 'An MTU');
+}
+
+function busyPoll(text: string): number {
+  return integer(text, 0, 10_000, 'A time of busy polling, in microseconds,');
 }
 
 function port(text: string): number {

@@ -32,13 +32,14 @@ export function registerRun(root: Command): void {
 
 function run(program: string, args: readonly string[], command: Command): void {
   const given = command.opts<Given>();
-  const { tap, address, hostAddress, mtu, offload, netns, pcap } = linkOptions(command);
+  const { tap, address, hostAddress, mtu, offload, busyPoll, netns, pcap } = linkOptions(command);
   const settings = settingsFromEnvironment({
     TAPSTACK_TAP: tap,
     TAPSTACK_ADDRESS: formatCidr(address),
     TAPSTACK_HOST_ADDRESS: formatCidr(hostAddress),
     TAPSTACK_MTU: String(mtu),
     TAPSTACK_OFFLOAD: offload ? '1' : '0',
+    TAPSTACK_BUSY_POLL: String(busyPoll),
     TAPSTACK_NETNS: netns,
     TAPSTACK_PCAP: pcap,
     TAPSTACK_GATEWAY: given.gateway,

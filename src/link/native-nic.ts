@@ -91,6 +91,8 @@ export interface Nic {
   flush(): void;
   /** Receives and transmits once, as a turn of the event loop does: for a process that is past its last turn. */
   turn(): void;
+  /** Looks for frames for so many microseconds, again and again, before the event loop sleeps; 0, as at first, does not. */
+  busyPoll(us: number): void;
   /** Idempotent, and safe inside any of the callbacks. */
   close(): void;
   /** Whether the open device keeps the event loop alive; it does at first. */

@@ -34,12 +34,13 @@ export function openStack(settings: StackSettings, onLinkDown: (error: Error) =>
     const stack = understood(() => new Stack(options));
     return { stack, tap: undefined, leave: () => {} };
   }
-  const { name, mtu, hostAddress, offload, netns, address, gateway, pcap } = wanted;
+  const { name, mtu, hostAddress, offload, busyPoll, netns, address, gateway, pcap } = wanted;
   const tap = TapLink.openSync({
     name,
     mtu,
     hostAddress,
     offload,
+    busyPoll,
     ...(netns === undefined ? {} : { netns }),
   });
   try {

@@ -15,6 +15,8 @@ export interface TapSettings {
   netns: string | undefined;
   mtu: number;
   offload: boolean;
+  /** Microseconds of busy polling. */
+  busyPoll: number;
   pcap: string | undefined;
 }
 
@@ -33,7 +35,16 @@ export class SettingsError extends Error {
 }
 
 const DEFAULT_ADDRESS = '10.0.0.2/24';
-const OF_THE_TAP = ['ADDRESS', 'HOST_ADDRESS', 'GATEWAY', 'NETNS', 'MTU', 'OFFLOAD', 'PCAP'] as const;
+const OF_THE_TAP = [
+  'ADDRESS',
+  'HOST_ADDRESS',
+  'GATEWAY',
+  'NETNS',
+  'MTU',
+  'OFFLOAD',
+  'BUSY_POLL',
+  'PCAP',
+] as const;
 
 const NAMES = ['TAP', ...OF_THE_TAP, 'KERNEL', 'SYSCTL'];
 
@@ -101,6 +112,11 @@ function tapSettings(name: string, get: (name: string) => string | undefined): T
   const offload = get('OFFLOAD') ?? '1';
   if (offload !== '0' && offload !== '1')
     throw new SettingsError(`TAPSTACK_OFFLOAD is '${offload}': it is 1, or 0 for plain frames.`);
+  const busyPoll = Number(get('BUSY_POLL') ?? 0);
+  if (!Number.isInteger(busyPoll) || busyPoll < 0 || busyPoll > 10_000)
+    throw new SettingsError(
+      `TAPSTACK_BUSY_POLL is '${get('BUSY_POLL')}': it is a whole number of microseconds from 0 to 10,000.`,
+    );
   return {
     name,
     address,
@@ -109,6 +125,7 @@ function tapSettings(name: string, get: (name: string) => string | undefined): T
     netns: get('NETNS'),
     mtu,
     offload: offload === '1',
+    busyPoll,
     pcap: get('PCAP'),
   };
 }

@@ -25,6 +25,7 @@ test('a device brings addresses along', () => {
     netns: undefined,
     mtu: 1500,
     offload: true,
+    busyPoll: 0,
     pcap: undefined,
   });
 });
@@ -49,6 +50,7 @@ test('everything said', () => {
     NETNS: 'blue',
     MTU: '9000',
     OFFLOAD: '0',
+    BUSY_POLL: '50',
     PCAP: '/tmp/x',
     SYSCTL: 'net.ipv4.tcp_sack=0, net.ipv4.tcp_rmem = 4096 131072 6291456',
   });
@@ -60,6 +62,7 @@ test('everything said', () => {
     netns: 'blue',
     mtu: 9000,
     offload: false,
+    busyPoll: 50,
     pcap: '/tmp/x',
   });
   expect(said.sysctl).toEqual({ 'net.ipv4.tcp_sack': '0', 'net.ipv4.tcp_rmem': '4096 131072 6291456' });
@@ -91,6 +94,7 @@ test.each([
   [{ TAP: 't', MTU: '1e9' }, /TAPSTACK_MTU is '1e9'/],
   [{ TAP: 't', MTU: 'big' }, /TAPSTACK_MTU/],
   [{ TAP: 't', OFFLOAD: 'no' }, /TAPSTACK_OFFLOAD is 'no'/],
+  [{ TAP: 't', BUSY_POLL: '1.5' }, /TAPSTACK_BUSY_POLL is '1.5'/],
   [{ KERNEL: 'localhost' }, /TAPSTACK_KERNEL has 'localhost'/],
   [{ KERNEL: '10.0.0.0/33' }, /TAPSTACK_KERNEL/],
   [{ KERNEL: '10.0.0.0/x' }, /TAPSTACK_KERNEL/],
