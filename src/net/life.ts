@@ -10,8 +10,21 @@ type Fatal = (typeof FATAL)[number];
 
 /** Calls `leave` at the end of the process, whatever ends it, SIGKILL and its like excepted. */
 export function liveAndDie(leave: () => void): void {
-  process.on('exit', leave);
+  afterExit(leave);
   for (const signal of FATAL) if (!ignored(signal)) new LastWord(signal, leave);
+}
+
+/** After the program's own listeners of 'exit', whenever they were added: what they write is to arrive, too. */
+function afterExit(leave: () => void): void {
+  const emitter = process as unknown as { emit(event: unknown, ...args: unknown[]): boolean };
+  const { emit } = emitter;
+  emitter.emit = function (this: unknown, event: unknown, ...args: unknown[]): boolean {
+    try {
+      return Reflect.apply(emit, this, [event, ...args]);
+    } finally {
+      if (event === 'exit') leave();
+    }
+  };
 }
 
 /** Stands in for a signal's default action while the program has no listener of its own: libraries count those. */

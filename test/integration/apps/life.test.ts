@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ip } from '../../link/lab.js';
-import { main, place, root, shell, temporaryDirectory } from '../server.js';
+import { main, place, root, shell, temporaryDirectory, until } from '../server.js';
 import { type App, bothWays, oneWay, ROOM } from './both.js';
 
 const ends = async (app: App) => void (await app.exited());
@@ -75,6 +75,30 @@ describe('a program ends', () => {
     });
     expect(exit.code).toBe(5);
     expect(saw).toBe(50_000);
+  });
+
+  test('and what it writes in its last moment arrives', async () => {
+    let received = '';
+    const server = createServer((socket) => {
+      socket.setEncoding('latin1').on('data', (text: string) => {
+        received += text;
+      });
+    });
+    onTestFinished(() => void server.close());
+    await once(server.listen(0, '0.0.0.0'), 'listening');
+    const { port } = server.address() as { port: number };
+    const source = `
+      import { connect } from 'node:net';
+      const socket = connect(${port}, '10.86.37.1', () => socket.unref());
+      process.on('exit', () => socket.write('last words'));
+    `;
+    const { saw } = await bothWays(37, program(source), async (app) => {
+      received = '';
+      await app.exited();
+      await until(() => received.length === 10, 'the last words');
+      return received;
+    });
+    expect(saw).toBe('last words');
   });
 
   test('by an exception, and says which', async () => {
