@@ -1,6 +1,7 @@
 // Builds the NIC addon (native/) into build/Release, and does nothing when the one there is still good.
-// `--install` is npm's install step: there a missing compiler is reported but is no failure, because every
-// in-memory link works without the addon; opening a TAP device then says what is missing.
+// `--install` is npm's install step: it builds only where no prebuilt addon loads (or npm was told --build-from-source), and a
+// missing compiler is reported but is no failure, because every in-memory link works without the addon; opening a TAP device
+// then says what is missing.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
@@ -43,6 +44,15 @@ function nodeGyp() {
   }
 }
 
+/** One of the addons that were shipped loads here. Tried in a process of its own, since loading is what may go wrong. */
+function prebuiltLoads() {
+  if (['true', '1', ''].includes(process.env.npm_config_build_from_source)) return false;
+  if (!existsSync(join(root, 'prebuilds'))) return false;
+  const load = "require('node-gyp-build')(process.cwd())";
+  const env = { ...process.env, PREBUILDS_ONLY: '1' };
+  return spawnSync(process.execPath, ['-e', load], { cwd: root, env, stdio: 'ignore' }).status === 0;
+}
+
 function build() {
   if (process.platform !== 'linux') {
     say('TAP devices exist on Linux only, so the native addon is not built here; in-memory links work.');
@@ -57,6 +67,8 @@ function build() {
   const addons = join(root, 'build/Release');
   const built = existsSync(addons) && readdirSync(addons).some((name) => name.endsWith('.node'));
   if (built && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return 0;
+
+  if (installing && prebuiltLoads()) return 0;
 
   const gyp = nodeGyp();
   if (gyp === undefined) {

@@ -27,6 +27,7 @@ import { EACCES, ENETUNREACH, ENOENT, strerror } from './uapi/errno.js';
 import { TCP_CLOSE_WAIT, TCP_ESTABLISHED } from './uapi/tcp.js';
 import { Udp } from './udp/udp.js';
 
+/** What a stack is made of. `link`, `address`, `gateway` and the like are those of its first interface. */
 export interface StackOptions extends Partial<InterfaceOptions> {
   /** Further interfaces. */
   interfaces?: readonly InterfaceOptions[];
@@ -53,6 +54,10 @@ export interface StackOptions extends Partial<InterfaceOptions> {
   onLinkDown?: (name: string, error: Error) => void;
 }
 
+/**
+ * A TCP/IP stack: interfaces and their routes, protocols, counters and tunables, and a first process whose calls are `sys` and
+ * `blocking`. Without a link it has its loopback, 127.0.0.0/8, and needs no privilege.
+ */
 export class Stack {
   readonly host: Host;
   readonly ip: Ip;

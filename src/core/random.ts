@@ -2,6 +2,7 @@
 
 import { randomFillSync } from 'node:crypto';
 
+/** Where a stack gets its randomness: ports, initial sequence numbers, hash keys, cookies. */
 export interface Random {
   /** 32 random bits as an int32. */
   int32(): number;

@@ -8,6 +8,10 @@ import type { Process } from './process.js';
 
 type Calls<T> = { readonly [K in keyof T]: T[K] };
 
+/**
+ * The calls that may sleep: arguments as in `sys`, each a promise of the same result or -errno. They honour O_NONBLOCK, SO_RCVTIMEO
+ * and SO_SNDTIMEO, and an AbortSignal ends the sleep with -EINTR, as a signal does.
+ */
 export type Blocking = Calls<BlockingConnections> &
   Calls<BlockingMessages> &
   Calls<BlockingFiles> & {

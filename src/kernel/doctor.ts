@@ -14,6 +14,10 @@ import type { Blocking } from './blocking.js';
 import type { Process } from './process.js';
 import type { Syscalls } from './syscalls.js';
 
+/**
+ * What the doctor finds: an edge-triggered descriptor not read until EAGAIN; an edge-triggered listener accepted from once; a
+ * level-triggered event that nobody acts upon; ONESHOT not armed again; a registration that outlived its number.
+ */
 export type DoctorCode =
   | 'ET_NOT_DRAINED'
   | 'ET_ONE_ACCEPT'

@@ -11,6 +11,7 @@ import { createSyscalls, type Syscalls } from './syscalls.js';
 /** RLIMIT_NOFILE's soft limit where nobody raised it. */
 export const DEFAULT_NOFILE = 1024;
 
+/** Who a process is and what it may have. */
 export interface ProcessOptions {
   /** Owner; 0, the default, may bind ports below 1024. */
   uid?: number;
@@ -18,6 +19,7 @@ export interface ProcessOptions {
   nofile?: number;
 }
 
+/** A program on the stack: a table of descriptors, an owner, and the calls it makes. `stack.createProcess()` makes another. */
 export class Process {
   readonly kernel: Kernel;
   readonly pid: number;

@@ -7,6 +7,7 @@ import { TCP_STATE_NAMES } from '../uapi/tcp.js';
 import type { Udp } from '../udp/udp.js';
 import type { UdpSock } from '../udp/udp-sock.js';
 
+/** One socket as `ss -tuan` lists it. */
 export interface SocketRow {
   protocol: 'tcp' | 'udp';
   /** A TCP state by its name; of UDP, `ESTABLISHED` for connected sockets and `UNCONN` for others. */

@@ -11,6 +11,10 @@ import { SocketCalls } from './sys-socket.js';
 /** The public calls of a theme, without what it keeps to itself. */
 type Calls<T> = { readonly [K in keyof T]: T[K] };
 
+/**
+ * The kernel's calls as C has them: arguments in C's order, a result or -errno (`-EAGAIN`), never a throw, never a sleep. Only
+ * `epoll_wait` and its kin, `poll` and `select` are promises.
+ */
 export type Syscalls = Calls<FileCalls> &
   Calls<SocketCalls> &
   Calls<MessageCalls> &

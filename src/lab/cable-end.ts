@@ -35,6 +35,7 @@ const SLOTS = 256;
 const ARENA = 1 << 18;
 const BATCH = 64;
 
+/** One end of a cable: the link of a stack, or a port of a switch or router. */
 export class CableEnd implements Link, Doorbell {
   readonly name: string;
   readonly mtu: number;

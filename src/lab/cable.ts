@@ -14,6 +14,7 @@ export interface CableOptions extends PipeOptions {
   ba?: PipeOptions;
 }
 
+/** Two ends and what lies between them: bandwidth, delay, queues and faults, each way its own. `lab.cable()` makes one. */
 export class Cable {
   readonly name: string;
   readonly a: CableEnd;
@@ -43,6 +44,7 @@ export class Cable {
     this.ba.connected = false;
   }
 
+  /** Ends a partition. */
   heal(): void {
     this.ab.connected = true;
     this.ba.connected = true;

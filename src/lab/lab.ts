@@ -14,6 +14,7 @@ import { Router, type RouterPort, type RouterRoute } from './router.js';
 import { Series, type SeriesOptions } from './series.js';
 import { Switch } from './switch.js';
 
+/** What a lab begins with. */
 export interface LabOptions {
   /** All randomness of the network and of its stacks follows from it. Default 1. */
   seed?: number;
@@ -21,11 +22,13 @@ export interface LabOptions {
   epoch?: number;
 }
 
+/** A host of the lab: the options of `Stack`, without what the lab itself decides. */
 export interface LabStackOptions extends Omit<StackOptions, 'clock' | 'seed' | 'random'> {
   /** Records what passes the stack's link, as pcapng with virtual times. */
   capture?: PcapngTarget;
 }
 
+/** How far a run goes. */
 export interface RunOptions<T> {
   /** Ends when this is resolved, or true. Without it the lab runs until nothing is left to happen. */
   until?: Promise<T> | (() => boolean);
@@ -44,6 +47,7 @@ const MEMORY = 16 << 20;
 /** Virtual time at which labs begin: not 0, which stamps in the stack take for "never". */
 const START_US = 1_000_000;
 
+/** A network in memory under one virtual clock. The same seed gives the same bytes at the same times. */
 export class Lab {
   readonly clock: VirtualClock;
   readonly seed: number;

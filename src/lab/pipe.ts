@@ -47,6 +47,7 @@ interface InFlight {
 /** An Ethernet frame on the wire: preamble, frame check sequence and gap take their time too. */
 const WIRE_OVERHEAD = 24;
 
+/** One direction of a cable: queue, bandwidth, delay, faults. `options` may be changed while frames fly; `counters` tell their fate. */
 export class Pipe implements Alarm {
   readonly options: PipeOptions;
   readonly counters: PipeCounters = {

@@ -5,6 +5,7 @@ import { CodelQueue } from './codel.js';
 import { RedQueue } from './red.js';
 import { type Queue, TailDropQueue } from './tail-drop.js';
 
+/** What waits for the bandwidth, and which frames are dropped. */
 export interface QueueOptions {
   /** `tail` drop when full, `red` (Floyd and Jacobson 1993) or `codel` (RFC 8289). Default `tail`. */
   discipline?: 'tail' | 'red' | 'codel';

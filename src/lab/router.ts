@@ -19,12 +19,14 @@ import type { CableEnd } from './cable-end.js';
 import { fragmentFrame } from './router-fragments.js';
 import { arpFrame, icmpErrorFrame } from './router-frames.js';
 
+/** A cable of the router, and its address there with prefix length. */
 export interface RouterPort {
   link: CableEnd;
   /** `10.0.0.254/24` */
   address: string;
 }
 
+/** What lies behind another router. */
 export interface RouterRoute {
   /** `10.2.0.0/16` */
   to: string;
@@ -58,6 +60,7 @@ function network(address: number, prefix: number): number {
   return prefix === 0 ? 0 : address & (-1 << (32 - prefix));
 }
 
+/** An IPv4 router between cables: ARP, TTL, ICMP errors, fragments. `lab.router()` makes one. */
 export class Router {
   readonly name: string;
   /** Packets passed on, and dropped for one reason or another. */

@@ -5,6 +5,7 @@ import type { Stack } from '../stack.js';
 import type { TcpSock } from '../tcp/sock.js';
 import type { Clock } from '../time/clock.js';
 
+/** How closely connections are recorded. */
 export interface SeriesOptions {
   /** Least time between two points, microseconds. Default 1000. */
   everyUs?: number;
@@ -22,6 +23,7 @@ export interface SeriesPoint {
   delivered: number;
 }
 
+/** What `lab.record` writes down of a stack's connections; JSON.stringify gives what `tapstack lab plot` draws. */
 export class Series {
   /** Points by connection: `10.0.0.1:40000 > 10.0.0.2:80`. */
   readonly connections = new Map<string, SeriesPoint[]>();

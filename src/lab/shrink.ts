@@ -7,6 +7,7 @@ export interface Scenario<F = unknown> {
   faults: readonly F[];
 }
 
+/** The smallest scenario found that still fails. */
 export interface Shrunk<F> {
   scenario: Scenario<F>;
   /** The failure of the small scenario. */
@@ -17,6 +18,7 @@ export interface Shrunk<F> {
   replay: string;
 }
 
+/** When `shrink` is content. */
 export interface ShrinkOptions {
   /** Least number of hosts that make sense. Default 2. */
   leastHosts?: number;

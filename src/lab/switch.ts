@@ -3,6 +3,7 @@
 import { ETH_DST, ETH_HLEN, ETH_SRC, formatMac } from '../packet/ethernet.js';
 import type { CableEnd } from './cable-end.js';
 
+/** An Ethernet switch that learns addresses. `lab.switch()` makes one. */
 export class Switch {
   readonly name: string;
   readonly #ports: readonly CableEnd[];

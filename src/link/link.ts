@@ -40,6 +40,7 @@ export interface LinkReceiver {
   linkDown(link: Link, error: Error): void;
 }
 
+/** Where Ethernet frames come from and go to: a TAP device, a wire in memory, a capture around another link. */
 export interface Link {
   readonly name: string;
   /** Largest IP packet in bytes. */

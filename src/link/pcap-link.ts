@@ -106,6 +106,7 @@ export class CaptureLink implements Link, LinkReceiver, Doorbell, Alarm {
     if (this.writer.error !== null) throw this.writer.error;
   }
 
+  /** Writes out what was captured since; the clock calls it. */
   onAlarm(): void {
     this.#flushSet = false;
     this.writer.flush();

@@ -8,6 +8,7 @@ import { LINK_F_CSUM, LINK_F_ECN, LINK_F_TSO4, type Link, type LinkReceiver, RX_
 import { type Nic, type NicInfo, type NicStats, nativeNic, type SystemError } from './native-nic.js';
 import { TX_SLOT, TxRing } from './tx-ring.js';
 
+/** How a TAP device is opened, and made where it is not there. */
 export interface TapOptions {
   /** Device name, at most 15 characters; an existing TAP is attached to, else one is made. Default 'tap0'. */
   name?: string;
@@ -61,6 +62,7 @@ function randomMac(): Uint8Array {
   return mac;
 }
 
+/** The host's end of a cable: a Linux TAP device, and our Ethernet address on it. `TapLink.open` makes one. */
 export class TapLink implements Link {
   readonly name: string;
   readonly mtu: number;
@@ -189,6 +191,7 @@ export class TapLink implements Link {
     return this;
   }
 
+  /** An open device alone no longer keeps the process alive. */
   unref(): this {
     this.#nic.unref();
     return this;

@@ -49,6 +49,7 @@ export type WireDirection = 'ab' | 'ba';
 /** Sees every frame and may change its bytes in place; `false` loses it. */
 export type WireFault = (frame: Uint8Array, direction: WireDirection) => undefined | false | WireVerdict;
 
+/** What joins two stacks in one process, and how well. */
 export interface WireOptions {
   /** The clock that both stacks live by. */
   clock: Clock;
@@ -87,6 +88,7 @@ export function createWire(options: WireOptions): [WireLink, WireLink] {
   return [first, second];
 }
 
+/** One end of a wire in memory; `createWire` makes both. */
 export class WireLink implements Link, Doorbell, Alarm {
   readonly name: string;
   readonly mtu: number;
@@ -127,6 +129,7 @@ export class WireLink implements Link, Doorbell, Alarm {
     return this.#tx;
   }
 
+  /** Frames sent here arrive at `peer`. `createWire` has done so. */
   join(peer: WireLink): void {
     this.#peer = peer;
   }

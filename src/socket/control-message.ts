@@ -49,6 +49,7 @@ export type ControlData =
   | ExtendedError
   | Record<string, number>;
 
+/** One control message of sendmsg or recvmsg: level and type as in struct cmsghdr, data as the type asks (`ControlData`). */
 export interface ControlMessage {
   cmsg_level: number;
   cmsg_type: number;

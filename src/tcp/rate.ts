@@ -40,6 +40,7 @@ export class RateSample {
   isRetrans = false;
   isAckDelayed = false;
 
+  /** Begins the sample of the next ACK; `priorInFlight` is in segments. */
   reset(priorInFlight: number): void {
     this.hasPrior = false;
     this.priorDelivered = 0;

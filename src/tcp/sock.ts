@@ -47,6 +47,10 @@ export class TcpTuning {
 
 const DEFAULT_TUNING = Object.freeze(new TcpTuning());
 
+/**
+ * A TCP connection (struct tcp_sock). A congestion control reads it, and moves `sndCwnd` and `sndSsthresh`; names are the
+ * kernel's in camel case.
+ */
 export class TcpSock extends Sock {
   readonly tcp: TcpShared;
   /** Hash of the four-tuple, and the chain in the demux table. */

@@ -3,9 +3,11 @@
 
 /** Something that wants to be called at a time. One pending call each. */
 export interface Alarm {
+  /** The time has come. Called by the clock, never inside `setAlarm`. */
   onAlarm(): void;
 }
 
+/** All time a stack knows. */
 export interface Clock {
   /** Microseconds since an arbitrary start; an integer in a double, never goes back. */
   now(): number;
@@ -15,9 +17,11 @@ export interface Clock {
   readonly epoch: number;
   /** Calls `alarm.onAlarm()` once, at or after `at` (microseconds); replaces an earlier wish of the same alarm. */
   setAlarm(alarm: Alarm, at: number): void;
+  /** Takes the wish of `alarm` back, if there is one. */
   cancelAlarm(alarm: Alarm): void;
   /** While held, a program that sleeps in a call keeps its process alive, as a task asleep in the kernel does. */
   hold(): void;
+  /** Ends one `hold`. */
   release(): void;
 }
 
@@ -66,6 +70,7 @@ export class RealClock implements Clock {
     this.#timers.set(alarm, timer);
   }
 
+  /** Takes the wish of `alarm` back, if there is one. */
   cancelAlarm(alarm: Alarm): void {
     const timer = this.#timers.get(alarm);
     if (timer !== undefined) clearTimeout(timer);
@@ -81,6 +86,7 @@ export class RealClock implements Clock {
     this.#keeper.ref();
   }
 
+  /** Ends one `hold`. */
   release(): void {
     if (--this.#holders === 0) this.#keeper?.unref();
   }
@@ -110,11 +116,13 @@ export class VirtualClock implements Clock {
     this.#alarms.set(alarm, { at: Math.max(at, this.#now), order: this.#order++ });
   }
 
+  /** Takes the wish of `alarm` back, if there is one. */
   cancelAlarm(alarm: Alarm): void {
     this.#alarms.delete(alarm);
   }
 
   hold(): void {}
+  /** Ends one `hold`. */
   release(): void {}
 
   /** When the next alarm is due (microseconds), or Infinity. */

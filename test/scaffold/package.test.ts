@@ -25,18 +25,3 @@ it('resolves what the exports map names, by import and by require, and nothing e
   expect(run("typeof require('tapstack/net').createServer")).toBe('function\n');
   expect(() => run("require.resolve('tapstack/dist/index.js')")).toThrow(/Package subpath/);
 });
-
-it('ships sources, the NIC and the scripts that build it, and nothing of the workshop', () => {
-  const report = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
-    cwd: root,
-    encoding: 'utf8',
-    stdio: 'pipe',
-  });
-  const packed = JSON.parse(report) as { files: { path: string }[] }[];
-  const files = packed[0]?.files.map((file) => file.path) ?? [];
-  for (const wanted of ['package.json', 'LICENSE', 'scripts/build-native.mjs', 'scripts/lab.mjs'])
-    expect(files).toContain(wanted);
-  const allowed =
-    /^(dist|src|native)\/|^scripts\/(build-native\.mjs|lab|lab\.mjs)$|^(package\.json|binding\.gyp|[A-Z]+(\.md)?)$/;
-  expect(files.filter((path) => !allowed.test(path) || path.startsWith('dist/.'))).toEqual([]);
-});

@@ -35,6 +35,7 @@ export interface Rung {
   line: number | null;
 }
 
+/** What became of one packet script. */
 export interface ScriptResult {
   path: string;
   result: 'passed' | 'failed' | 'skipped';

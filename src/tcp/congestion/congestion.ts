@@ -13,6 +13,10 @@ export const CA_EVENT_LOSS = 3;
 export const CA_EVENT_ECN_NO_CE = 4;
 export const CA_EVENT_ECN_IS_CE = 5;
 
+/**
+ * How much a connection may have in the network (struct tcp_congestion_ops). One instance serves all connections; what it remembers
+ * of each stands in `sk.caPriv`. Windows are in segments. docs/congestion-control.md shows how to write one.
+ */
 export abstract class CongestionControl {
   /** As TCP_CONGESTION and the sysctl spell it; at most 15 characters. */
   abstract readonly name: string;

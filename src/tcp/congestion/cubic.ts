@@ -62,6 +62,7 @@ function stateOf(sk: TcpSock): CubicState {
   return sk.caPriv as CubicState;
 }
 
+/** CUBIC (RFC 9438) with HyStart, the default; a class of its own may build on it. */
 export class Cubic extends CongestionControl {
   override readonly name: string = 'cubic';
 

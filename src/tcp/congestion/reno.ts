@@ -26,6 +26,7 @@ export function additiveIncrease(sk: TcpSock, w: number, acked: number): void {
   if (sk.sndCwnd > sk.sndCwndClamp) sk.sndCwnd = sk.sndCwndClamp;
 }
 
+/** Reno (RFC 5681): slow start, then one segment more in each round trip; half after a loss. */
 export class Reno extends CongestionControl {
   override readonly name: string = 'reno';
 
