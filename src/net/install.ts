@@ -23,7 +23,7 @@ const REPLACED = [
 ];
 
 /** Builtin modules that take classes from `net` when they are loaded: Node's own ones must be what they find. */
-const BEFORE = ['child_process', 'tty', 'tls', 'http', 'https', 'cluster', 'repl'];
+const BEFORE = ['child_process', 'tty', 'tls', 'http', 'https'];
 
 const require = createRequire(import.meta.url);
 
