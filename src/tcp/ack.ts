@@ -4,7 +4,7 @@
 import { TcpExt } from '../core/mib.js';
 import { SOCK_SNDBUF_LOCK } from '../core/sock.js';
 import { dropped } from '../core/trace.js';
-import { TCP_CA_Open } from '../uapi/tcp.js';
+import { TCP_CA_Open, TCP_ESTABLISHED } from '../uapi/tcp.js';
 import {
   type AckState,
   FLAG_CA_ALERT,
@@ -19,6 +19,7 @@ import {
   FLAG_WIN_UPDATE,
   REXMIT_NONE,
 } from './ack-state.js';
+import { sendChallengeAck } from './challenge.js';
 import { CHRONO_SNDBUF_LIMITED, chronoStop } from './chrono.js';
 import { cleanRtxQueue } from './clean-rtx-queue.js';
 import { SYN, TCP_INIT_CWND, TIME_PROBE0 } from './constants.js';
@@ -38,7 +39,6 @@ import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { armRetransmit, clearRetransmit, rearmRto } from './tcp-timer.js';
 import { processTlpAck, scheduleLossProbe } from './tlp.js';
-import { sendChallengeAck } from './transmit.js';
 import { ROW_END } from './write-queue.js';
 
 /** The acknowledgement is one to act on. */
@@ -61,7 +61,8 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
     // RFC 5961 section 5.2: too old to be an honest delay.
     if (before(ackSeq, (priorUna - Math.min(sk.maxWindow, sk.tx.bytesAcked)) | 0)) {
       dropped(sk.host, 'TCP_TOO_OLD_ACK');
-      sendChallengeAck(sk);
+      // In other states tcp_rcv_state_process challenges whatever comes back (FLAG_NO_CHALLENGE_ACK).
+      if (sk.state === TCP_ESTABLISHED) sendChallengeAck(sk);
       return ACK_BAD;
     }
     if (selects) {

@@ -27,6 +27,8 @@ export function newChild(request: RequestSock, segment: Segment): TcpSock {
   sk.sport = request.sport;
   sk.dport = request.dport;
   sk.state = TCP_SYN_RECV;
+  // The SYN.
+  sk.segsIn = 1;
   sk.iss = request.iss;
   const sndNxt = (request.iss + 1) | 0;
   sk.sndUna = sndNxt;

@@ -262,7 +262,7 @@ function forget(sk: TcpSock): void {
   sk.shutdown = 0;
   sk.done = false;
   sk.srttUs = 0;
-  sk.mdevUs = 0;
+  sk.mdevUs = TCP_TIMEOUT_INIT * 1000;
   sk.rttvarUs = 0;
   sk.minRttUs = 0;
   // Far from the old sequence space, so that late segments of it are not mistaken (tcp_disconnect). That the

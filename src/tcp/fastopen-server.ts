@@ -6,6 +6,7 @@ import { SEND_SHUTDOWN } from '../core/sock.js';
 import { dropped } from '../core/trace.js';
 import { ETIMEDOUT } from '../uapi/errno.js';
 import { TCP_CA_Loss, TCP_ESTABLISHED } from '../uapi/tcp.js';
+import { oowRateLimited } from './challenge.js';
 import { newChild } from './child.js';
 import { doneWithError, removeFastOpen, setState, tcpReset, tcpShutdown } from './close.js';
 import {
@@ -24,13 +25,12 @@ import { addSynData } from './fastopen-data.js';
 import { enterLoss } from './recovery.js';
 import { misfit, oldTimestamp, synAckRtt } from './request-checks.js';
 import type { RequestSock } from './request-sock.js';
-import { updateRtt } from './rtt.js';
+import { firstRtt } from './rtt.js';
 import type { Segment } from './segment.js';
 import { before } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { armRetransmit, clearRetransmit, startRetransmit } from './tcp-timer.js';
 import { initializeRcvMss, initTransfer } from './transfer.js';
-import { oowRateLimited } from './transmit.js';
 import { sendRequestAck, transmitSynAck } from './transmit-control.js';
 import { tryUndoRecovery } from './undo.js';
 
@@ -92,7 +92,6 @@ function createChild(request: RequestSock, segment: Segment): TcpSock {
   startRetransmit(sk, TIME_RETRANS, TCP_TIMEOUT_INIT);
   initTransfer(sk);
   initializeRcvMss(sk);
-  sk.segsIn = 1;
   addSynData(sk, segment);
   request.rcvNxt = sk.rcvNxt;
   sk.rcvWup = sk.rcvNxt;
@@ -142,7 +141,7 @@ export function checkFastOpen(sk: TcpSock, request: RequestSock, segment: Segmen
 /** SYN_RECV, and the third segment is here (tcp_rcv_state_process). */
 export function fastOpenAcked(sk: TcpSock, request: RequestSock, segment: Segment): void {
   sk.delivered++;
-  if (sk.srttUs === 0) updateRtt(sk, synAckRtt(sk, request, segment));
+  if (sk.srttUs === 0) firstRtt(sk, synAckRtt(sk, request, segment));
   fastOpenFinished(sk);
   setState(sk, TCP_ESTABLISHED);
   if (!sk.orphan) sk.stateChange();

@@ -11,6 +11,7 @@ import {
 } from '../uapi/tcp.js';
 import { CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, chronoTotal } from './chrono.js';
 import { ECN_OK, ECN_SEEN } from './ecn.js';
+import type { ListenState } from './listen-state.js';
 import type { TcpSock } from './sock.js';
 
 /** struct tcp_info; rto, ato, rtt and rttvar are microseconds, last_* milliseconds, cwnd and counts segments. */
@@ -81,9 +82,23 @@ export interface TcpInfo {
 }
 
 export function tcpInfo(sk: TcpSock): TcpInfo {
-  const { host, listener } = sk;
+  const { listener } = sk;
+  if (sk.state === TCP_LISTEN && listener !== null) return listenerInfo(sk, listener);
+  return connectionInfo(sk);
+}
+
+/** What means something for a listener; its accept queue and backlog stand in for counts. The rest is 0. */
+function listenerInfo(sk: TcpSock, listener: ListenState): TcpInfo {
+  const info = connectionInfo(sk);
+  const { state, pacing_rate, max_pacing_rate, reordering, snd_cwnd } = info;
+  for (const name of Object.keys(info) as (keyof TcpInfo)[]) info[name] = 0;
+  const { acceptLength: unacked, backlog: sacked } = listener;
+  return Object.assign(info, { state, pacing_rate, max_pacing_rate, reordering, snd_cwnd, unacked, sacked });
+}
+
+function connectionInfo(sk: TcpSock): TcpInfo {
+  const { host } = sk;
   const since = (stamp: number): number => (stamp === 0 ? 0 : (host.nowMs - stamp) | 0);
-  const listening = sk.state === TCP_LISTEN && listener !== null;
   return {
     state: sk.state,
     ca_state: sk.caState,
@@ -103,9 +118,8 @@ export function tcpInfo(sk: TcpSock): TcpInfo {
     ato: sk.ackAto * 1000,
     snd_mss: sk.mss,
     rcv_mss: sk.rcvMss,
-    // For a listener these two are its accept queue and its backlog.
-    unacked: listening ? listener.acceptLength : sk.tx.packetsOut,
-    sacked: listening ? listener.backlog : sk.tx.sackedOut,
+    unacked: sk.tx.packetsOut,
+    sacked: sk.tx.sackedOut,
     lost: sk.tx.lostOut,
     retrans: sk.tx.retransOut,
     last_data_sent: since(sk.lsndtime),
@@ -127,7 +141,7 @@ export function tcpInfo(sk: TcpSock): TcpInfo {
     segs_out: sk.segsOut,
     segs_in: sk.segsIn,
     notsent_bytes: Math.max(0, sk.notsent),
-    min_rtt: sk.minRttUs,
+    min_rtt: sk.minRttUs === 0 ? 0xffffffff : sk.minRttUs,
     data_segs_in: sk.rx.dataSegsIn,
     data_segs_out: sk.tx.dataSegsOut,
     delivered: sk.delivered,

@@ -7,6 +7,7 @@ import type { RxPacket } from '../ip/rx-packet.js';
 import { RX_L4_BAD } from '../link/link.js';
 import { TCP_ESTABLISHED, TCP_FIN_WAIT2, TCP_LISTEN, TCP_TIME_WAIT } from '../uapi/tcp.js';
 import { Backlog } from './backlog.js';
+import { oowRateLimited } from './challenge.js';
 import { endTimeWait } from './close.js';
 import { ACK, FIN, RESET_PEER, RST, SYN, TCP_TIMEWAIT_LEN } from './constants.js';
 import { tupleHash } from './demux.js';
@@ -21,7 +22,6 @@ import type { TcpSock } from './sock.js';
 import { receiveStateProcess } from './state.js';
 import { checkCookie, checkRequest } from './syn-recv.js';
 import type { TimeWaitSock } from './time-wait.js';
-import { oowRateLimited } from './transmit.js';
 import { sendReset, sendTimeWaitAck } from './transmit-control.js';
 
 /** A segment from the network. */

@@ -59,6 +59,13 @@ export function updateMinRtt(sk: TcpSock, rttUs: number, maybeDelayed: boolean):
   sk.minRttUs = sk.tx.rttFilter.update(sysctl.tcpMinRttWlen * 1000, nowMs, sample);
 }
 
+/** The handshake's sample, if there is one: it begins the least round trip, too (tcp_synack_rtt_meas). */
+export function firstRtt(sk: TcpSock, sampleUs: number): void {
+  if (sampleUs < 0) return;
+  sk.minRttUs = sampleUs < 1 ? 1 : sampleUs;
+  updateRtt(sk, sampleUs);
+}
+
 /** A sample for the estimator and the timeout, if it is one; resets the backoff (tcp_ack_update_rtt). */
 export function updateRtt(sk: TcpSock, sampleUs: number): void {
   if (sampleUs < 0) return;

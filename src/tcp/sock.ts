@@ -94,7 +94,7 @@ export class TcpSock extends Sock {
   pmtu = 0;
   /** While the path is searched for larger packets (RFC 4821). */
   mtup: MtuProbing | null = null;
-  advmss = TCP_MSS_DEFAULT;
+  advmss = 0;
   mssClamp = TCP_MSS_DEFAULT;
 
   // Receive sequence space.
@@ -111,7 +111,7 @@ export class TcpSock extends Sock {
   rx: ReceiveState = UNRECEIVED;
   /** SOCK_DONE: the peer's FIN was received. */
   done = false;
-  rcvMss = TCP_MSS_DEFAULT;
+  rcvMss = 0;
 
   // Negotiated options (RFC 7323, 2018).
   tstampOk = false;
@@ -142,7 +142,7 @@ export class TcpSock extends Sock {
 
   // Round-trip time (RFC 6298): srtt << 3, mdev << 2, microseconds.
   srttUs = 0;
-  mdevUs = 0;
+  mdevUs = TCP_TIMEOUT_INIT * 1000;
   mdevMaxUs = 0;
   rttvarUs = 0;
   rttSeq = 0;
@@ -195,6 +195,8 @@ export class TcpSock extends Sock {
     const tx = new SendState();
     tx.sndUp = this.sndNxt;
     tx.cwndUsageSeq = this.sndNxt;
+    // That of a handshake at a listener is good from here on.
+    tx.minRttStamp = this.host.nowMs;
     tx.pacingRate = this.pacingRate;
     this.tx = tx;
     this.sndQueue = new ByteQueue(this.host.memory, this.tcp.memory);

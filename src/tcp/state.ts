@@ -17,6 +17,7 @@ import {
   TCP_TIME_WAIT,
 } from '../uapi/tcp.js';
 import { ACK_BAD, ACK_GOOD, checkSpace, tcpAck } from './ack.js';
+import { sendChallengeAck } from './challenge.js';
 import { finTimeout, setState, tcpDone, tcpReset, tcpShutdown, timeWait } from './close.js';
 import {
   ACK,
@@ -49,7 +50,7 @@ import { after, before, between } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { armDelack, armKeepalive, armRetransmit } from './tcp-timer.js';
 import { initializeRcvMss, initTransfer, peerMss } from './transfer.js';
-import { sendAck, sendChallengeAck, transmitSyn } from './transmit.js';
+import { sendAck, transmitSyn } from './transmit.js';
 import { receiveUrgent } from './urgent.js';
 import { validateIncoming } from './validate.js';
 

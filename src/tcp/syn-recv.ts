@@ -6,6 +6,7 @@ import { SEND_SHUTDOWN } from '../core/sock.js';
 import { dropped } from '../core/trace.js';
 import type { RxPacket } from '../ip/rx-packet.js';
 import { TCP_ESTABLISHED } from '../uapi/tcp.js';
+import { oowRateLimited } from './challenge.js';
 import { newChild, queueChild } from './child.js';
 import { tcpShutdown } from './close.js';
 import { ACK, FIN, RST, SYN } from './constants.js';
@@ -13,13 +14,12 @@ import type { ListenState } from './listen-state.js';
 import { armRequest, dropRequest, newRequest, openWindow, repeatSynAck } from './listener.js';
 import { misfit, oldTimestamp, synAckRtt } from './request-checks.js';
 import type { RequestSock } from './request-sock.js';
-import { updateRtt } from './rtt.js';
+import { firstRtt } from './rtt.js';
 import type { Segment } from './segment.js';
 import { before } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { cookiesAreOut, decodeCookieTimestamp } from './syncookies.js';
 import { initializeRcvMss, initTransfer } from './transfer.js';
-import { oowRateLimited } from './transmit.js';
 import { sendRequestAck, sendReset } from './transmit-control.js';
 
 /**
@@ -130,7 +130,7 @@ export function checkCookie(sk: TcpSock, packet: RxPacket, segment: Segment): Tc
 /** The child of a handshake that is over. */
 function createChild(request: RequestSock, segment: Segment): TcpSock {
   const sk = newChild(request, segment);
-  updateRtt(sk, synAckRtt(sk, request, segment));
+  firstRtt(sk, synAckRtt(sk, request, segment));
   // The SYN-ACK was delivered.
   sk.delivered = 1;
   initTransfer(sk);

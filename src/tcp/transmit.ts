@@ -1,7 +1,7 @@
 // Builds segments in the transmit ring and hands them to IP (__tcp_transmit_skb): writeXmit → transmit → ip.begin, header,
 // payload by reference, ip.send. Nothing here decides what to send; that is output.ts.
 
-import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
+import { Tcp as TcpMib } from '../core/mib.js';
 import { ends, traceTransmit } from '../core/trace.js';
 import { DEFAULT_METRICS } from '../ip/route-metrics.js';
 import type { Route } from '../ip/routes.js';
@@ -347,31 +347,6 @@ export function transmitSyn(
     route.dontFragment(sk.mtuDiscover),
   );
   return true;
-}
-
-/** __tcp_oow_rate_limited: true when this answer would come too soon after the last; pure ACK floods get one in 500 ms. */
-export function oowRateLimited(tcp: TcpShared, last: number, carriesData: boolean, counter: number): boolean {
-  if (carriesData || last === 0) return false;
-  const elapsed = (tcp.host.nowMs - last) | 0;
-  if (elapsed < 0 || elapsed >= tcp.host.sysctl.tcpInvalidRatelimit) return false;
-  tcp.host.mib.count(counter);
-  return true;
-}
-
-/** tcp_send_challenge_ack (RFC 5961 section 7): rate-limited per connection and in all. */
-export function sendChallengeAck(sk: TcpSock): void {
-  const { tcp, host } = sk;
-  if (oowRateLimited(tcp, sk.lastOowAckTime, false, TcpExt.TCPACKSkippedChallenge)) return;
-  sk.lastOowAckTime = host.nowMs || 1;
-  const second = (host.nowMs / 1000) | 0;
-  if (second !== tcp.challengeSecond) {
-    tcp.challengeSecond = second;
-    tcp.challengeLeft = host.sysctl.tcpChallengeAckLimit;
-  }
-  if (tcp.challengeLeft <= 0) return;
-  tcp.challengeLeft--;
-  host.mib.count(TcpExt.TCPChallengeACK);
-  sendAck(sk);
 }
 
 /** tcp_connect_init's window and options. */

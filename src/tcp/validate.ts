@@ -6,6 +6,7 @@ import { TcpExt } from '../core/mib.js';
 import { dropped } from '../core/trace.js';
 import { TCP_CLOSE_WAIT, TCP_CLOSING, TCP_ESTABLISHED, TCP_LAST_ACK, TCP_SYN_RECV } from '../uapi/tcp.js';
 import { mayUpdateWindow } from './ack.js';
+import { oowRateLimited, sendChallengeAck } from './challenge.js';
 import { tcpReset } from './close.js';
 import { ACK, FIN, RST, SYN, TCP_MAX_QUICKACKS, TCP_PAWS_WINDOW } from './constants.js';
 import { enterQuickAck } from './delayed-ack.js';
@@ -13,7 +14,7 @@ import { pawsPasses } from './paws.js';
 import type { Segment } from './segment.js';
 import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
-import { oowRateLimited, sendAck, sendChallengeAck } from './transmit.js';
+import { sendAck } from './transmit.js';
 import { receiveWindow } from './window.js';
 
 const PAWS_OK = 0;

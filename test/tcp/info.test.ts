@@ -62,7 +62,7 @@ describe('TCP_INFO', () => {
       ca_state: 0,
       bytes_acked: 5000,
     });
-    expect(part(info(), 'delivered', 'min_rtt', 'snd_cwnd', 'segs_in')).toEqual([6, 20_000, 7, 3]);
+    expect(part(info(), 'delivered', 'min_rtt', 'snd_cwnd', 'segs_in')).toEqual([6, 1, 7, 4]);
     t.after(5);
     expect(part(info(), 'last_ack_recv', 'last_data_sent')).toEqual([5, 25]);
   });
@@ -114,7 +114,7 @@ describe('TCP_INFO', () => {
     peer.sends({ seq: 2921, data: 1460 });
     expect(info()).toMatchObject({ bytes_received: 1460, data_segs_in: 2, rcv_ooopack: 1, rcv_mss: 1460 });
     peer.sends({ seq: 1461, data: 1460 });
-    expect(info()).toMatchObject({ bytes_received: 4380, data_segs_in: 3, segs_in: 4, last_data_recv: 0 });
+    expect(info()).toMatchObject({ bytes_received: 4380, data_segs_in: 3, segs_in: 5, last_data_recv: 0 });
     const { rcv_wnd, rcv_ssthresh, rcv_space, ato } = info();
     expect([rcv_wnd > 50_000, rcv_ssthresh > 50_000, rcv_space, ato]).toEqual([true, true, 14_600, 50_000]);
     program.recv();
@@ -148,10 +148,59 @@ describe('TCP_INFO', () => {
     expect(info().pacing_rate).toBeGreaterThan(100_000);
   });
 
+  it('begins with Linux’s figures', () => {
+    const t = conversation();
+    const fresh = t.tcp.info(t.program().sk);
+    // What was never measured: no least round trip, a quarter of the first timeout as deviation, no segment sizes.
+    const figures = {
+      rttvar: 250_000,
+      min_rtt: 0xffffffff,
+      rcv_mss: 0,
+      advmss: 0,
+      snd_mss: 536,
+      rto: 1_000_000,
+    };
+    expect(fresh).toMatchObject({ state: 7, snd_cwnd: 10, reordering: 3, ...figures });
+  });
+
+  it('tells a passive end of the handshake: its SYN and its round trip', () => {
+    const t = conversation();
+    const listener = t.listen();
+    const peer = t.peer();
+    peer.sends(t.syn(peer)).hears({ flags: 'SA' });
+    t.after(30);
+    peer.sends({});
+    const { sk } = listener.accept();
+    expect(t.tcp.info(sk)).toMatchObject({
+      rtt: 30_000,
+      rttvar: 15_000,
+      min_rtt: 30_000,
+      segs_in: 2,
+      segs_out: 0,
+    });
+  });
+
   it('tells of a listener its queue and its backlog', () => {
     const t = conversation();
     const listener = t.listen(5);
     for (const peer of [t.peer(), t.peer()]) t.handshake(peer);
-    expect(t.tcp.info(listener.sk)).toMatchObject({ state: 10, unacked: 2, sacked: 5 });
+    const info = t.tcp.info(listener.sk);
+    expect(info).toMatchObject({
+      state: 10,
+      unacked: 2,
+      sacked: 5,
+      snd_cwnd: 10,
+      reordering: 3,
+      pacing_rate: -1,
+    });
+    expect(info).toMatchObject({
+      rto: 0,
+      snd_mss: 0,
+      rttvar: 0,
+      min_rtt: 0,
+      snd_ssthresh: 0,
+      rcv_mss: 0,
+      advmss: 0,
+    });
   });
 });

@@ -65,15 +65,37 @@ describe('a reset', () => {
     expect(program.state).toBe('CLOSE');
   });
 
-  // covers: challenge ACKs limited, for each socket and in all | RFC 5961 section 7 | src/tcp/transmit.ts
+  // covers: challenge ACKs limited, for each socket and in all | RFC 5961 section 7 | src/tcp/challenge.ts
   it('challenges have a limit, per connection and in all', () => {
-    const t = conversation({ sysctl: { tcpChallengeAckLimit: 2 } });
+    const t = conversation({ sysctl: { tcpChallengeAckLimit: 1 } });
     const peers = Array.from({ length: 3 }, () => t.established().peer);
     for (const peer of peers) peer.sends({ flags: 'R', seq: 50 });
     for (const peer of peers) peer.sends({ flags: 'R', seq: 50 });
-    expect(peers.map((peer) => peer.heard().length)).toEqual([1, 1, 0]);
+    expect(peers.map((peer) => peer.heard().length)).toEqual([1, 0, 0]);
     t.after(1000);
     peers[0].sends({ flags: 'R', seq: 50 }).hears({ flags: 'A' });
+  });
+
+  it('how many there are in a second cannot be foretold (CVE-2016-5696)', () => {
+    const t = conversation({ sysctl: { tcpChallengeAckLimit: 10, tcpInvalidRatelimit: 0 } });
+    const { peer } = t.established();
+    const counts = Array.from({ length: 40 }, () => {
+      for (let i = 0; i < 20; i++) peer.sends({ flags: 'R', seq: 50 });
+      t.after(1000);
+      return peer.heard().length;
+    });
+    expect(Math.min(...counts)).toBe(5);
+    expect(Math.max(...counts)).toBe(14);
+  });
+
+  it('one acknowledgement that is absurdly old is challenged once, in every state', () => {
+    for (const closing of [false, true]) {
+      const { t, peer, program } = connection({}, { sysctl: { tcpInvalidRatelimit: 0 } });
+      if (closing) program.shutdown(2);
+      peer.heard();
+      peer.sends({ ack: -100_000 });
+      expect([peer.heard().length, t.counter('TcpExt', 'TCPChallengeACK')]).toEqual([1, 1]);
+    }
   });
 });
 
