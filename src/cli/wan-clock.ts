@@ -5,8 +5,10 @@ import { type Clock, RealClock, VirtualClock } from '../time/clock.js';
 
 /** Node's timers count whole milliseconds; what is due within one is waited for by turning the event loop, */
 const TIMER_US = 1000;
-/** with a nap each time that is not longer than this, so that a core is left to those whose frames these are. */
+/** with a nap each time that is not longer than this, so that a core is left to those whose frames these are: */
 const NAP_US = 100;
+/** not while a host may be about to answer, for a nap is deaf to what comes in. */
+const ANSWER_US = 400;
 /** Waking up takes the machine this long at least. */
 const WAKE_US = 60;
 
@@ -21,8 +23,9 @@ export class WanClock {
     this.catchUp();
   };
   readonly #turn = (): void => {
-    const wait = this.clock.nextAlarm - this.#real.now() - WAKE_US;
-    if (wait > 0) Atomics.wait(this.#bed, 0, 0, Math.min(wait, NAP_US) / 1000);
+    const now = this.#real.now();
+    const wait = this.clock.nextAlarm - now - WAKE_US;
+    if (wait > 0 && now > this.#attentiveUntil) Atomics.wait(this.#bed, 0, 0, Math.min(wait, NAP_US) / 1000);
     this.#wake();
   };
   /** Nobody ever changes it. */
@@ -30,6 +33,7 @@ export class WanClock {
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
   #timerFor = 0;
+  #attentiveUntil = 0;
 
   /** @param onMoved Runs after all that was due has happened. */
   constructor(real: Clock = new RealClock(), onMoved: () => void = () => {}) {
@@ -42,6 +46,11 @@ export class WanClock {
     this.clock.advance(Math.max(0, this.#real.now() - this.clock.now()));
     this.#onMoved();
     this.#sleep();
+  }
+
+  /** A host has been handed something. */
+  expectAnswer(): void {
+    this.#attentiveUntil = this.#real.now() + ANSWER_US;
   }
 
   close(): void {

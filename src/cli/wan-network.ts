@@ -38,9 +38,13 @@ export async function openWan(options: WanOptions, lifetime: Lifetime): Promise<
     ports.b.flush();
   });
   lifetime.onEnd(async () => clock.close());
+  const hand = (port: WanPort, frames: readonly Uint8Array[]): void => {
+    port.send(frames);
+    clock.expectAnswer();
+  };
   const pipes = layPipes(clock.clock, options.seed, options.faults, {
-    ab: (frames) => ports.b.send(frames),
-    ba: (frames) => ports.a.send(frames),
+    ab: (frames) => hand(ports.b, frames),
+    ba: (frames) => hand(ports.a, frames),
   });
   const into = (pipe: Pipe) => (frames: readonly Uint8Array[]) => {
     // What was due before these frames came comes out before they go in; what needs no time comes out at once.
