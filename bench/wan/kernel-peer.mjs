@@ -1,7 +1,9 @@
 // One end of a transfer on the running kernel, in whose network namespace this process is.
 //   kernel-peer.mjs receive BYTES SECONDS      listens; says `ready`, and then what it got
-//   kernel-peer.mjs send BYTES SECONDS TO      says what the kernel counted, at the end or at SIGTERM
+//   kernel-peer.mjs send BYTES SECONDS TO      says `ready`, begins when a line comes in, and says what the kernel counted, at
+//                                              the end or at SIGTERM
 
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { payload, sha256 } from './payload.mjs';
@@ -47,7 +49,11 @@ function counters() {
   return Object.fromEntries(names.slice(1).map((name, i) => [name, Number(values[i + 1])]));
 }
 
-function send() {
+async function send() {
+  const data = payload(bytes);
+  say({ ready: true });
+  await once(process.stdin, 'data');
+  process.stdin.destroy();
   const before = counters();
   const report = () => {
     const after = counters();
@@ -59,9 +65,9 @@ function send() {
   const socket = net.connect(PORT, to);
   socket.on('error', () => {});
   socket.on('close', report);
-  socket.end(payload(bytes));
+  socket.end(data);
   socket.resume();
 }
 
 if (role === 'receive') receive();
-else send();
+else await send();

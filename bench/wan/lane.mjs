@@ -68,9 +68,9 @@ export class Lane {
 
   /**
    * One transfer between `who` ('kernel' or 'stack') at A and the kernel at B. `way`: 'sends' or 'receives' is what A does.
-   * Resolves to { bytes, seconds, ended, sound, counters }; `sound`: what arrived is what was sent, from its beginning.
+   * `begin` resolves when it shall begin. Resolves to { bytes, seconds, ended, sound, counters }; `sound`: what arrived is what was sent, from its beginning.
    */
-  async transfer({ cell, seed, who, way, bytes, seconds, pcap }) {
+  async transfer({ cell, seed, who, way, bytes, seconds, pcap }, begin) {
     const wan = await this.#wan(cell, seed, pcap);
     const processes = [wan];
     try {
@@ -92,6 +92,9 @@ export class Lane {
       const receiver = way === 'sends' ? atB('-') : await atA('-');
       await receiver.json();
       const sender = way === 'sends' ? await atA(KERNEL_B) : atB(who === 'kernel' ? KERNEL_A : STACK_A);
+      await sender.json();
+      await begin();
+      sender.write('go\n');
       const got = await receiver.json(seconds + 60);
       sender.child.kill('SIGTERM');
       const { counters, info } = await sender.json();

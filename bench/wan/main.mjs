@@ -6,8 +6,8 @@ import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { expectedRate, grid, soakCell } from './grid.mjs';
 import { Lane } from './lane.mjs';
-import { Pool } from './pool.mjs';
 import { section, table } from './report.mjs';
+import { runInRounds } from './rounds.mjs';
 import { goodput, rowsOf } from './statistics.mjs';
 
 const USAGE = `./scripts/bench-wan [OPTION…]
@@ -67,12 +67,12 @@ const earlier = values.continue ? JSON.parse(readFileSync(values.json, 'utf8')).
 const results = [];
 let planned = 0;
 
-async function measure(lane, order, failures) {
+async function measure(lane, begin, order, failures) {
   const what = `${order.cell.name}: tapstack ${order.way}, ${order.who}, seed ${order.seed}`;
   let result;
   try {
     const pcap = values.pcap && `${values.pcap}/${what.replaceAll(/[^\w.]+/g, '-')}.pcapng`;
-    result = await lane.transfer({ ...order, pcap });
+    result = await lane.transfer({ ...order, pcap }, begin);
   } catch (error) {
     failures.push(`${what}: ${error.message}`);
     return;
@@ -86,7 +86,7 @@ async function measure(lane, order, failures) {
   if (result.bytes === 0) failures.push(`${what}: nothing arrived`);
 }
 
-/** A pair is one job, its two transfers one after the other; who begins alternates. */
+/** The two of a pair follow each other, or run at the same time; who comes first alternates. */
 function pairJobs(failures) {
   const cells = grid(quick).filter(
     ({ name }) => values.only === undefined || new RegExp(values.only).test(name),
@@ -96,15 +96,14 @@ function pairJobs(failures) {
     for (const cell of cells) {
       for (const way of WAYS) {
         const order = { cell, way, seed: firstSeed + i, bytes, seconds };
-        const who = i % 2 === 0 ? ['kernel', 'stack'] : ['stack', 'kernel'];
-        const run = async (lane) => {
-          for (const each of who) await measure(lane, { ...order, who: each }, failures);
-        };
-        jobs.push({ weight: weightOf(cell), run });
+        for (const who of i % 2 === 0 ? ['kernel', 'stack'] : ['stack', 'kernel']) {
+          const run = (lane, begin) => measure(lane, begin, { ...order, who }, failures);
+          jobs.push({ weight: weightOf(cell), run });
+        }
       }
     }
   }
-  planned = jobs.length * 2;
+  planned = jobs.length;
   return jobs;
 }
 
@@ -121,7 +120,7 @@ function soakJobs(failures) {
       seconds,
       whole: true,
     };
-    return { weight: weightOf(cell), run: (lane) => measure(lane, order, failures) };
+    return { weight: weightOf(cell), run: (lane, begin) => measure(lane, begin, order, failures) };
   });
 }
 
@@ -143,7 +142,7 @@ const jobs = soak ? soakJobs(failures) : pairJobs(failures);
 jobs.sort((a, b) => b.weight - a.weight);
 const lanes = Array.from({ length: Number(values.lanes) }, (_, i) => new Lane(i, congestion));
 try {
-  await new Pool(lanes, 1, Number(values.limit ?? Number.POSITIVE_INFINITY)).run(jobs);
+  await runInRounds(jobs, lanes, 1, Number(values.limit ?? Number.POSITIVE_INFINITY));
 } finally {
   for (const lane of lanes) lane.close();
 }

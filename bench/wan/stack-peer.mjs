@@ -1,6 +1,7 @@
 // The same end of a transfer on tapstack, over a TAP device that stands in the bridge of a network namespace.
 //   stack-peer.mjs receive|send BYTES SECONDS TO NETNS ADDRESS SYSCTLS
-// It says `device` once that is there for the bridge to take, and goes on when a line comes in.
+// It says `device` once that is there for the bridge to take, and goes on when a line comes in; then `ready`, and a sender waits for
+// another line.
 
 import { once } from 'node:events';
 import * as t from 'tapstack';
@@ -22,7 +23,6 @@ const stack = await t.Stack.create({ link, address, sysctl: JSON.parse(sysctls) 
 const { sys, blocking } = stack;
 say({ device: link.name });
 await once(process.stdin, 'data');
-process.stdin.destroy();
 
 async function receive() {
   const listener = must(sys.socket(t.AF_INET, t.SOCK_STREAM, 0));
@@ -64,9 +64,12 @@ async function send() {
     process.exit(0);
   };
   process.on('SIGTERM', report);
+  const data = payload(bytes);
+  say({ ready: true });
+  await once(process.stdin, 'data');
   must(await blocking.connect(fd, { family: t.AF_INET, address: to, port: PORT }));
   // The receiver may have had enough before all is sent.
-  await blocking.write(fd, payload(bytes), bytes);
+  await blocking.write(fd, data, bytes);
   sys.shutdown(fd, t.SHUT_WR);
   await blocking.read(fd, new Uint8Array(1), 1);
   report();
