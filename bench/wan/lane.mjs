@@ -1,7 +1,7 @@
 // A private pair of hosts and the network between them. B is the kernel's, in a namespace of its own; A is a bridge in another, at
 // which stand the wan's device, an address of the kernel's and, for its turns, tapstack's device: both go the same way.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { wanArguments } from './grid.mjs';
 import { payload, sha256 } from './payload.mjs';
@@ -15,6 +15,9 @@ const STACK_A = '10.1.0.3';
 const WAN_A = '10.1.0.9';
 
 const NETWORK = '10.1.0.0/24';
+
+/** The kernel's TCP runs before any program. Where we have real-time priority, tapstack too then runs before the kernel's programs. */
+const BEHIND_TCP = spawnSync('chrt', ['--rr', '1', 'true']).status === 0 ? ['chrt', '--rr', '1'] : [];
 
 /** Tunables of both, so that neither has more room than the other, nor remembers earlier transfers. */
 const SYSCTLS = {
@@ -133,17 +136,8 @@ export class Lane {
   }
 
   #kernel(netns, role, bytes, seconds, to) {
-    const words = [
-      'netns',
-      'exec',
-      netns,
-      process.execPath,
-      here('kernel-peer.mjs'),
-      role,
-      bytes,
-      seconds,
-      to,
-    ];
+    const peer = [process.execPath, here('kernel-peer.mjs'), role, bytes, seconds, to];
+    const words = ['netns', 'exec', netns, ...BEHIND_TCP, ...peer];
     return new Process('ip', words.map(String));
   }
 

@@ -12,7 +12,8 @@ import { goodput, rowsOf } from './statistics.mjs';
 
 const USAGE = `./scripts/bench-wan [OPTION…]
   --quick            fewer networks, 2 MB or 4 s each
-  --soak             100 transfers of 10 MB through mixed networks, half of them each way, none of the kernel's alone
+  --soak             transfers of 10 MB through mixed networks, half of them each way, none of the kernel's alone: all must end
+  --transfers N      how many of those (default 100)
   --pairs N          transfers of each kind and direction in each network (default 4)
   --bytes N          of a transfer (default 10 MB)
   --seconds N        after which a transfer is measured by what has arrived (default 12)
@@ -32,6 +33,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     soak: { type: 'boolean', default: false },
     pairs: { type: 'string' },
+    transfers: { type: 'string', default: '100' },
     bytes: { type: 'string' },
     seconds: { type: 'string' },
     congestion: { type: 'string', default: 'cubic' },
@@ -57,7 +59,6 @@ const seconds = Number(values.seconds ?? (quick ? 4 : soak ? 120 : 12));
 const pairs = Number(values.pairs ?? (quick ? 1 : 4));
 const firstSeed = Number(values.seed);
 const WAYS = values.way === undefined ? ['sends', 'receives'] : [values.way];
-const SOAK_TRANSFERS = 100;
 
 /** What two cores move in all, besides what the programs' starting takes. */
 const MACHINE_MBIT = 30;
@@ -108,8 +109,8 @@ function pairJobs(failures) {
 }
 
 function soakJobs(failures) {
-  planned = SOAK_TRANSFERS;
-  return Array.from({ length: SOAK_TRANSFERS }, (_, i) => {
+  planned = Number(values.transfers);
+  return Array.from({ length: planned }, (_, i) => {
     const cell = soakCell(i >> 1);
     const order = {
       cell,
