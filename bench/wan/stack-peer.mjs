@@ -6,6 +6,7 @@
 import { once } from 'node:events';
 import * as t from 'tapstack';
 import { payload, sha256 } from './payload.mjs';
+import { warmUp } from './warm-up.mjs';
 
 const PORT = 5001;
 const [role, bytesText, secondsText, to, netns, address, sysctls] = process.argv.slice(2);
@@ -18,6 +19,7 @@ const must = (result) => {
   return result;
 };
 
+await warmUp(JSON.parse(sysctls)['net.ipv4.tcp_congestion_control']);
 const link = await t.TapLink.open({ name: 'stack', netns });
 const stack = await t.Stack.create({ link, address, sysctl: JSON.parse(sysctls) });
 const { sys, blocking } = stack;
