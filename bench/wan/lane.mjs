@@ -143,7 +143,17 @@ export class Lane {
 
   async #stack(role, bytes, seconds, to) {
     const sysctls = JSON.stringify({ ...SYSCTLS, 'net.ipv4.tcp_congestion_control': this.congestion });
-    const words = [here('stack-peer.mjs'), role, bytes, seconds, to, this.a, `${STACK_A}/24`, sysctls];
+    const words = [
+      '--expose-gc',
+      here('stack-peer.mjs'),
+      role,
+      bytes,
+      seconds,
+      to,
+      this.a,
+      `${STACK_A}/24`,
+      sysctls,
+    ];
     const stack = new Process(process.execPath, words.map(String));
     const { device } = await stack.json();
     ip('-n', this.a, 'link', 'set', device, 'master', 'joint');

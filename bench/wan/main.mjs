@@ -61,7 +61,7 @@ const firstSeed = Number(values.seed);
 const WAYS = values.way === undefined ? ['sends', 'receives'] : [values.way];
 
 /** What two cores move in all, besides what the programs' starting takes. */
-const MACHINE_MBIT = 30;
+const MACHINE_MBIT = 40;
 const weightOf = (cell) => Math.min(1, Math.max(1 / Number(values.lanes), expectedRate(cell) / MACHINE_MBIT));
 
 const earlier = values.continue ? JSON.parse(readFileSync(values.json, 'utf8')).results : [];
@@ -143,7 +143,7 @@ const jobs = soak ? soakJobs(failures) : pairJobs(failures);
 jobs.sort((a, b) => b.weight - a.weight);
 const lanes = Array.from({ length: Number(values.lanes) }, (_, i) => new Lane(i, congestion));
 try {
-  await runInRounds(jobs, lanes, 1, Number(values.limit ?? Number.POSITIVE_INFINITY));
+  await runInRounds(jobs, lanes, soak ? 4 : 1, Number(values.limit ?? Number.POSITIVE_INFINITY));
 } finally {
   for (const lane of lanes) lane.close();
 }

@@ -30,9 +30,11 @@ async function receive() {
   const listener = must(sys.socket(t.AF_INET, t.SOCK_STREAM, 0));
   must(sys.bind(listener, { family: t.AF_INET, address: '0.0.0.0', port: PORT }));
   must(sys.listen(listener, 1));
+  const got = new Uint8Array(bytes + 1);
+  // What was needed to come so far shall not be cleared away in the middle of a transfer.
+  globalThis.gc();
   say({ ready: true });
   const fd = must(await blocking.accept(listener));
-  const got = new Uint8Array(bytes + 1);
   const from = performance.now();
   let count = 0;
   let last = from;
@@ -67,6 +69,7 @@ async function send() {
   };
   process.on('SIGTERM', report);
   const data = payload(bytes);
+  globalThis.gc();
   say({ ready: true });
   await once(process.stdin, 'data');
   must(await blocking.connect(fd, { family: t.AF_INET, address: to, port: PORT }));

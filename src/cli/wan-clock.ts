@@ -7,8 +7,9 @@ import { type Clock, RealClock, VirtualClock } from '../time/clock.js';
 const TIMER_US = 1000;
 /** with a nap each time that is not longer than this, so that a core is left to those whose frames these are: */
 const NAP_US = 100;
-/** not while a host may be about to answer, for a nap is deaf to what comes in. */
+/** a short one while a host may be about to answer, for a nap is deaf to what comes in. */
 const ANSWER_US = 400;
+const SHORT_NAP_US = 15;
 /** Waking up takes the machine this long at least. */
 const WAKE_US = 60;
 
@@ -24,8 +25,9 @@ export class WanClock {
   };
   readonly #turn = (): void => {
     const now = this.#real.now();
-    const wait = this.clock.nextAlarm - now - WAKE_US;
-    if (wait > 0 && now > this.#attentiveUntil) Atomics.wait(this.#bed, 0, 0, Math.min(wait, NAP_US) / 1000);
+    const nap = now > this.#attentiveUntil ? NAP_US : SHORT_NAP_US;
+    const wait = Math.min(nap, this.clock.nextAlarm - now - WAKE_US);
+    if (wait > 0) Atomics.wait(this.#bed, 0, 0, wait / 1000);
     this.#wake();
   };
   /** Nobody ever changes it. */
