@@ -51,13 +51,13 @@ export const contenders = [
   { name: 'limit', title: 'limit of the TAP', command: program('limit') },
   {
     name: 'tapstack-plain',
-    title: 'tapstack, plain frames',
+    title: 'tapstack, plain',
     command: tapstackServer('bench-server', '--no-offload'),
   },
   { name: 'lwip', title: 'lwIP', command: program('lwip-server') },
   {
     name: 'limit-plain',
-    title: 'limit of the TAP, plain frames',
+    title: 'limit of the TAP, plain',
     command: program('limit', 'plain'),
   },
 ].map((contender, index) => ({ ...contender, ...place(index) }));

@@ -9,13 +9,15 @@ import { writeReport } from './report.mjs';
 import { inRounds } from './rounds.mjs';
 import { sh } from './shell.mjs';
 import { summarise } from './statistics.mjs';
-import { goalTable, idleTable, workTable } from './table.mjs';
+import { goalTable, idleTable, microTable, workTable } from './table.mjs';
 import { http } from './work/http.mjs';
 import { idle } from './work/idle.mjs';
+import { iperf3 } from './work/iperf3.mjs';
+import { micro } from './work/micro.mjs';
 import { startup } from './work/startup.mjs';
 import { transfers } from './work/transfers.mjs';
 
-const works = [...transfers, http, startup, idle];
+const works = [...transfers, http, ...iperf3, startup, idle, micro];
 const everybody = [
   ...new Map(works.flatMap((work) => work.contenders).map((one) => [one.name, one])).values(),
 ];
@@ -51,24 +53,20 @@ function commandLine() {
     console.error(`Nothing is called ${strange.join(' or ')}.\n${USAGE}`);
     process.exit(2);
   }
-  const named = (list) => {
-    const some = list.filter(({ name }) => positionals.includes(name));
-    return some.length > 0 ? some : list;
-  };
+  const picked = (list) => list.filter(({ name }) => positionals.includes(name));
+  const contendersNamed = picked(everybody).length > 0;
   const { quick, report, json } = values;
   return {
     quick,
     report,
     json,
     positionals,
+    contendersNamed,
     rounds: Number(values.rounds ?? (quick ? 2 : 5)),
     seconds: Number(values.seconds ?? (quick ? 0.25 : 0.7)),
-    works: named(works),
+    works: picked(works).length > 0 ? picked(works) : works,
     whole: !quick && positionals.length === 0,
-    among: (list) =>
-      named(everybody).length === everybody.length
-        ? list
-        : list.filter((one) => named(everybody).includes(one)),
+    among: (list) => (contendersNamed ? picked(list) : list),
   };
 }
 
@@ -93,15 +91,19 @@ async function measureAll(options) {
   const results = { machine: machine(), measured: {}, failures: [] };
   for (const work of options.works) {
     const some = options.among(work.contenders);
-    if (some.length === 0) continue;
-    if (work.name === 'idle') {
+    if (work === micro) {
+      if (!options.contendersNamed) {
+        results.micro = await work.run();
+        console.log(microTable(results.micro));
+      }
+    } else if (some.length > 0 && work === idle) {
       results.idle = await work.run(some, options);
       console.log(idleTable(results.idle, some));
-      continue;
+    } else if (some.length > 0) {
+      const samples = await (work.run?.(some, options) ?? inRounds(work, some, options, results.failures));
+      results.measured[work.name] = summarise(work, samples);
+      console.log(workTable(results.measured[work.name], some));
     }
-    const samples = await (work.run?.(some, options) ?? inRounds(work, some, options, results.failures));
-    results.measured[work.name] = summarise(work, samples);
-    console.log(workTable(results.measured[work.name], some));
   }
   return results;
 }
@@ -124,7 +126,8 @@ if (options.report) {
 } else {
   await prepareNetwork();
   const results = await measureAll(options);
-  console.log(goalTable(judge(results)));
+  const judged = judge(results).filter(({ met }) => options.whole || met !== null);
+  if (judged.length > 0) console.log(goalTable(judged));
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
   if (options.whole) await writeReport(results, works);
   if (results.failures.length > 0) process.exitCode = 1;

@@ -23,6 +23,11 @@ const CHARTS = [
     title: 'Round trips and connections',
     works: ['rr-1', 'rr-64', 'crr-1', 'crr-64', 'http'],
   },
+  {
+    file: 'performance-iperf3.svg',
+    title: 'iperf3',
+    works: ['iperf3-in', 'iperf3-out', 'iperf3-in-4', 'iperf3-out-4'],
+  },
 ];
 
 async function charts(measured, works) {
@@ -97,6 +102,11 @@ kernel's slabs did for the server's end (over a TAP that is nothing: the stack's
 ${markdownTable(['', 'connections', 'process', 'kernel', 'an active one, against alone'], rows)}`;
 }
 
+function microSection(micro) {
+  const rows = Object.entries(micro).map(([name, ns]) => [name, number(ns)]);
+  return `### Small parts\n\nBy [mitata](https://github.com/evanwashere/mitata), in a process of their own.\n\n${markdownTable(['', 'ns'], rows)}`;
+}
+
 function failuresSection(failures) {
   if (failures.length === 0) return '';
   const lines = failures.map(
@@ -106,7 +116,7 @@ function failuresSection(failures) {
 }
 
 export async function writeReport(results, works) {
-  const { machine, measured, idle, failures } = results;
+  const { machine, measured, idle, micro, failures } = results;
   const notes = docs('performance-notes.md');
   const sections = works
     .filter(({ name }) => measured[name] !== undefined)
@@ -118,8 +128,7 @@ export async function writeReport(results, works) {
 Measured by \`./scripts/bench\` on ${machine.date}: ${machine.processor}, ${machine.cores} cores, Linux ${machine.kernel}, Node.js
 ${machine.node}; the kernel's congestion control is ${machine.congestion} unless another is named. All contenders ran interleaved with the
 same client in the same run, and only ratios within a run mean much: medians of all rounds, and half of the distance between
-the extremes beside them. [What each contender is](#contenders) stands below. Bad networks have a page of their own,
-[performance-wan.md](performance-wan.md).
+the extremes beside them. [What each contender is](#contenders) stands below.${existsSync(docs('performance-wan.md')) ? '\nBad networks have a page of their own, [performance-wan.md](performance-wan.md).' : ''}
 
 ## Goals
 
@@ -132,7 +141,7 @@ ${existsSync(notes) ? `\n${readFileSync(notes, 'utf8').trim()}\n` : ''}
 ## All that was measured
 
 ${sections.join('\n\n')}
-${idle === undefined ? '' : `\n${idleSection(idle, works.find(({ name }) => name === 'idle').contenders)}\n`}${failuresSection(failures)}
+${idle === undefined ? '' : `\n${idleSection(idle, works.find(({ name }) => name === 'idle').contenders)}\n`}${micro === undefined ? '' : `\n${microSection(micro)}\n`}${failuresSection(failures)}
 ## Contenders
 
 - **tapstack**: \`tapstack bench-server\` on a TAP device, level-triggered on \`stack.sys\`; offloads on (checksums and segmentation

@@ -9,6 +9,7 @@ import { progress } from './shell.mjs';
  */
 export async function inRounds(work, contenders, options, failures) {
   const servers = [];
+  const rounds = Math.min(options.rounds, work.most ?? Infinity);
   const samples = {};
   const failed = ({ name }, error) => {
     progress('');
@@ -26,11 +27,11 @@ export async function inRounds(work, contenders, options, failures) {
       }
     }
     // Round 0 is nobody's: a just-in-time compiler needs it, and the others get the same.
-    for (let round = 0; round <= options.rounds; round++) {
+    for (let round = 0; round <= rounds; round++) {
       for (const server of servers) {
         const { name } = server.contender;
         if (samples[name] === undefined) continue;
-        progress(`${work.title}: round ${round} of ${options.rounds}, ${name}`);
+        progress(`${work.title}: round ${round} of ${rounds}, ${name}`);
         try {
           const sample = await work.measure(server, work, options);
           if (round > 0) samples[name].push(sample);

@@ -3,10 +3,10 @@
 export const number = (value) =>
   value >= 1000 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3);
 
-/** Columns in line: the first to the left, numbers to the right. */
-export function align(rows) {
+/** Columns in line: the first `left` ones to the left, numbers to the right. */
+export function align(rows, left = 1) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  const cell = (text, i) => (i === 0 ? text.padEnd(widths[i]) : text.padStart(widths[i]));
+  const cell = (text, i) => (i < left ? text.padEnd(widths[i]) : text.padStart(widths[i]));
   return rows.map((row) => row.map(cell).join('   ').trimEnd()).join('\n');
 }
 
@@ -79,5 +79,10 @@ export function idleTable(idle, known) {
 export function goalTable(judged) {
   const verdict = { true: 'yes', false: 'NO', null: '' };
   const rows = judged.map(({ work, goal, measured, met }) => [`  ${work}`, goal, measured, verdict[met]]);
-  return `goals\n${align([['', 'goal', 'measured', 'met'], ...rows])}\n`;
+  return `goals\n${align([['', 'goal', 'measured', 'met'], ...rows], 2)}\n`;
+}
+
+export function microTable(micro) {
+  const rows = Object.entries(micro).map(([name, ns]) => [`  ${name}`, number(ns)]);
+  return `small parts\n${align([['', 'ns'], ...rows])}\n`;
 }

@@ -51,8 +51,11 @@ export class EventPoll {
   readonly wq = new WaitQueue();
   /** Who polls or watches this eventpoll. */
   readonly pollWait = new WaitQueue();
-  /** Registrations by descriptor number; others under the same number follow through `sameFd`. */
-  readonly items = new Map<number, EpItem>();
+  /**
+   * Registrations by descriptor number; others under the same number follow through `sameFd`. A number is set to null, never
+   * deleted: a Map that forgets and relearns one key keeps every grave in that key's chain, and walks it each time.
+   */
+  readonly items = new Map<number, EpItem | null>();
   /** Marks of the loop check: when it was last here, and how deep it went. */
   generation = 0;
   depth = 0;
@@ -92,8 +95,7 @@ export class EventPoll {
   #forget(item: EpItem): void {
     const first = this.items.get(item.fd) as EpItem;
     if (first === item) {
-      if (item.sameFd === null) this.items.delete(item.fd);
-      else this.items.set(item.fd, item.sameFd);
+      this.items.set(item.fd, item.sameFd);
       return;
     }
     let before = first;
