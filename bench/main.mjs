@@ -2,7 +2,7 @@
 // writes JSON, and after a whole run docs/performance.md.
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { cpus, release } from 'node:os';
+import { cpus, loadavg, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { judge } from './goals.mjs';
 import { writeReport } from './report.mjs';
@@ -84,6 +84,8 @@ const machine = () => ({
   node: process.version,
   processor: cpus()[0].model.trim(),
   cores: cpus().length,
+  /** Of the last minute, before any of it was ours. */
+  load: loadavg()[0],
   congestion: readFileSync('/proc/sys/net/ipv4/tcp_congestion_control', 'utf8').trim(),
 });
 

@@ -56,6 +56,13 @@ async function charts(measured, works) {
   return lines.join('\n\n');
 }
 
+/** A machine that does other things at the same time measures them too. */
+const disturbed = ({ load, cores }) =>
+  load < cores / 2
+    ? ''
+    : `\n**The machine was busy with other programs in this run** (load ${load.toFixed(0)} on ${cores} cores): absolute figures are too low, and
+ratios are rough.\n`;
+
 function goalsSection(results) {
   const verdict = { true: 'yes', false: '**no**', null: '' };
   const judged = judge(results);
@@ -130,6 +137,7 @@ ${machine.node}; the kernel's congestion control is ${machine.congestion} unless
 same client in the same run, and only ratios within a run mean much: medians of all rounds, and half of the distance between
 the extremes beside them. [What each contender is](#contenders) stands below.${existsSync(docs('performance-wan.md')) ? '\nBad networks have a page of their own, [performance-wan.md](performance-wan.md).' : ''}
 
+${disturbed(machine)}
 ## Goals
 
 ${goalsSection(results)}
