@@ -37,6 +37,11 @@ const program =
 export const contenders = [
   { name: 'tapstack', title: 'tapstack', command: tapstackServer('bench-server') },
   {
+    name: 'tapstack-net',
+    title: 'tapstack/net',
+    command: tapstackServer('bench-server', '--api', 'net'),
+  },
+  {
     name: 'node-net',
     title: 'Node net, kernel',
     kernel: true,

@@ -9,7 +9,11 @@ export function memoryOf(pid) {
   return { resident: bytes('VmRSS'), peak: bytes('VmHWM') };
 }
 
-/** Bytes in the kernel's slabs: every living object of every cache, or (for who may not read that) whole slabs. */
+/** What a connection is made of in the kernel. (Its names are those of a kernel that does not merge caches.) */
+const PARTS =
+  /^(TCP|tw_sock_TCP|request_sock_TCP|tcp_bind\w*|sock_inode_cache|filp|dentry|eventpoll_\w+|ep_head|skbuff_\w+)$/;
+
+/** Bytes in the kernel's slabs that connections are made of; whole slabs, for who may not read more. */
 export function kernelMemory() {
   let text;
   try {
@@ -19,12 +23,15 @@ export function kernelMemory() {
   }
   return text
     .split('\n')
-    .slice(2)
     .map((line) => line.trim().split(/\s+/))
-    .reduce((sum, [, active, , size]) => sum + (Number(active) * Number(size) || 0), 0);
+    .filter(([name]) => PARTS.test(name))
+    .reduce((sum, [, active, , size]) => sum + Number(active) * Number(size), 0);
 }
 
-/** Sockets of this namespace in use, as /proc/net/sockstat counts them. */
+/** Sockets of this namespace, those included that their programs have closed and that are not over yet. */
 export function socketsInUse() {
-  return Number(/^TCP: inuse (\d+)/m.exec(readFileSync('/proc/net/sockstat', 'utf8'))[1]);
+  const [, inUse, orphans] = /^TCP: inuse (\d+) orphan (\d+)/m.exec(
+    readFileSync('/proc/net/sockstat', 'utf8'),
+  );
+  return Number(inUse) + Number(orphans);
 }

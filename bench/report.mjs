@@ -104,7 +104,8 @@ function idleSection(idle, known) {
   return `### Idle connections
 
 Accepted, registered with epoll, and once answered. Bytes for each connection: what the process became larger by, and what the
-kernel's slabs did for the server's end (over a TAP that is nothing: the stack's ends are the process's).
+kernel's slabs did for the server's end (over a TAP that is nothing: the stack's ends are the process's). Where a process may not have
+100,000 descriptors, the kernel's servers have as many as it may.
 
 ${markdownTable(['', 'connections', 'process', 'kernel', 'an active one, against alone'], rows)}`;
 }
@@ -153,7 +154,7 @@ ${idle === undefined ? '' : `\n${idleSection(idle, works.find(({ name }) => name
 ## Contenders
 
 - **tapstack**: \`tapstack bench-server\` on a TAP device, level-triggered on \`stack.sys\`; offloads on (checksums and segmentation
-  left to the kernel), or plain 1500-byte frames.
+  left to the kernel), or plain 1500-byte frames. **tapstack/net**: the same services written as one writes them on \`node:net\`.
 - **Node net, kernel** and **C epoll, kernel**: what one has today, on the kernel's TCP at the far end of a veth pair.
 - **lwIP**: as Debian builds it, on a TAP with plain frames, through its raw API in one thread. Its window (64 KiB), buffers and
   software checksums are fixed in that library, so they could not be tuned here.

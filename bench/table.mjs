@@ -46,21 +46,19 @@ const bytes = (value) => Math.round(value).toLocaleString('en-US');
 
 /** The kernel's part of a server: over a TAP the kernel holds the client's ends only, over a veth pair both. */
 export function idleRows(idle, known) {
-  const clients = idle.tapstack?.counts ?? {};
+  // What a client's end costs the kernel does not depend on how many there are.
+  const client = Object.values(idle.tapstack?.counts ?? {}).at(-1)?.kernel;
   return known
     .filter(({ name }) => idle[name] !== undefined)
     .flatMap(({ name, title, kernel }) =>
-      Object.entries(idle[name].counts).map(([count, { own, kernel: slab }]) => {
-        const theirs = clients[count]?.kernel;
-        return {
-          title,
-          count: Number(count),
-          own,
-          kernel: kernel ? (theirs === undefined ? NaN : slab - theirs) : 0,
-          speed: idle[name].beside / idle[name].alone,
-          last: Number(count) === idle[name].most,
-        };
-      }),
+      Object.entries(idle[name].counts).map(([count, { own, kernel: slab }]) => ({
+        title,
+        count: Number(count),
+        own,
+        kernel: kernel ? slab - (client ?? NaN) : 0,
+        speed: idle[name].beside / idle[name].alone,
+        last: Number(count) === idle[name].most,
+      })),
     );
 }
 

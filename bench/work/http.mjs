@@ -7,8 +7,16 @@ const PORT = 8080;
 
 const servers = [
   {
+    name: 'tapstack-net-http',
+    title: 'Node http on tapstack/net',
+    port: 7004,
+    path: '/',
+    command: tapstackServer('bench-server', '--api', 'net'),
+  },
+  {
     name: 'tapstack-http',
     title: 'tapstack http',
+    port: PORT,
     path: '/bytes/1024',
     command: tapstackServer('http', '--quiet', '--port', `${PORT}`),
     ready: /listening/,
@@ -17,6 +25,7 @@ const servers = [
     name: 'node-http',
     title: 'Node http, kernel',
     kernel: true,
+    port: PORT,
     path: '/',
     command: inNamespace(process.execPath, new URL('../http-server.mjs', import.meta.url).pathname),
   },
@@ -39,7 +48,7 @@ export const http = {
   /** Rounds: wrk knows whole seconds only. */
   most: 3,
   async measure({ contender }) {
-    const url = `http://${contender.server}:${PORT}${contender.path}`;
+    const url = `http://${contender.server}:${contender.port}${contender.path}`;
     const text = await run('wrk', ['-t1', '-c64', '-d1s', '--latency', url], 20);
     if (/Non-2xx|Socket errors/.test(text)) throw new Error(`wrk saw errors:\n${text}`);
     return { perSecond: perSecond(text), p50: microseconds(text, 50), p99: microseconds(text, 99) };

@@ -7,7 +7,7 @@ import { memoryOf } from '../memory.mjs';
 import { launch, makeVeth, removeVeth } from '../server.mjs';
 import { progress } from '../shell.mjs';
 
-const WHO = ['tapstack', 'node-net', 'kernel'];
+const WHO = ['tapstack', 'tapstack-net', 'node-net', 'kernel'];
 
 async function firstEcho(address) {
   const socket = connect({ host: address, port: 7001, noDelay: true });

@@ -1,7 +1,7 @@
 // `tapstack bench-server`: what every contender of the benchmark serves (echo on 7001, sink on 7002, source on 7003), so that any
 // client can be pointed at it. Written on stack.sys and one level-triggered eventpoll, as its C twin in bench/ is on Linux.
 
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import {
   AF_INET,
   EAGAIN,
@@ -21,6 +21,7 @@ import {
   type Syscalls,
   TCP_NODELAY,
 } from '../index.js';
+import { listenWithNet } from './bench-server-net.js';
 import { formatCidr } from './cidr.js';
 import { Lifetime } from './lifetime.js';
 import { openNetwork } from './network.js';
@@ -39,18 +40,28 @@ const SINK = 1;
 const SOURCE = 2;
 const LISTENER = 4;
 
+export const apiOption = (): Option =>
+  new Option(
+    '--api <name>',
+    'what it is written on: stack.sys, or tapstack/net (which adds HTTP on a fourth port)',
+  )
+    .choices(['epoll', 'net'])
+    .default('epoll');
+
 export async function benchServer(command: Command): Promise<void> {
   const options = serverOptions(command);
   const lifetime = new Lifetime();
   try {
     const { stack, tap } = await openNetwork('bench-server', options, lifetime);
-    const server = new BenchServer(stack, options.port);
+    const { api } = command.opts<{ api: 'epoll' | 'net' }>();
+    const server = api === 'epoll' ? new BenchServer(stack, options.port) : null;
+    if (server === null) await listenWithNet(stack, options.port);
     const { port, address } = options;
     process.stdout.write(
       `tapstack bench-server: echo, sink and source on ${address.address} ports ${port} to ${port + 2}; ` +
         `host's end ${formatCidr(options.hostAddress)} on ${tap.info.name}\nready\n`,
     );
-    await server.run();
+    await server?.run();
   } catch (error) {
     await lifetime.fail(error);
   }

@@ -3,7 +3,7 @@
 
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
-import { BENCH_PORT, benchServer } from './bench-server.js';
+import { apiOption, BENCH_PORT, benchServer } from './bench-server.js';
 import { registerCapture } from './capture.js';
 import { ECHO_PORT, echo } from './echo.js';
 import { HTTP_PORT, http } from './http.js';
@@ -40,6 +40,7 @@ function program(): Command {
     .description('serve a page about the connection itself, and /bytes/N, over HTTP/1.1')
     .action((_options, command: Command) => serve(http, command));
   addServerOptions(root.command('bench-server'), BENCH_PORT)
+    .addOption(apiOption())
     .description(
       'echo, sink and source on three ports from --port on, for ./scripts/bench and any other client',
     )
