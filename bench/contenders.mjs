@@ -33,9 +33,15 @@ const program =
   (name, ...options) =>
   ({ device, host, server }) => [here(`build/${name}`), [device, host, server, ...options]];
 
-/** The order is that of tables and charts. `kernel`: reached over a veth pair. */
+/** The order is that of tables and charts. `kernel`: reached over a veth pair; `only`: the work for which it is there. */
 export const contenders = [
   { name: 'tapstack', title: 'tapstack', command: tapstackServer('bench-server') },
+  {
+    name: 'tapstack-busy',
+    title: 'tapstack, busy-polling',
+    only: ['rr-1', 'rr-64'],
+    command: tapstackServer('bench-server', '--busy-poll', '50'),
+  },
   {
     name: 'tapstack-net',
     title: 'tapstack/net',

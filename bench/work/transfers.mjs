@@ -13,7 +13,7 @@ const transfer = (name, title, work, connections, more = {}) => ({
   name,
   title,
   work,
-  contenders,
+  contenders: contenders.filter(({ only }) => only === undefined || only.includes(name)),
   measure,
   args: ['-n', `${connections}`, ...(more.congestion ? ['-c', more.congestion] : [])],
   ...(work.startsWith('i') || work.startsWith('o')

@@ -19,6 +19,19 @@ function settled(result: number): Promise<number> {
 }
 
 /**
+ * So many calls may return without sleep before one lets the event loop turn. A program that leaves readiness unread spins, as on
+ * Linux; there the kernel goes on beside it, but here the device, timers and signals wait for the same thread.
+ */
+const SLEEPLESS = 256;
+
+function atOnce(shared: EventPollShared, result: number): Promise<number> {
+  const { clock } = shared.host;
+  if (++shared.sleepless < SLEEPLESS || clock.afterTurn === undefined) return settled(result);
+  shared.sleepless = 0;
+  return new Promise((resolve) => clock.afterTurn?.(() => resolve(result)));
+}
+
+/**
  * A promise of the number of events, or of -EFAULT or -EINTR.
  * @param timeoutMs 0: do not sleep; negative: for ever.
  */
@@ -31,10 +44,11 @@ export function epPoll(
 ): Promise<number> {
   while (!ep.rdllist.empty) {
     const count = epSendEvents(ep, events, maxevents);
-    if (count !== 0) return settled(count);
+    if (count !== 0) return atOnce(ep.shared, count);
   }
-  if (timeoutMs === 0) return settled(0);
+  if (timeoutMs === 0) return atOnce(ep.shared, 0);
   if (signal?.aborted) return settled(-EINTR);
+  ep.shared.sleepless = 0;
   const sleeper = ep.shared.sleepers.pop() ?? new EpSleeper(ep.shared);
   return sleeper.sleep(ep, events, maxevents, timeoutMs, signal);
 }

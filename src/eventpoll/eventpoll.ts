@@ -30,6 +30,8 @@ export class EventPollShared {
   readonly asleep = new AsleepList();
   /** Sleepers not in use. */
   readonly sleepers: EpSleeper[] = [];
+  /** Calls of epoll_wait that returned at once since the last that slept. */
+  sleepless = 0;
   /** Number of the walk that looks for loops, so that it visits each eventpoll once (loop_check_gen). */
   generation = 0;
   observer: ReportObserver | null = null;

@@ -23,6 +23,8 @@ export interface Clock {
   hold(): void;
   /** Ends one `hold`. */
   release(): void;
+  /** Calls back after a turn of the event loop, when what has arrived meanwhile is received. Absent where nothing arrives by itself. */
+  afterTurn?(callback: () => void): void;
 }
 
 /** setTimeout fires at once for delays over 2^31 - 1 ms; such alarms are set again when they come early. */
@@ -89,6 +91,10 @@ export class RealClock implements Clock {
   /** Ends one `hold`. */
   release(): void {
     if (--this.#holders === 0) this.#keeper?.unref();
+  }
+
+  afterTurn(callback: () => void): void {
+    setImmediate(callback);
   }
 }
 
