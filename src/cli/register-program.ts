@@ -6,7 +6,7 @@ import { isMainThread } from 'node:worker_threads';
 import { serveControl } from '../control/index.js';
 import { createNet } from '../net/create-net.js';
 import { defaultStack } from '../net/default-stack.js';
-import { refuseCluster, warnOnUse } from '../net/elsewhere.js';
+import { refuseSharing, warnOnUse } from '../net/elsewhere.js';
 import { installNet } from '../net/install.js';
 import { readSettings, SettingsError, type StackSettings } from '../net/settings.js';
 import { describeRefusal, Refusal, refusalFor } from './refusal.js';
@@ -48,6 +48,7 @@ function register(settings: StackSettings): void {
       type: 'TapstackWarning',
     }),
   );
-  installNet(createNet(stack, { kernel: settings.kernel }));
-  refuseCluster();
+  const net = createNet(stack, { kernel: settings.kernel });
+  installNet(net);
+  refuseSharing(net);
 }

@@ -3,6 +3,7 @@
 
 import { createRequire } from 'node:module';
 import builtin from 'node:net';
+import type { Net } from './create-net.js';
 
 const require = createRequire(import.meta.url);
 
@@ -32,16 +33,41 @@ function namesPath(first: unknown): boolean {
   return typeof options === 'object' && options !== null && 'path' in options && Boolean(options.path);
 }
 
-/** A worker of a cluster shares its primary's listening descriptor, which is one of the stack's here. */
-export function refuseCluster(): void {
+/**
+ * Nothing of the stack can be handed to another process: a cluster's worker shares its primary's listening descriptor, and `send` hands
+ * over one of the kernel's.
+ */
+export function refuseSharing(net: Net): void {
   const cluster = require('node:cluster') as { fork: () => never };
   cluster.fork = () => {
-    throw Object.assign(
-      new Error(
-        'cluster.fork: a worker would be another process, and cannot share the sockets of a stack that lives in this one. ' +
-          'Run one program for each TAP device, or leave tapstack out.',
-      ),
-      { code: 'ERR_TAPSTACK_CLUSTER' },
-    );
+    throw refusal('ERR_TAPSTACK_CLUSTER', 'cluster.fork: a worker would be another process');
   };
+  const { ChildProcess } = require('node:child_process') as { ChildProcess: { prototype: Child } };
+  const { spawn } = ChildProcess.prototype;
+  ChildProcess.prototype.spawn = function (this: Child, options: unknown): unknown {
+    const result = Reflect.apply(spawn, this, [options]);
+    const { send } = this;
+    if (send !== undefined)
+      this.send = (message, handle, ...more) => {
+        if (isOf(net.Socket, handle) || isOf(net.Server, handle))
+          throw refusal('ERR_TAPSTACK_SEND', 'child.send: the child is another process');
+        return Reflect.apply(send, this, [message, handle, ...more]);
+      };
+    return result;
+  };
+}
+
+interface Child {
+  spawn(options: unknown): unknown;
+  send?: (message: unknown, handle?: unknown, ...more: unknown[]) => boolean;
+}
+
+function isOf(ours: { prototype: object }, value: unknown): boolean {
+  return Object.prototype.isPrototypeOf.call(ours.prototype, value as never);
+}
+
+function refusal(code: string, what: string): Error {
+  const why = 'and cannot share the sockets of a stack that lives in this one';
+  const remedy = 'Run one program for each TAP device, or leave tapstack out.';
+  return Object.assign(new Error(`${what}, ${why}. ${remedy}`), { code });
 }

@@ -250,6 +250,26 @@ describe('other threads and processes', () => {
     expect(exit.code).toBe(1);
   });
 
+  test('a socket or a server cannot be sent to a child, and messages can', async () => {
+    const child = program(`process.once('message', (text) => { console.log(text); process.disconnect(); });`);
+    const source = `
+      import { fork } from 'node:child_process';
+      import { connect, createServer } from 'node:net';
+      const child = fork(${JSON.stringify(child)});
+      const server = createServer((peer) => peer.destroy()).listen(80, () => {
+        const socket = connect(80, '127.0.0.1', () => {
+          for (const handle of [socket, server])
+            try { child.send('handle', handle); } catch ({ code }) { console.log(code); }
+          child.send('message');
+          server.close();
+        });
+      });
+    `;
+    const { out, exit } = await oneWay('stack', 58, program(source), ends);
+    expect(out).toBe('ERR_TAPSTACK_SEND\nERR_TAPSTACK_SEND\nmessage\n');
+    expect(exit).toEqual({ code: 0, signal: null });
+  });
+
   test('standard input and pipes are the kernel’s', async () => {
     const source = `
       import { spawn } from 'node:child_process';
