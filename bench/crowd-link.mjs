@@ -39,6 +39,7 @@ export class CrowdLink {
   #at = 0;
   #count = 0;
   #wantsFlush = false;
+  #request = 0;
   #descriptors = new Int32Array(BATCH * 4);
   #ring;
 
@@ -62,8 +63,12 @@ export class CrowdLink {
 
   async close() {}
 
-  /** Opens connections `from` up to `to` to the port; `turn` is awaited between batches, for the server to accept. */
-  async open(from, to, port, turn) {
+  /**
+   * Opens connections `from` up to `to` to the port; `turn` is awaited between batches, for the server to accept. With
+   * `request` each also asks for so many bytes once, and acknowledges the answer.
+   */
+  async open(from, to, port, turn, request = 0) {
+    this.#request = request;
     for (let i = from; i < to; ) {
       const until = Math.min(to, i + BATCH / 2);
       for (; i < until; i++) this.#segment(i, port, SYN, CLIENT_SEQ, 0, 0);
@@ -144,16 +149,26 @@ export class CrowdLink {
       const flags = view.getUint8(frame + TCP + 13);
       const payload = words[at + 3] + words[at + 5] + words[at + 7];
       const seq = view.getInt32(frame + TCP + 4);
+      const address = view.getUint32(frame + IP + 16) - FIRST_CLIENT;
+      const index = address * PORTS + view.getUint16(frame + TCP + 2) - FIRST_PORT;
       if ((flags & (SYN | ACK)) === (SYN | ACK)) {
-        const address = view.getUint32(frame + IP + 16) - FIRST_CLIENT;
-        const index = address * PORTS + view.getUint16(frame + TCP + 2) - FIRST_PORT;
         const acked = (view.getInt32(frame + TCP + 4) + 1) | 0;
-        this.#segment(index, view.getUint16(frame + TCP), ACK, CLIENT_SEQ + 1, acked, 0);
+        const flags = this.#request > 0 ? PSH | ACK : ACK;
+        this.#segment(index, view.getUint16(frame + TCP), flags, CLIENT_SEQ + 1, acked, this.#request);
         this.opened++;
         this.lastAck = acked;
-      } else if (payload > 0 && state !== null) {
-        state.ack = (seq + payload) | 0;
+      } else if (payload > 0) {
         this.answers++;
+        if (state !== null) state.ack = (seq + payload) | 0;
+        else
+          this.#segment(
+            index,
+            view.getUint16(frame + TCP),
+            ACK,
+            view.getInt32(frame + TCP + 8),
+            (seq + payload) | 0,
+            0,
+          );
       }
       this.tx.shift();
     }

@@ -1,5 +1,6 @@
 // What an idle connection costs: bytes of memory for each that is accepted and registered with epoll, and what a crowd of them
-// takes from the speed of one that is active. `--connections N,N…`, `--snapshot` for a table by class, `--json`.
+// takes from the speed of one that is active. `--connections N,N…`, `--answered`: after
+// one request each; `--snapshot` for a table by class, `--json`.
 
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
@@ -12,6 +13,7 @@ import { heapClasses } from './heap-classes.mjs';
 const { values } = parseArgs({
   options: {
     connections: { type: 'string', default: '10000,100000' },
+    answered: { type: 'boolean', default: false },
     trips: { type: 'string', default: '20000' },
     snapshot: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -105,7 +107,7 @@ await link.open(0, 1, PORT, turn);
 const state = CrowdLink.start(link.lastAck);
 let opened = 1;
 async function openTo(count) {
-  await link.open(opened, count, PORT, turn);
+  await link.open(opened, count, PORT, turn, values.answered ? SIZE : 0);
   opened = count;
   const { established } = stack.tcp.counts;
   if (established !== count) throw new Error(`${count} connections were opened, ${established} are there`);

@@ -19,6 +19,21 @@ export class WindowedMin {
     this.#v2 = value;
   }
 
+  /** Begins anew, with what `stamp` and `value` may have kept of another. */
+  restart(now: number, value: number): void {
+    this.#t0 = now;
+    this.#t1 = now;
+    this.#t2 = now;
+    this.#v0 = value;
+    this.#v1 = value;
+    this.#v2 = value;
+  }
+
+  /** When the least was measured. */
+  get stamp(): number {
+    return this.#t0;
+  }
+
   get value(): number {
     return this.#v0;
   }

@@ -32,7 +32,7 @@ export function settleCompressed(sk: TcpSock, compression: AckCompression): void
  * a millisecond is until the end of the batch.
  */
 export function compressionDelay(sk: TcpSock): number {
-  let rtt = sk.rx.rcvRttUs;
+  let rtt = sk.rcvRttUs;
   if (sk.srttUs !== 0 && sk.srttUs < rtt) rtt = sk.srttUs;
   return Math.round(Math.min(sk.host.sysctl.tcpCompSackDelayNs / 1000, (rtt >> 3) / 20) / 1000);
 }

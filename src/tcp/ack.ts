@@ -59,7 +59,7 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   begin(ack, sk, segment);
   if (before(ackSeq, priorUna)) {
     // RFC 5961 section 5.2: too old to be an honest delay.
-    if (before(ackSeq, (priorUna - Math.min(sk.maxWindow, sk.tx.bytesAcked)) | 0)) {
+    if (before(ackSeq, (priorUna - Math.min(sk.maxWindow, sk.bytesAcked)) | 0)) {
       dropped(sk.host, 'TCP_TOO_OLD_ACK');
       // In other states tcp_rcv_state_process challenges whatever comes back (FLAG_NO_CHALLENGE_ACK).
       if (sk.state === TCP_ESTABLISHED) sendChallengeAck(sk);
@@ -93,7 +93,7 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   sk.probesOut = 0;
   sk.rcvTstamp = sk.host.nowMs;
   if (advanced) {
-    sk.tx.bytesAcked += (ackSeq - priorUna) | 0;
+    sk.bytesAcked += (ackSeq - priorUna) | 0;
     sk.sndUna = ackSeq;
   }
   if (selects) tagSacked(sk, segment, ack);
@@ -124,6 +124,7 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   congestionControl(sk, ack, delivered, lost);
   // Sending may bring other acknowledgements over loopback: `ack` is theirs from here on.
   xmitRecovery(sk, rexmit);
+  if (sk.writeQueue.count === 0) sk.fallQuiet();
   return ACK_GOOD;
 }
 

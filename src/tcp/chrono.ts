@@ -19,6 +19,20 @@ export class Chrono {
     this.#sinceUs = nowUs;
   }
 
+  /** Nothing but busy time, and that is over. */
+  get plain(): boolean {
+    return (
+      this.running === 0 && this.#sums[CHRONO_RWND_LIMITED] === 0 && this.#sums[CHRONO_SNDBUF_LIMITED] === 0
+    );
+  }
+
+  /** Takes the busy time of a plain one out. */
+  takeBusy(): number {
+    const busy = this.#sums[CHRONO_BUSY];
+    this.#sums[CHRONO_BUSY] = 0;
+    return busy;
+  }
+
   /** What `reason` has taken in all; busy time includes the others. */
   total(reason: number, nowUs: number): number {
     let sum = 0;
@@ -47,5 +61,6 @@ export function chronoStop(sk: TcpSock, reason: number): void {
 
 /** For TCP_INFO. */
 export function chronoTotal(sk: TcpSock, reason: number): number {
-  return sk.tx.chrono === null ? 0 : sk.tx.chrono.total(reason, sk.host.nowUs);
+  const before = reason === CHRONO_BUSY ? sk.busyUs : 0;
+  return before + (sk.tx.chrono === null ? 0 : sk.tx.chrono.total(reason, sk.host.nowUs));
 }

@@ -85,7 +85,7 @@ export function removeFastOpen(sk: TcpSock, reset: boolean): void {
 /** tcp_fastopen_active_disable_ofo_check: of a connection that we opened so, nothing but the FIN came, or data came. */
 function checkBlackHole(sk: TcpSock, state: FastOpenState): void {
   if (!state.synFastopen) return;
-  if (sk.rx.dataSegsIn === 0) {
+  if (sk.dataSegsIn === 0) {
     const runs = sk.rx.reassembly?.runs;
     if (runs?.length === 1 && runs[0].fin) sk.tcp.fastopen.disableActive();
   } else if (state.synFastopenCh && sk.route?.local === false) sk.tcp.fastopen.proveActive();

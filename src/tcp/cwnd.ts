@@ -109,11 +109,11 @@ export function validateCwnd(sk: TcpSock, limited: boolean): void {
   }
   const { nowMs, sysctl } = sk.host;
   if (isCwndLimited(sk)) {
-    sk.tx.sndCwndUsed = 0;
+    sk.sndCwndUsed = 0;
     sk.sndCwndStamp = nowMs;
     return;
   }
-  if (sk.tx.packetsOut > sk.tx.sndCwndUsed) sk.tx.sndCwndUsed = sk.tx.packetsOut;
+  if (sk.tx.packetsOut > sk.sndCwndUsed) sk.sndCwndUsed = sk.tx.packetsOut;
   if (sysctl.tcpSlowStartAfterIdle !== 0 && ((nowMs - sk.sndCwndStamp) | 0) >= sk.rto && !sk.cc.controls) {
     applicationLimited(sk);
   }
@@ -126,12 +126,12 @@ export function validateCwnd(sk: TcpSock, limited: boolean): void {
 /** tcp_cwnd_application_limited: a window unused for a timeout comes half way down to what was used. */
 function applicationLimited(sk: TcpSock): void {
   if (sk.caState === TCP_CA_Open && !sk.noSpace) {
-    const used = Math.max(sk.tx.sndCwndUsed, initialCwnd(sk));
+    const used = Math.max(sk.sndCwndUsed, initialCwnd(sk));
     if (used < sk.sndCwnd) {
       sk.sndSsthresh = currentSsthresh(sk);
       sk.sndCwnd = (sk.sndCwnd + used) >> 1;
     }
-    sk.tx.sndCwndUsed = 0;
+    sk.sndCwndUsed = 0;
   }
   sk.sndCwndStamp = sk.host.nowMs;
 }
@@ -153,5 +153,5 @@ function restartCwnd(sk: TcpSock, idle: number): void {
   for (let left = idle - sk.rto; left > 0 && cwnd > least; left -= sk.rto) cwnd >>= 1;
   sk.sndCwnd = Math.max(cwnd, least);
   sk.sndCwndStamp = sk.host.nowMs;
-  sk.tx.sndCwndUsed = 0;
+  sk.sndCwndUsed = 0;
 }

@@ -67,15 +67,15 @@ export function eventDataReceived(sk: TcpSock, segment: Segment, length: number)
 /** tcp_measure_rcv_mss: `length` bytes came, in order or not, of segments of `gsoSize` if the device joined several. */
 export function measureRcvMss(sk: TcpSock, length: number, gsoSize: number): void {
   const size = gsoSize !== 0 ? gsoSize : length;
-  const last = sk.rx.lastRcvSize;
-  sk.rx.lastRcvSize = 0;
+  const last = sk.lastRcvSize;
+  sk.lastRcvSize = 0;
   if (size >= sk.rcvMss) {
     sk.rcvMss = size < sk.advmss ? size : sk.advmss;
     return;
   }
   if (size >= TCP_MSS_DEFAULT) {
     // Two in a row of the same size: that is the size, without the options that rode along before.
-    sk.rx.lastRcvSize = size;
+    sk.lastRcvSize = size;
     if (size === last) {
       sk.rcvMss = size;
       return;
@@ -108,8 +108,9 @@ export function dueAck(sk: TcpSock): void {
 function mayCompress(sk: TcpSock): boolean {
   const most = sk.host.sysctl.tcpCompSackNr;
   if (!sk.sackOk || most === 0 || sk.route === null || sk.route.local) return false;
-  sk.rx.compression ??= new AckCompression(sk.rcvNxt);
-  const { compression } = sk.rx;
+  const rx = sk.ownRx();
+  rx.compression ??= new AckCompression(sk.rcvNxt);
+  const { compression } = rx;
   if (compression.acks >= most) return false;
   if (compression.rcvNxt !== sk.rcvNxt) {
     compression.rcvNxt = sk.rcvNxt;
@@ -151,8 +152,8 @@ export function delayAck(sk: TcpSock): void {
     ato = Math.min(ato, most);
   }
   ato = Math.min(ato, TCP_DELACK_MAX);
-  if ((sk.ackPending & ACK_TIMER) !== 0 && sk.rx.delackTimer?.pending) {
-    const left = wheel.remaining(sk.rx.delackTimer);
+  if ((sk.ackPending & ACK_TIMER) !== 0 && sk.delackTimer?.pending) {
+    const left = wheel.remaining(sk.delackTimer);
     if (left <= ato >> 2) {
       deferAck(sk);
       return;

@@ -10,12 +10,11 @@ export function addSynData(sk: TcpSock, segment: Segment): void {
   const state = sk.fastopen;
   if (state === null || segment.endSeq === sk.rcvNxt) return;
   const { length } = segment;
-  const rx = sk.ownRx();
   // Without memory for it the peer sends it again.
-  if (length > 0 && !sk.rcvQueue.appendFrom(segment.data, length)) return;
+  if (length > 0 && !sk.ownRcvQueue().appendFrom(segment.data, length)) return;
   sk.rcvNxt = segment.endSeq;
   state.synDataAcked = true;
-  rx.bytesReceived = length;
-  if (length > 0) rx.dataSegsIn++;
+  sk.bytesReceived = length;
+  if (length > 0) sk.dataSegsIn++;
   if ((segment.flags & FIN) !== 0) receiveFin(sk);
 }

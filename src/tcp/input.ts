@@ -66,7 +66,6 @@ export function receiveEstablished(sk: TcpSock, segment: Segment): void {
 /** tcp_data_queue */
 export function queueData(sk: TcpSock, segment: Segment): void {
   if (segment.seq === segment.endSeq) return;
-  sk.ownRx();
   if (traceDataQueue.on) tellQueued(sk, segment);
   if (sk.ecnFlags !== 0) ecnAcceptCwr(sk, segment);
   if (segment.seq === sk.rcvNxt) {
@@ -123,7 +122,7 @@ function queueInOrder(sk: TcpSock, segment: Segment, skip: number): void {
     // Half as much again as windows reckon with: each ACK rounds the window up to its scale, and what that promised is kept
     // (real packets weigh less than twice their bytes, so that the kernel has this room, too).
     const fits = tryRmemSchedule(sk, segment, sk.rcvbuf + (sk.rcvbuf >> 1)) || sk.rcvQueue.length === 0;
-    if (!fits || !sk.rcvQueue.appendFrom(segment.data + skip, count)) {
+    if (!fits || !sk.ownRcvQueue().appendFrom(segment.data + skip, count)) {
       dropped(sk.host, 'PROTO_MEM');
       sk.host.mib.count(TcpExt.TCPRcvQDrop);
       // The window stays as it was. Linux closes it here (ICSK_ACK_NOMEM), but then the peer's acknowledgements, numbered
@@ -133,8 +132,8 @@ function queueInOrder(sk: TcpSock, segment: Segment, skip: number): void {
       return;
     }
     sk.rcvNxt = (sk.rcvNxt + count) | 0;
-    sk.rx.bytesReceived += count;
-    sk.rx.dataSegsIn += segment.segments;
+    sk.bytesReceived += count;
+    sk.dataSegsIn += segment.segments;
     eventDataReceived(sk, segment, count);
   }
   if ((segment.flags & FIN) !== 0) {
@@ -159,8 +158,8 @@ function takeReassembled(sk: TcpSock): void {
       continue;
     }
     if (known > 0) run.bytes.drop(Math.min(known, run.bytes.length));
-    sk.rx.bytesReceived += run.bytes.length;
-    sk.rcvQueue.splice(run.bytes);
+    sk.bytesReceived += run.bytes.length;
+    if (run.bytes.length > 0) sk.ownRcvQueue().splice(run.bytes);
     sk.rcvNxt = run.end;
     if (run.fin) receiveFin(sk);
   }
@@ -191,9 +190,10 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
   measureRcvMss(sk, segment.length, segment.gsoSize);
   sk.ackPending |= ACK_SCHED;
   mib.count(TcpExt.TCPOFOQueue);
-  sk.rx.rcvOooPack += segment.segments;
-  sk.rx.reassembly ??= new Reassembly(memory, sk.tcp.memory);
-  const ooo = sk.rx.reassembly;
+  const rx = sk.ownRx();
+  rx.rcvOooPack += segment.segments;
+  rx.reassembly ??= new Reassembly(memory, sk.tcp.memory);
+  const ooo = rx.reassembly;
   if (ooo.sackIndex(segment.seq, segment.endSeq) >= SACK_BLOCKS_EXPECTED) flushCompressed(sk);
   const fin = (segment.flags & FIN) !== 0;
   if (!ooo.insert(segment.seq, segment.endSeq, fin, segment.data)) {
@@ -207,8 +207,8 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
     }
     setDsack(sk, ooo.knownStart, ooo.knownEnd);
   }
-  if (sk.rx.reassembly.runs.length === 0) sk.rx.reassembly = null;
-  if (segment.length > 0) sk.rx.dataSegsIn += segment.segments;
+  if (rx.reassembly.runs.length === 0) rx.reassembly = null;
+  if (segment.length > 0) sk.dataSegsIn += segment.segments;
 }
 
 /** tcp_fin: the peer will send no more. */

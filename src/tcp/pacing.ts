@@ -36,7 +36,7 @@ export function pacingHolds(sk: TcpSock): boolean {
 
 /** tcp_update_skb_after_send: `length` bytes have left, and the next ones are due when the rate has made room for them. */
 export function pacingSent(sk: TcpSock, length: number): void {
-  if (!isPaced(sk) || sk.tx.dataSegsOut < UNPACED_SEGMENTS) return;
+  if (!isPaced(sk) || sk.dataSegsOut < UNPACED_SEGMENTS) return;
   if (!(sk.pacingRate > 0) || sk.pacingRate === Infinity) return;
   const { nowUs } = sk.host;
   let wait = (length * 1e9) / sk.pacingRate;

@@ -124,13 +124,10 @@ export function rateGenerate(
     sample.intervalUs = -1;
     return;
   }
-  if (
-    !sample.isAppLimited ||
-    sample.delivered * sk.tx.rateIntervalUs >= sk.tx.rateDelivered * sample.intervalUs
-  ) {
-    sk.tx.rateDelivered = sample.delivered;
-    sk.tx.rateIntervalUs = sample.intervalUs;
-    sk.tx.rateAppLimited = sample.isAppLimited;
+  if (!sample.isAppLimited || sample.delivered * sk.rateIntervalUs >= sk.rateDelivered * sample.intervalUs) {
+    sk.rateDelivered = sample.delivered;
+    sk.rateIntervalUs = sample.intervalUs;
+    sk.rateAppLimited = sample.isAppLimited;
   }
 }
 

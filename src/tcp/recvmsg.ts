@@ -28,6 +28,7 @@ export function tcpRecv(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
     const taken = copied + skip;
     if (taken > 0) {
       queue.drop(taken);
+      if (queue.length === 0) sk.emptyRcvQueue();
       sk.copiedSeq = (sk.copiedSeq + taken) | 0;
       if (sk.rx.urgData !== 0 && after(sk.copiedSeq, sk.rx.urgSeq)) sk.rx.urgData = 0;
       adjustReceiveSpace(sk);

@@ -52,11 +52,15 @@ export function updateMinRtt(sk: TcpSock, rttUs: number, maybeDelayed: boolean):
   const { nowMs, sysctl } = sk.host;
   if (sk.minRttUs === 0) {
     sk.minRttUs = sample;
-    sk.tx.minRttStamp = nowMs;
+    sk.minRttStamp = nowMs;
     return;
   }
-  sk.tx.rttFilter ??= new WindowedMin(sk.tx.minRttStamp, sk.minRttUs);
-  sk.minRttUs = sk.tx.rttFilter.update(sysctl.tcpMinRttWlen * 1000, nowMs, sample);
+  const { tx } = sk;
+  if (tx.rttFilter === null) tx.rttFilter = new WindowedMin(sk.minRttStamp, sk.minRttUs);
+  else if (!tx.filtered) tx.rttFilter.restart(sk.minRttStamp, sk.minRttUs);
+  tx.filtered = true;
+  sk.minRttUs = tx.rttFilter.update(sysctl.tcpMinRttWlen * 1000, nowMs, sample);
+  sk.minRttStamp = tx.rttFilter.stamp;
 }
 
 /** The handshake's sample, if there is one: it begins the least round trip, too (tcp_synack_rtt_meas). */

@@ -1,12 +1,20 @@
-// What a sock remembers of what it has sent: loss recovery, rate, pacing, counters. Made with the first byte or FIN that is
-// queued (`sk.ownTx`); until then all socks share UNSENT, which only reads, so that who never sends carries none of it.
+// What a sock remembers of what it has in the network, or had trouble with: loss recovery, rate, pacing. It gets one with the
+// first byte or FIN that is queued (`sk.ownTx`), and lets go of it when all was acknowledged without trouble (`sk.fallQuiet`).
+// In between all socks share UNSENT, which only reads, so that idle connections carry none of it.
 
 import type { WindowedMin } from '../core/windowed-min.js';
+import type { ByteQueue } from '../memory/byte-queue.js';
 import type { Timer } from '../time/timer-wheel.js';
 import type { Chrono } from './chrono.js';
 import { TIME_NONE } from './constants.js';
+import type { TcpTimer } from './tcp-timer.js';
+import type { WriteQueue } from './write-queue.js';
 
 export class SendState {
+  /** The queues of whoever owns it; null in UNSENT. */
+  readonly bytes: ByteQueue | null;
+  readonly segments: WriteQueue | null;
+
   /** Nothing before this sequence number wants to be sent again (retransmit_skb_hint). */
   rtxHint = 0;
   urgMode = false;
@@ -25,13 +33,12 @@ export class SendState {
   /** Since when a closed window is probed; 0: it is not. */
   probesStart = 0;
   pendingTimer = TIME_NONE;
-  retransmitTimer: Timer | null = null;
-  minRttStamp = 0;
-  /** The least round trip of the last five minutes, once there is more than one sample. */
+  retransmitTimer: TcpTimer | null = null;
+  /** The least round trip of the last five minutes, once there is more than one sample; valid if `filtered`. */
   rttFilter: WindowedMin | null = null;
+  filtered = false;
 
   // How the window is used.
-  sndCwndUsed = 0;
   maxPacketsOut = 0;
   cwndUsageSeq = 0;
   isCwndLimited = false;
@@ -88,9 +95,6 @@ export class SendState {
   deliveredUs = 0;
   /** Until `delivered` has passed it, the application was the limit; 0: it is not. */
   appLimited = 0;
-  rateDelivered = 0;
-  rateIntervalUs = 0;
-  rateAppLimited = false;
   /** Bytes per second. */
   pacingRate = Infinity;
   /** The next segment may leave at this time: microseconds, and nanoseconds of them. */
@@ -101,10 +105,48 @@ export class SendState {
   // What TCP_INFO counts.
   chrono: Chrono | null = null;
   totalRetrans = 0;
-  dataSegsOut = 0;
-  bytesAcked = 0;
-  bytesSent = 0;
   bytesRetrans = 0;
+
+  constructor(bytes: ByteQueue | null = null, segments: WriteQueue | null = null) {
+    this.bytes = bytes;
+    this.segments = segments;
+  }
+
+  /** Nothing is in the network, and nothing ever went wrong: what is left can be forgotten, or `reuse` clears it. */
+  get calm(): boolean {
+    const counts =
+      this.packetsOut | this.lost | this.totalRetrans | this.totalRto | this.retransmits | this.backoff;
+    const marks = this.highSeq | this.priorCwnd | this.retransStamp | this.probesStart | this.deliveredCe;
+    const order = this.sackedOut | this.reordSeen | this.dsackDups;
+    const flags = this.urgMode || this.undoMarked || this.dsackSeen || this.queueCwr || this.tlpOut;
+    return (
+      (counts | marks | order) === 0 &&
+      !flags &&
+      this.sackCache === null &&
+      this.pendingTimer === TIME_NONE &&
+      (this.chrono === null || this.chrono.plain)
+    );
+  }
+
+  /** Makes a calm one as new, for the next sock. */
+  reuse(): void {
+    this.filtered = false;
+    this.maxPacketsOut = 0;
+    this.isCwndLimited = false;
+    this.highestSack = 0;
+    this.rackUs = 0;
+    this.rackOrder = 0;
+    this.rackEndSeq = 0;
+    this.rackRttUs = 0;
+    this.rackAdvanced = false;
+    this.tlpHighSeq = 0;
+    this.tlpRetrans = false;
+    this.firstTxUs = 0;
+    this.deliveredUs = 0;
+    this.appLimited = 0;
+    this.pacingUs = 0;
+    this.pacingNs = 0;
+  }
 
   /** Nothing is in the network any more, nor will what was be repaired (tcp_write_queue_purge). */
   purge(): void {

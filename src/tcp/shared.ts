@@ -16,6 +16,7 @@ import { TcpMemory } from './memory.js';
 import type { RequestSock } from './request-sock.js';
 import { Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
+import { SpareStates } from './spare-states.js';
 import { SynCookies } from './syncookies.js';
 import { TcpMetricsTable } from './tcp-metrics.js';
 import type { TimeWaitSock } from './time-wait.js';
@@ -36,6 +37,8 @@ export class TcpShared {
   readonly listeners = new ListenerTable();
   /** What the queues of all socks hold. */
   readonly memory: TcpMemory;
+  /** What socks that fell quiet have left for the next. */
+  readonly spare = new SpareStates();
   /** The queue of a sock that has sent, or received, nothing yet. Frozen: `ownTx` and `ownRx` make one to be written to. */
   readonly noBytes: ByteQueue;
   /** What earlier connections found out about their peers. */

@@ -7,7 +7,7 @@ import type { Route } from '../ip/routes.js';
 import { ByteQueue } from '../memory/byte-queue.js';
 import type { Timer } from '../time/timer-wheel.js';
 import { AF_INET, IPPROTO_TCP, SOCK_STREAM } from '../uapi/socket.js';
-import { TCP_CA_Open } from '../uapi/tcp.js';
+import { TCP_CA_Open, TCP_ESTABLISHED } from '../uapi/tcp.js';
 import type { Backlog } from './backlog.js';
 import type { CongestionControl } from './congestion/congestion.js';
 import { TCP_INFINITE_SSTHRESH, TCP_INIT_CWND, TCP_MSS_DEFAULT, TCP_TIMEOUT_INIT } from './constants.js';
@@ -20,6 +20,7 @@ import { ReceiveState, UNRECEIVED } from './receive-state.js';
 import { SendState, UNSENT } from './send-state.js';
 import type { TcpShared } from './shared.js';
 import { sendQueueCharge } from './size-goal.js';
+import type { TcpTimer } from './tcp-timer.js';
 import { NO_SEGMENTS, WriteQueue } from './write-queue.js';
 
 /** Options that most sockets never touch, shared copy-on-write between a listener and its children. */
@@ -84,7 +85,7 @@ export class TcpSock extends Sock {
   sndQueueSeq = 0;
   /** Its segments, sent and unsent. */
   writeQueue: WriteQueue = NO_SEGMENTS;
-  /** What it remembers of what it has sent; UNSENT, which must not be written to, until `ownTx`. */
+  /** What it has in the network, and remembers of trouble; UNSENT, which must not be written to, before `ownTx` and after `fallQuiet`. */
   tx: SendState = UNSENT;
   finQueued = false;
   nonagle = 0;
@@ -107,11 +108,12 @@ export class TcpSock extends Sock {
   windowClamp = 0;
   rcvWscale = 0;
   rcvQueue: ByteQueue;
-  /** What it remembers of what it has received; UNRECEIVED, which must not be written to, until `ownRx`. */
+  /** What it remembers of trouble with what it received; UNRECEIVED, which must not be written to, until `ownRx`. */
   rx: ReceiveState = UNRECEIVED;
   /** SOCK_DONE: the peer's FIN was received. */
   done = false;
   rcvMss = 0;
+  lastRcvSize = 0;
 
   // Negotiated options (RFC 7323, 2018).
   tstampOk = false;
@@ -147,6 +149,7 @@ export class TcpSock extends Sock {
   rttvarUs = 0;
   rttSeq = 0;
   minRttUs = 0;
+  minRttStamp = 0;
   rto = TCP_TIMEOUT_INIT;
   probesOut = 0;
 
@@ -157,6 +160,7 @@ export class TcpSock extends Sock {
   caPriv: object | null = null;
   sndCwnd = TCP_INIT_CWND;
   sndCwndCnt = 0;
+  sndCwndUsed = 0;
   /** Bound of sndCwnd, if the route has one. */
   sndCwndClamp = TCP_INFINITE_SSTHRESH;
   sndSsthresh = TCP_INFINITE_SSTHRESH;
@@ -169,13 +173,29 @@ export class TcpSock extends Sock {
   pacingNeeded = false;
 
   // Receive-buffer autotuning (tcp_rcv_space_adjust).
+  rcvRttUs = 0;
+  rcvRttSeq = 0;
+  rcvRttTime = 0;
   rcvSpace = 0;
+  rcvSpaceSeq = 0;
   rcvSpaceTime = 0;
 
   /** Made when first needed, as all timers are. */
   keepaliveTimer: Timer | null = null;
+  delackTimer: TcpTimer | null = null;
 
   // What TCP_INFO counts.
+  dataSegsOut = 0;
+  dataSegsIn = 0;
+  bytesAcked = 0;
+  bytesSent = 0;
+  bytesReceived = 0;
+  /** What `tx.chrono` had counted when it was let go of. */
+  busyUs = 0;
+  /** The last delivery rate measured. */
+  rateDelivered = 0;
+  rateIntervalUs = 0;
+  rateAppLimited = false;
   segsIn = 0;
   segsOut = 0;
   delivered = 0;
@@ -189,29 +209,58 @@ export class TcpSock extends Sock {
     this.reordering = host.sysctl.tcpReordering;
   }
 
-  /** Its own memory of what it sends, and queues for it, made now if it had none: something is about to be sent. */
+  /** Its own memory of what it sends, and queues for it: something is about to be sent. */
   ownTx(): SendState {
     if (this.tx !== UNSENT) return this.tx;
-    const tx = new SendState();
+    const { host, tcp } = this;
+    const tx =
+      tcp.spare.sends.pop() ?? new SendState(new ByteQueue(host.memory, tcp.memory), new WriteQueue());
     tx.sndUp = this.sndNxt;
     tx.cwndUsageSeq = this.sndNxt;
     // That of a handshake at a listener is good from here on.
-    tx.minRttStamp = this.host.nowMs;
+    if (this.minRttStamp === 0) this.minRttStamp = host.nowMs;
     tx.pacingRate = this.pacingRate;
+    if (tx.retransmitTimer !== null) tx.retransmitTimer.sk = this;
     this.tx = tx;
-    this.sndQueue = new ByteQueue(this.host.memory, this.tcp.memory);
-    this.writeQueue = new WriteQueue();
+    this.sndQueue = tx.bytes as ByteQueue;
+    this.writeQueue = tx.segments as WriteQueue;
     return tx;
   }
 
-  /** Its own memory of what it receives, and a queue for it, made now if it had none: data has come. */
+  /** All that was sent is acknowledged: unless there was trouble to remember, it lets go of what it needed for that. */
+  fallQuiet(): void {
+    const { tx, cc } = this;
+    const plain = this.state === TCP_ESTABLISHED && this.caState === TCP_CA_Open && !cc.controls;
+    if (!plain || this.pacingNeeded || this.maxPacingRate >= 0 || !tx.calm) return;
+    cc.quiet(this);
+    if (tx.chrono !== null) this.busyUs += tx.chrono.takeBusy();
+    this.tx = UNSENT;
+    this.sndQueue = this.tcp.noBytes;
+    this.writeQueue = NO_SEGMENTS;
+    tx.reuse();
+    this.tcp.spare.sends.push(tx);
+  }
+
+  /** Its own memory of trouble with what it received, made now if it had none. */
   ownRx(): ReceiveState {
-    if (this.rx !== UNRECEIVED) return this.rx;
-    const rx = new ReceiveState();
-    rx.rcvSpaceSeq = this.copiedSeq;
-    this.rx = rx;
-    this.rcvQueue = new ByteQueue(this.host.memory, this.tcp.memory);
-    return rx;
+    if (this.rx === UNRECEIVED) this.rx = new ReceiveState();
+    return this.rx;
+  }
+
+  /** A receive queue of its own: data has come. */
+  ownRcvQueue(): ByteQueue {
+    const { tcp } = this;
+    if (this.rcvQueue === tcp.noBytes) {
+      this.rcvQueue = tcp.spare.queues.pop() ?? new ByteQueue(this.host.memory, tcp.memory);
+    }
+    return this.rcvQueue;
+  }
+
+  /** Everything was read. */
+  emptyRcvQueue(): void {
+    if (this.rcvQueue === this.tcp.noBytes) return;
+    this.tcp.spare.queues.push(this.rcvQueue);
+    this.rcvQueue = this.tcp.noBytes;
   }
 
   /** As if nothing had been sent nor received (tcp_disconnect). The queues are empty. */
@@ -221,6 +270,13 @@ export class TcpSock extends Sock {
     this.sndQueue = this.tcp.noBytes;
     this.rcvQueue = this.tcp.noBytes;
     this.writeQueue = NO_SEGMENTS;
+    this.dataSegsOut = 0;
+    this.dataSegsIn = 0;
+    this.bytesAcked = 0;
+    this.bytesSent = 0;
+    this.bytesReceived = 0;
+    this.busyUs = 0;
+    this.rcvRttUs = 0;
   }
 
   /** Bytes per second. */

@@ -13,18 +13,19 @@ export const TIMER_KEEPALIVE = 2;
 export const TIMER_COMPRESSED_ACK = 3;
 export const TIMER_PACING = 4;
 
-class TcpTimer extends Timer {
-  readonly #sk: TcpSock;
+export class TcpTimer extends Timer {
+  /** Whose it is now; changed only while it is not armed. */
+  sk: TcpSock;
   readonly #kind: number;
 
   constructor(sk: TcpSock, kind: number) {
     super();
-    this.#sk = sk;
+    this.sk = sk;
     this.#kind = kind;
   }
 
   override expire(): void {
-    this.#sk.tcp.timerExpired(this.#sk, this.#kind);
+    this.sk.tcp.timerExpired(this.sk, this.#kind);
   }
 }
 
@@ -79,13 +80,20 @@ export function rearmRto(sk: TcpSock): void {
 }
 
 export function armDelack(sk: TcpSock, ms: number): void {
-  const rx = sk.ownRx();
-  rx.delackTimer ??= new TcpTimer(sk, TIMER_DELACK);
-  sk.host.wheel.arm(rx.delackTimer, ms);
+  if (sk.delackTimer === null) {
+    const timer = sk.tcp.spare.delackTimers.pop() ?? new TcpTimer(sk, TIMER_DELACK);
+    timer.sk = sk;
+    sk.delackTimer = timer;
+  }
+  sk.host.wheel.arm(sk.delackTimer, ms);
 }
 
 export function clearDelack(sk: TcpSock): void {
-  if (sk.rx.delackTimer !== null) sk.host.wheel.cancel(sk.rx.delackTimer);
+  const timer = sk.delackTimer;
+  if (timer === null) return;
+  sk.host.wheel.cancel(timer);
+  sk.delackTimer = null;
+  sk.tcp.spare.delackTimers.push(timer);
 }
 
 export function armPacing(sk: TcpSock, ms: number): void {

@@ -44,6 +44,7 @@ import type { TcpSock } from './sock.js';
 import {
   armKeepalive,
   armRetransmit,
+  clearDelack,
   keepaliveIdleMs,
   TIMER_COMPRESSED_ACK,
   TIMER_DELACK,
@@ -57,6 +58,7 @@ import { ROW_FIN, ROW_FLAGS, ROW_PSH, ROW_SEQ } from './write-queue.js';
 export function timerExpired(sk: TcpSock, kind: number): void {
   if (sk.state === TCP_CLOSE || sk.state === TCP_LISTEN) return;
   if (kind === TIMER_DELACK) {
+    clearDelack(sk);
     delackExpired(sk);
     return;
   }

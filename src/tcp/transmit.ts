@@ -174,8 +174,8 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     if (sk.inFlight === 0) sk.cc.cwndEvent(sk, CA_EVENT_TX_START);
     placePayload(sk, route, (seq - sk.sndQueueSeq) | 0, length);
     if (gsoSize !== 0) flags |= PSH;
-    sk.tx.dataSegsOut += gsoSize === 0 ? 1 : Math.ceil(length / gsoSize);
-    sk.tx.bytesSent += length;
+    sk.dataSegsOut += gsoSize === 0 ? 1 : Math.ceil(length / gsoSize);
+    sk.bytesSent += length;
     sk.lsndtime = sk.host.nowMs;
     // Answering within the delayed-ACK time makes the session interactive (tcp_event_data_sent).
     if (((sk.lsndtime - sk.lrcvtime) | 0) < sk.ackAto && sk.ackPingpong < 255) sk.ackPingpong++;
@@ -253,7 +253,7 @@ function ackSent(sk: TcpSock): void {
   }
   sk.ackPending = 0;
   sk.ackDeferred = false;
-  if (sk.rx.delackTimer?.pending) clearDelack(sk);
+  if (sk.delackTimer?.pending) clearDelack(sk);
 }
 
 /** __tcp_send_ack: a bare ACK, now. If the ring is full, it stays owed and is tried again at the next flush. */
@@ -322,8 +322,8 @@ export function transmitSyn(
     options += writeFastOpen(view, at + 20 + options, fastopen.cookie, fastopen.exp);
   if (length > 0) {
     placePayload(sk, route, 0, length);
-    sk.tx.dataSegsOut++;
-    sk.tx.bytesSent += length;
+    sk.dataSegsOut++;
+    sk.bytesSent += length;
     sk.lsndtime = host.nowMs;
   }
   // Accepted with ECE alone in a SYN-ACK, asked for with both flags in a SYN.

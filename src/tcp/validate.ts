@@ -57,7 +57,7 @@ export function validateIncoming(sk: TcpSock, segment: Segment): boolean {
     if (segment.seq === sk.rcvNxt || resetAtFin(sk, segment) || resetAtSackEdge(sk, segment)) tcpReset(sk);
     else {
       // Out of order, and nothing but it ever came: a box on the way ends what was opened with data.
-      const suspect = sk.fastopen?.synFastopen && sk.rx.dataSegsIn === 0 && sk.state === TCP_ESTABLISHED;
+      const suspect = sk.fastopen?.synFastopen && sk.dataSegsIn === 0 && sk.state === TCP_ESTABLISHED;
       if (suspect) sk.tcp.fastopen.disableActive();
       sendChallengeAck(sk);
     }

@@ -6,7 +6,6 @@ import { TcpExt } from '../core/mib.js';
 import { SOCK_RCVBUF_LOCK } from '../core/sock.js';
 import type { RouteMetrics } from '../ip/route-metrics.js';
 import { MAX_TCP_WSCALE, TCP_INIT_CWND } from './constants.js';
-import { UNRECEIVED } from './receive-state.js';
 import type { Segment } from './segment.js';
 import { before } from './seq.js';
 import type { TcpSock } from './sock.js';
@@ -129,7 +128,7 @@ export function growWindow(sk: TcpSock, length: number): void {
 /** tcp_init_buffer_space: once connected, sizes follow the segments that were agreed on. */
 export function initBufferSpace(sk: TcpSock): void {
   sk.rcvSpace = Math.min(sk.rcvWnd, TCP_INIT_CWND * sk.advmss);
-  if (sk.rx !== UNRECEIVED) sk.rx.rcvSpaceSeq = sk.copiedSeq;
+  sk.rcvSpaceSeq = sk.copiedSeq;
   sk.rcvSpaceTime = sk.host.nowUs;
   const full = fullSpace(sk);
   if (sk.windowClamp >= full) sk.windowClamp = full;
@@ -138,34 +137,31 @@ export function initBufferSpace(sk: TcpSock): void {
 
 /** tcp_rcv_rtt_measure_ts and tcp_rcv_rtt_measure: the receiver's own idea of the round trip, for autotuning only. */
 export function measureReceiverRtt(sk: TcpSock, segment: Segment): void {
-  // Before any data there is nothing to measure.
-  if (segment.length === 0 && sk.rx === UNRECEIVED) return;
   const host = sk.host;
-  sk.ownRx();
   if (sk.tstampOk && segment.hasTs && segment.tsEcr !== 0) {
     if (segment.length < sk.rcvMss) return;
     const ms = (host.nowMs + sk.tsOffset - segment.tsEcr) | 0;
     if (ms >= 0 && ms < 60_000) smoothReceiverRtt(sk, Math.max(ms, 1) * 1000);
     return;
   }
-  if (sk.rx.rcvRttTime !== 0) {
-    if (before(sk.rcvNxt, sk.rx.rcvRttSeq)) return;
-    smoothReceiverRtt(sk, (host.nowUs - sk.rx.rcvRttTime) | 0 || 1);
+  if (sk.rcvRttTime !== 0) {
+    if (before(sk.rcvNxt, sk.rcvRttSeq)) return;
+    smoothReceiverRtt(sk, (host.nowUs - sk.rcvRttTime) | 0 || 1);
   }
-  sk.rx.rcvRttSeq = (sk.rcvNxt + sk.rcvWnd) | 0;
-  sk.rx.rcvRttTime = host.nowUs;
+  sk.rcvRttSeq = (sk.rcvNxt + sk.rcvWnd) | 0;
+  sk.rcvRttTime = host.nowUs;
 }
 
 function smoothReceiverRtt(sk: TcpSock, sampleUs: number): void {
-  sk.rx.rcvRttUs = sk.rx.rcvRttUs === 0 ? sampleUs << 3 : sk.rx.rcvRttUs + sampleUs - (sk.rx.rcvRttUs >> 3);
+  sk.rcvRttUs = sk.rcvRttUs === 0 ? sampleUs << 3 : sk.rcvRttUs + sampleUs - (sk.rcvRttUs >> 3);
 }
 
 /** tcp_rcv_space_adjust: dynamic right-sizing. If the application read more this round trip than last, let the buffer grow. */
 export function adjustReceiveSpace(sk: TcpSock): void {
   const host = sk.host;
   const elapsed = (host.nowUs - sk.rcvSpaceTime) | 0;
-  if (sk.rx.rcvRttUs === 0 || elapsed < sk.rx.rcvRttUs >> 3) return;
-  const copied = (sk.copiedSeq - sk.rx.rcvSpaceSeq) | 0;
+  if (sk.rcvRttUs === 0 || elapsed < sk.rcvRttUs >> 3) return;
+  const copied = (sk.copiedSeq - sk.rcvSpaceSeq) | 0;
   if (copied > sk.rcvSpace) {
     if (host.sysctl.tcpModerateRcvbuf !== 0 && (sk.userlocks & SOCK_RCVBUF_LOCK) === 0) {
       let window = copied * 2 + 16 * sk.advmss;
@@ -178,6 +174,6 @@ export function adjustReceiveSpace(sk: TcpSock): void {
     }
     sk.rcvSpace = copied;
   }
-  sk.rx.rcvSpaceSeq = sk.copiedSeq;
+  sk.rcvSpaceSeq = sk.copiedSeq;
   sk.rcvSpaceTime = host.nowUs;
 }

@@ -59,6 +59,9 @@ export abstract class CongestionControl {
     return sk.host.sysctl.tcpMinTsoSegs;
   }
 
+  /** All that was sent has arrived, without a loss: what can be learnt again may be let go of, for idle connections are many. */
+  quiet(_sk: TcpSock): void {}
+
   /** How many windows the send buffer should hold. */
   sendBufferExpand(_sk: TcpSock): number {
     return 2;

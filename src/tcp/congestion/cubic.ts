@@ -37,6 +37,11 @@ class CubicState {
   /** The window that Reno would have. */
   renoCwnd = 0;
 
+  /** It has left slow start once. */
+  get used(): boolean {
+    return this.running || this.hystart.found || this.lastMaxCwnd !== 0 || this.lastMs !== 0;
+  }
+
   reset(): void {
     this.hystart.found = false;
     this.count = 0;
@@ -52,11 +57,16 @@ class CubicState {
   }
 }
 
+/** States of connections that fell quiet in slow start, as good as new but for HyStart's round, which begins with the next ACK. */
+const spares: CubicState[] = [];
+const MOST_SPARES = 256;
+
 /** Made with the first ACK, so that an idle connection carries none. */
 function stateOf(sk: TcpSock): CubicState {
   if (sk.caPriv === null) {
-    const state = new CubicState();
+    const state = spares.pop() ?? new CubicState();
     state.hystart.beginRound(sk);
+    state.delayMinUs = sk.minRttUs;
     sk.caPriv = state;
   }
   return sk.caPriv as CubicState;
@@ -84,6 +94,16 @@ export class Cubic extends CongestionControl {
         ? Math.floor((sk.sndCwnd * (BETA_SCALE + beta)) / (2 * BETA_SCALE))
         : sk.sndCwnd;
     return Math.max(Math.floor((sk.sndCwnd * beta) / BETA_SCALE), 2);
+  }
+
+  override quiet(sk: TcpSock): void {
+    if (sk.caPriv === null) return;
+    const state = sk.caPriv as CubicState;
+    // HyStart++ compares rounds; who has left slow start has its curve to remember.
+    if (state.used || sk.host.sysctl.tcpCubicHystart === 2) return;
+    sk.caPriv = null;
+    state.reset();
+    if (spares.length < MOST_SPARES) spares.push(state);
   }
 
   override congestionAvoidance(sk: TcpSock, _ack: number, acked: number): void {
