@@ -1,6 +1,6 @@
 // What an idle connection costs: bytes of memory for each that is accepted and registered with epoll, and what a crowd of them
-// takes from the speed of one that is active. `--connections N,N…`, `--answered`: after
-// one request each; `--snapshot` for a table by class, `--json`.
+// takes from the speed of one that is active. `--connections N,N…`; `--answered`: after one request each; `--trips N`: round trips
+// a round, 0: none; `--snapshot`: a table by class; `--json`.
 
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
@@ -83,22 +83,26 @@ const soon = async () => {
 function memory() {
   gc();
   gc();
-  const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
-  return { rss, heap: heapUsed + external, arrayBuffers };
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { rss, heap: heapUsed + external };
 }
 
-/** Round trips a second of one connection, and the time that garbage collection took of it. */
+/** Round trips of one connection in a second of processor time, which others on the machine disturb least. */
 async function active(index, state, count) {
   const before = link.answers;
-  const start = process.hrtime.bigint();
+  const start = process.cpuUsage();
   for (let i = 0; i < count; i++) await link.roundTrip(index, PORT, state, SIZE, soon);
-  const seconds = Number(process.hrtime.bigint() - start) / 1e9;
+  const { user, system } = process.cpuUsage(start);
+  const seconds = (user + system) / 1e6;
   if (link.answers - before !== count) throw new Error(`${count} requests, ${link.answers - before} answers`);
   return count / seconds;
 }
 
-function median(list) {
-  return [...list].sort((a, b) => a - b)[list.length >> 1];
+/** The median of seven times as many round trips as were asked for; none, none. */
+async function rate() {
+  const rates = [];
+  for (let i = 0; i < 7 && trips > 0; i++) rates.push(await active(0, state, trips));
+  return trips === 0 ? undefined : rates.sort((a, b) => a - b)[3];
 }
 
 void serve();
@@ -114,24 +118,21 @@ async function openTo(count) {
 }
 
 await openTo(WARM);
-for (let i = 0; i < 3; i++) await active(0, state, trips);
+await rate();
 const base = memory();
 const baseClasses = values.snapshot ? await heapClasses() : null;
-const rates = [];
-for (let i = 0; i < 7; i++) rates.push(await active(0, state, trips));
-const rows = [{ connections: 0, trips: median(rates) }];
+const alone = await rate();
+const rows = [{ connections: 0, trips: alone }];
 for (const step of steps) {
   await openTo(WARM + step);
   const now = memory();
-  const list = [];
-  for (let i = 0; i < 7; i++) list.push(await active(0, state, trips));
+  const beside = await rate();
   rows.push({
     connections: step,
     rss: (now.rss - base.rss) / step,
     heap: (now.heap - base.heap) / step,
-    arrayBuffers: (now.arrayBuffers - base.arrayBuffers) / step,
-    trips: median(list),
-    ratio: median(list) / rows[0].trips,
+    trips: beside,
+    ratio: trips === 0 ? undefined : beside / alone,
   });
 }
 if (values.json) console.log(JSON.stringify(rows));

@@ -12,11 +12,12 @@ import {
   POLLWRBAND,
   POLLWRNORM,
 } from '../uapi/poll.js';
-import { IP_PMTUDISC_DONT, IP_PMTUDISC_WANT } from '../uapi/socket.js';
+import { IP_PMTUDISC_DONT } from '../uapi/socket.js';
 import { TCP_CLOSE } from '../uapi/tcp.js';
 import type { Host } from './host.js';
 import type { PortBucket, PortHolder } from './ports.js';
 import { SockExtras } from './sock-extras.js';
+import { OptionedSock } from './sock-options.js';
 import { ends, traceErrorReport, traceReadable, traceWakeup, traceWriteSpace } from './trace.js';
 import type { WaitQueue } from './wait-queue.js';
 
@@ -34,11 +35,11 @@ const KEY_DATA = POLLIN | POLLPRI | POLLRDNORM | POLLRDBAND;
 const KEY_SPACE = POLLOUT | POLLWRNORM | POLLWRBAND;
 
 /** Common part of TCP and UDP socks. Times in milliseconds, sizes in bytes, ports in host order. */
-export abstract class Sock {
+export abstract class Sock extends OptionedSock {
   readonly host: Host;
   readonly family: number;
-  readonly type: number;
-  readonly protocol: number;
+  abstract readonly type: number;
+  abstract readonly protocol: number;
   /** A TCP state; datagram socks use CLOSE and ESTABLISHED. */
   state = TCP_CLOSE;
   shutdown = 0;
@@ -59,49 +60,27 @@ export abstract class Sock {
   daddr: IpAddress = ANY_V4;
   sport = 0;
   dport = 0;
-  boundDevice = 0;
   /** The port it holds, as its protocol's PortTable has it. */
   bindBucket: PortBucket | null = null;
   bindNext: PortHolder | null = null;
   bindPrev: PortHolder | null = null;
   userlocks = 0;
-  reuse = false;
-  reusePort = false;
-  /** uid of the owner; SO_REUSEPORT groups are per user. */
-  uid = 0;
-  keepOpen = false;
-  oobInline = false;
-  broadcast = false;
-  lingerOn = false;
-  lingerMs = 0;
-  rcvlowat = 1;
-  rcvTimeoMs = 0;
-  sndTimeoMs = 0;
-  priority = 0;
-  mark = 0;
-  tos = 0;
-  ttl = 0;
-  /** IP_MTU_DISCOVER: one of IP_PMTUDISC_*. */
-  mtuDiscover: number;
   rcvbuf: number;
   sndbuf: number;
 
-  /** SO_MAX_PACING_RATE in bytes per second; -1: unlimited. */
-  maxPacingRate = -1;
   /** What few socks have; null until one asks for it. */
   extras: SockExtras | null = null;
 
   /** A syscall is inside this sock: loopback segments for it wait in the backlog (sk_lock.owned). */
   owned = false;
 
-  constructor(host: Host, family: number, type: number, protocol: number, rcvbuf: number, sndbuf: number) {
+  constructor(host: Host, family: number, rcvbuf: number, sndbuf: number) {
+    super();
     this.host = host;
     this.family = family;
-    this.type = type;
-    this.protocol = protocol;
     this.rcvbuf = rcvbuf;
     this.sndbuf = sndbuf;
-    this.mtuDiscover = host.sysctl.ipNoPmtuDisc !== 0 ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT;
+    if (host.sysctl.ipNoPmtuDisc !== 0) this.mtuDiscover = IP_PMTUDISC_DONT;
   }
 
   /** Its extras, made if it has none yet. */

@@ -11,20 +11,25 @@ export const SS_CONNECTING = 2;
 export const SS_CONNECTED = 3;
 export const SS_DISCONNECTING = 4;
 
-export class Socket {
+export class Socket extends WaitQueue {
   state = SS_UNCONNECTED;
   /** How often the connection was dissolved: a call asleep on it then gives up (sk_disconnects). */
   disconnects = 0;
   readonly type: number;
   readonly ops: ProtoOps;
   readonly sk: Sock;
-  readonly wq = new WaitQueue();
 
   /** sock_init_data, sock_graft: from here on the sock's wake-ups reach this socket. */
   constructor(type: number, ops: ProtoOps, sk: Sock) {
+    super();
     this.type = type;
     this.ops = ops;
     this.sk = sk;
-    sk.wq = this.wq;
+    sk.wq = this;
+  }
+
+  /** Those who wait for it; struct socket has its queue within, too. */
+  get wq(): WaitQueue {
+    return this;
   }
 }

@@ -83,25 +83,11 @@ export function queueChild(sk: TcpSock, parent: TcpSock): void {
 /** What a child has from its listener, as of the final ACK (sk_clone_lock). */
 function inherit(sk: TcpSock, parent: TcpSock): void {
   sk.shutdown = parent.shutdown;
-  sk.keepOpen = parent.keepOpen;
-  sk.oobInline = parent.oobInline;
+  sk.options = parent.options;
+  sk.priority = 0;
   sk.rcvbuf = parent.rcvbuf;
   sk.sndbuf = parent.sndbuf;
   sk.userlocks = parent.userlocks & ~SOCK_BINDPORT_LOCK;
-  sk.rcvlowat = parent.rcvlowat;
-  sk.lingerOn = parent.lingerOn;
-  sk.lingerMs = parent.lingerMs;
-  sk.rcvTimeoMs = parent.rcvTimeoMs;
-  sk.sndTimeoMs = parent.sndTimeoMs;
-  sk.reuse = parent.reuse;
-  sk.reusePort = parent.reusePort;
-  sk.uid = parent.uid;
-  sk.boundDevice = parent.boundDevice;
-  sk.mark = parent.mark;
-  sk.tos = parent.tos;
-  sk.ttl = parent.ttl;
-  sk.mtuDiscover = parent.mtuDiscover;
-  sk.maxPacingRate = parent.maxPacingRate;
   if (parent.extras !== null) sk.extras = parent.extras.clone();
   if (parent.fastopen?.noCookie) sk.ownFastOpen().noCookie = true;
   sk.nonagle = parent.nonagle;

@@ -2,7 +2,6 @@
 // kernel's names; all are initialised here so that every sock has one shape.
 
 import type { Host } from '../core/host.js';
-import { Sock } from '../core/sock.js';
 import type { Route } from '../ip/routes.js';
 import { ByteQueue } from '../memory/byte-queue.js';
 import type { Timer } from '../time/timer-wheel.js';
@@ -12,6 +11,7 @@ import type { Backlog } from './backlog.js';
 import type { CongestionControl } from './congestion/congestion.js';
 import { TCP_INFINITE_SSTHRESH, TCP_INIT_CWND, TCP_MSS_DEFAULT, TCP_TIMEOUT_INIT } from './constants.js';
 import { FastOpenState } from './fastopen.js';
+import { FlaggedSock } from './flagged-sock.js';
 import type { ListenState } from './listen-state.js';
 import type { MtuProbing } from './mtu-probe.js';
 import { usualPacingRate } from './pacing.js';
@@ -52,12 +52,11 @@ const DEFAULT_TUNING = Object.freeze(new TcpTuning());
  * A TCP connection (struct tcp_sock). A congestion control reads it, and moves `sndCwnd` and `sndSsthresh`; names are the
  * kernel's in camel case.
  */
-export class TcpSock extends Sock {
+export class TcpSock extends FlaggedSock {
   readonly tcp: TcpShared;
   /** Hash of the four-tuple, and the chain in the demux table. */
   hash = 0;
   hashNext: TcpSock | null = null;
-  hashed = false;
   route: Route | null = null;
   tuning: TcpTuning = DEFAULT_TUNING;
   /** Segments that came while a syscall was inside (sk_backlog). */
@@ -87,7 +86,6 @@ export class TcpSock extends Sock {
   writeQueue: WriteQueue = NO_SEGMENTS;
   /** What it has in the network, and remembers of trouble; UNSENT, which must not be written to, before `ownTx` and after `fallQuiet`. */
   tx: SendState = UNSENT;
-  finQueued = false;
   nonagle = 0;
   sndWscale = 0;
   mss = TCP_MSS_DEFAULT;
@@ -110,15 +108,10 @@ export class TcpSock extends Sock {
   rcvQueue: ByteQueue;
   /** What it remembers of trouble with what it received; UNRECEIVED, which must not be written to, until `ownRx`. */
   rx: ReceiveState = UNRECEIVED;
-  /** SOCK_DONE: the peer's FIN was received. */
-  done = false;
   rcvMss = 0;
   lastRcvSize = 0;
 
   // Negotiated options (RFC 7323, 2018).
-  tstampOk = false;
-  sackOk = false;
-  wscaleOk = false;
   tsRecent = 0;
   /** Seconds of stack time at which tsRecent was taken; 0: never. */
   tsRecentStamp = 0;
@@ -131,16 +124,11 @@ export class TcpSock extends Sock {
   ackAto = 0;
   /** Where the transmit ring stood when data was last put into it. */
   txMark = 0;
-  /** An ACK leaves with this batch. */
-  ackDeferred = false;
-  /** It stands in the list of those that the end of the batch looks at. */
-  deferred = false;
   lrcvtime = 0;
   /** When the last acknowledgement came; keepalive counts idleness from it. */
   rcvTstamp = 0;
   lsndtime = 0;
   lastOowAckTime = 0;
-  lastAckSent = 0;
 
   // Round-trip time (RFC 6298): srtt << 3, mdev << 2, microseconds.
   srttUs = 0;
@@ -169,8 +157,6 @@ export class TcpSock extends Sock {
 
   /** ECN_* of ecn.ts. */
   ecnFlags = 0;
-  /** The congestion control wants its segments spread over time. */
-  pacingNeeded = false;
 
   // Receive-buffer autotuning (tcp_rcv_space_adjust).
   rcvRttUs = 0;
@@ -195,18 +181,25 @@ export class TcpSock extends Sock {
   /** The last delivery rate measured. */
   rateDelivered = 0;
   rateIntervalUs = 0;
-  rateAppLimited = false;
   segsIn = 0;
   segsOut = 0;
   delivered = 0;
 
   constructor(host: Host, tcp: TcpShared, cc: CongestionControl, family = AF_INET) {
-    super(host, family, SOCK_STREAM, IPPROTO_TCP, host.sysctl.tcpRmem[1], host.sysctl.tcpWmem[1]);
+    super(host, family, host.sysctl.tcpRmem[1], host.sysctl.tcpWmem[1]);
     this.tcp = tcp;
     this.cc = cc;
     this.sndQueue = tcp.noBytes;
     this.rcvQueue = tcp.noBytes;
     this.reordering = host.sysctl.tcpReordering;
+  }
+
+  override get type(): number {
+    return SOCK_STREAM;
+  }
+
+  override get protocol(): number {
+    return IPPROTO_TCP;
   }
 
   /** Its own memory of what it sends, and queues for it: something is about to be sent. */

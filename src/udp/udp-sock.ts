@@ -60,8 +60,16 @@ export class UdpSock extends Sock {
   readonly #queue: ByteQueue;
 
   constructor(host: Host) {
-    super(host, AF_INET, SOCK_DGRAM, IPPROTO_UDP, host.sysctl.rmemDefault, host.sysctl.wmemDefault);
+    super(host, AF_INET, host.sysctl.rmemDefault, host.sysctl.wmemDefault);
     this.#queue = new ByteQueue(host.memory);
+  }
+
+  override get type(): number {
+    return SOCK_DGRAM;
+  }
+
+  override get protocol(): number {
+    return IPPROTO_UDP;
   }
 
   /** With what the error queue holds (sk_rmem_alloc). */

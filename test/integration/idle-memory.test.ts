@@ -1,0 +1,25 @@
+// What an idle connection may take of the JavaScript heap: counted after garbage collection, so that it is the same everywhere.
+// Whoever adds a field to a sock, a file or an epoll item sees it here.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+
+const run = promisify(execFile);
+/** docs/performance-notes.md has what it is made of; a seventh is for what differs between versions of Node. */
+const BYTES = 1400 * 1.15;
+
+async function heapOf(...options: string[]): Promise<number> {
+  const args = ['bench/idle.mjs', '--connections', '5000', '--trips', '0', '--json', ...options];
+  const { stdout } = await run(process.execPath, args);
+  return JSON.parse(stdout)[1].heap;
+}
+
+describe('an idle connection, accepted and registered with epoll', () => {
+  it('is small', async () => {
+    expect(await heapOf()).toBeLessThan(BYTES);
+  });
+
+  it('is as small again after it has answered', async () => {
+    expect(await heapOf('--answered')).toBeLessThan(BYTES);
+  });
+});
