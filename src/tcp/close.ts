@@ -132,6 +132,7 @@ export function destroy(sk: TcpSock): void {
   dropOutOfOrder(sk);
   sk.backlog?.clear();
   clearTimers(sk);
+  sk.giveBack();
   sk.tcp.ports.release(sk);
   sk.route = null;
   if (sk.orphan) sk.tcp.orphans--;

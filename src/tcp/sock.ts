@@ -226,6 +226,17 @@ export class TcpSock extends FlaggedSock {
     const plain = this.state === TCP_ESTABLISHED && this.caState === TCP_CA_Open && !cc.controls;
     if (!plain || this.pacingNeeded || this.maxPacingRate >= 0 || !tx.calm) return;
     cc.quiet(this);
+    this.#giveTxBack();
+  }
+
+  /** The connection is over, its queues are empty and its timers off: the next one can have what it needed. */
+  giveBack(): void {
+    if (this.tx !== UNSENT && this.tx.calm && this.tx.pacingTimer === null) this.#giveTxBack();
+    this.emptyRcvQueue();
+  }
+
+  #giveTxBack(): void {
+    const { tx } = this;
     if (tx.chrono !== null) this.busyUs += tx.chrono.takeBusy();
     this.tx = UNSENT;
     this.sndQueue = this.tcp.noBytes;
