@@ -3,10 +3,8 @@
 
 import { createRequire } from 'node:module';
 import type { Command } from 'commander';
-import { settingsFromEnvironment } from '../net/settings.js';
 import { formatCidr } from './cidr.js';
 import { addLinkOptions, type LinkOptions, linkOptions } from './options.js';
-import { registerProgram } from './register-program.js';
 
 interface Given extends LinkOptions {
   gateway?: string;
@@ -30,7 +28,10 @@ export function registerRun(root: Command): void {
     .action((program: string, args: string[], _options, command: Command) => run(program, args, command));
 }
 
-function run(program: string, args: readonly string[], command: Command): void {
+async function run(program: string, args: readonly string[], command: Command): Promise<void> {
+  // node:net on the stack is loaded by no other command.
+  const { settingsFromEnvironment } = await import('../net/settings.js');
+  const { registerProgram } = await import('./register-program.js');
   const given = command.opts<Given>();
   const { tap, address, hostAddress, mtu, offload, busyPoll, netns, pcap } = linkOptions(command);
   const settings = settingsFromEnvironment({

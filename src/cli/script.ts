@@ -4,8 +4,6 @@ import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { findScripts } from '../lab/script/find-scripts.js';
 import type { ScriptResult } from '../lab/script/outcome.js';
-import { countResults, reportText, totalsText } from '../lab/script/report.js';
-import { runScript } from '../lab/script/runner.js';
 import { Refusal } from './refusal.js';
 
 interface ScriptOptions {
@@ -38,6 +36,9 @@ function define(text: string, defines: Map<string, string>): Map<string, string>
 
 async function runScripts(paths: readonly string[], { json, define: defines }: ScriptOptions): Promise<void> {
   const files = scriptFiles(paths);
+  // The lab is as large as the stack: other commands start without it.
+  const { runScript } = await import('../lab/script/runner.js');
+  const { countResults, reportText, totalsText } = await import('../lab/script/report.js');
   const results: ScriptResult[] = [];
   for (const path of files) {
     const result = await runScript(read(path), path, defines);

@@ -3,9 +3,8 @@
 
 import type { Command } from 'commander';
 import { Lifetime } from './lifetime.js';
-import { openWan, type WanNetwork } from './wan-network.js';
+import type { WanNetwork } from './wan-network.js';
 import { addWanOptions, wanOptions } from './wan-options.js';
-import { countersLine, readyLine, wanBanner } from './wan-report.js';
 
 /** Adds the subcommand to the program. */
 export function registerWan(program: Command): void {
@@ -14,12 +13,17 @@ export function registerWan(program: Command): void {
     .action((_options, command: Command) => runWan(command));
 }
 
+type CountersLine = typeof import('./wan-report.js').countersLine;
+
 async function runWan(command: Command): Promise<void> {
   const options = wanOptions(command);
   const lifetime = new Lifetime();
+  // The lab's pipes and the captures are loaded by who uses them.
+  const { openWan } = await import('./wan-network.js');
+  const { countersLine, readyLine, wanBanner } = await import('./wan-report.js');
   try {
     const network = await openWan(options, lifetime);
-    if (!options.quiet) lifetime.onEnd(async () => void process.stdout.write(report(network)));
+    if (!options.quiet) lifetime.onEnd(async () => void process.stdout.write(report(network, countersLine)));
     process.stdout.write(
       options.quiet ? readyLine(options) : wanBanner(options, network.taps, network.captures),
     );
@@ -29,7 +33,7 @@ async function runWan(command: Command): Promise<void> {
   }
 }
 
-function report({ pipes, ports, taps }: WanNetwork): string {
+function report({ pipes, ports, taps }: WanNetwork, countersLine: CountersLine): string {
   const untaken = (end: 'a' | 'b'): number => {
     const { txDropped, txInvalid } = taps[end].stats();
     return ports[end].dropped + txDropped + txInvalid;
