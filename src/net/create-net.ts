@@ -6,6 +6,7 @@ import builtin, { BlockList, isIP, isIPv4, isIPv6, type LookupFunction, SocketAd
 import type { Stack } from '../stack.js';
 import { NetContext } from './context.js';
 import { clientSocket } from './diagnostics.js';
+import { kernelNet } from './kernel-net.js';
 import { type NetOptions, normalizeArgs } from './normalize-args.js';
 import { Reactor } from './reactor.js';
 import { NetServer } from './server.js';
@@ -111,8 +112,12 @@ function lazyTimers(stackOf: () => Stack): TimerSource {
 
 function socketClass(context: NetContext): SocketClass {
   function Socket(this: NetSocket, options?: unknown): NetSocket | undefined {
-    if (!(this instanceof (Socket as unknown as SocketClass)))
-      return new (Socket as unknown as SocketClass)(options);
+    if (!(this instanceof (Socket as unknown as SocketClass))) {
+      // What Node's classes make upon a handle of theirs (a TLSSocket) stays Node's.
+      if (!derives(this, kernelNet.Socket.prototype)) return new (Socket as unknown as SocketClass)(options);
+      Reflect.apply(kernelNet.Socket as unknown as () => void, this, [options]);
+      return undefined;
+    }
     initSocket(this, options as NetOptions | undefined);
     return undefined;
   }
@@ -121,14 +126,30 @@ function socketClass(context: NetContext): SocketClass {
 
 function serverClass(context: NetContext): ServerClass {
   function Server(this: NetServer, options?: unknown, listener?: unknown): NetServer | undefined {
-    if (!(this instanceof (Server as unknown as ServerClass)))
-      return new (Server as unknown as ServerClass)(options, listener);
+    if (!(this instanceof (Server as unknown as ServerClass))) {
+      if (!derives(this, kernelNet.Server.prototype))
+        return new (Server as unknown as ServerClass)(options, listener);
+      // Node's http.Server, say: whoever calls this upon one wants all of its kind to be ours.
+      Object.setPrototypeOf(lastBefore(this, kernelNet.Server.prototype), Server.prototype);
+    }
     initServer(this, options, listener);
     return undefined;
   }
   const made = derive(Server, NetServer, context) as unknown as ServerClass;
   (made.prototype as { _listen2?: unknown })._listen2 = listen2;
   return made;
+}
+
+function derives(value: unknown, prototype: object): value is object {
+  return Object.prototype.isPrototypeOf.call(prototype, value as never);
+}
+
+/** The last in the chain of prototypes that ends in `prototype`. */
+function lastBefore(value: object, prototype: object): object {
+  let last = value;
+  for (let next = Object.getPrototypeOf(last); next !== prototype; next = Object.getPrototypeOf(last))
+    last = next;
+  return last;
 }
 
 /** A constructor function over the methods of a class, which know their net by the prototype. */

@@ -1,5 +1,6 @@
 // net.Server: the forms of listen(), what it says of its address, surplus connections, and when it is closed.
 import { once } from 'node:events';
+import http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { nets } from './nets.js';
@@ -122,6 +123,28 @@ describe.each(nets)('%s', (_name, net) => {
     expect(call.Socket()).toBeInstanceOf(net.Socket);
     class Own extends net.Server {}
     expect(new Own()).toBeInstanceOf(net.Server);
+  });
+
+  it('serves http on a server of its own, called upon an http.Server', async () => {
+    class Own extends http.Server {}
+    const server = new Own((_request, response) => response.end('hello'));
+    Reflect.apply(net.Server as unknown as () => void, server, [{ allowHalfOpen: true }]);
+    server.on(
+      'connection',
+      http.Server.prototype.listeners.call(new http.Server(), 'connection')[0] as never,
+    );
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const client = net.connect(port, '127.0.0.1');
+    client.end('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    let text = '';
+    client.on('data', (chunk) => {
+      text += chunk;
+    });
+    await once(client, 'end');
+    expect(text).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*hello$/);
+    server.close();
   });
 
   it('hands over connections that are paused', async () => {
