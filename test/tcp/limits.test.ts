@@ -37,6 +37,25 @@ describe('the receive buffer', () => {
     expect(peer.heard().length).toBe(1);
   });
 
+  // covers: silly windows avoided, receiver | RFC 1122 section 4.2.3.3 | src/tcp/window.ts
+  it('closed, it opens again only by a segment or more', () => {
+    const t = conversation();
+    Object.assign(t.listener.sk, { rcvbuf: 60_000, userlocks: t.listener.sk.userlocks | 2 });
+    const { peer, program } = t.established({ wscale: 7 });
+    let window = 1;
+    for (let i = 0; i < 40 && window > 0; i++) {
+      window = (program.sk.rcvWup + program.sk.rcvWnd - program.sk.rcvNxt) | 0;
+      if (window > 0) peer.sends({ data: Math.min(1460, window) });
+      t.after(50);
+    }
+    expect(peer.inbox.at(-1)?.win).toBe(0);
+    peer.heard();
+    expect(program.drain(1300)).toBe(1300);
+    peer.hearsNothing();
+    expect(program.drain(4000)).toBe(4000);
+    expect(peer.hears({ flags: 'A' }).win << program.sk.rcvWscale).toBeGreaterThanOrEqual(1460);
+  });
+
   // covers: receive-buffer autotuning | Linux tcp_rcv_space_adjust | src/tcp/window.ts
   it('grows with a program that reads as fast as data comes', () => {
     const t = conversation();

@@ -237,6 +237,7 @@ describe('acknowledgements', () => {
     peer.sends({ seq: 1, data: 100 }).hears({ ack: 201 });
   });
 
+  // covers: timestamps | RFC 7323 sections 3.2 and 4.3 | src/tcp/ack.ts
   it('the echoed timestamp is that of the segment at the left edge', () => {
     const { peer } = conversation().established({ ts: true, sackOk: true });
     peer.sends({ seq: 101, data: 100, ts: [6000, peer.tsSeen] });

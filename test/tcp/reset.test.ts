@@ -74,6 +74,10 @@ describe('a reset', () => {
     expect(peers.map((peer) => peer.heard().length)).toEqual([1, 0, 0]);
     t.after(1000);
     peers[0].sends({ flags: 'R', seq: 50 }).hears({ flags: 'A' });
+    // Without a limit in all: one in half a second for each.
+    t.host.sysctl.tcpChallengeAckLimit = 0x7fffffff;
+    for (const peer of [peers[1], peers[1], peers[2]]) peer.sends({ flags: 'R', seq: 50 });
+    expect(peers.map((peer) => peer.heard().length)).toEqual([0, 1, 1]);
   });
 
   it('how many there are in a second cannot be foretold (CVE-2016-5696)', () => {

@@ -14,6 +14,7 @@ function timeWait(opening: Opening = {}, options = {}) {
   return { t, peer };
 }
 
+// covers: TIME_WAIT | RFC 9293 section 3.10.7.4 | src/tcp/receive.ts
 describe('a remnant', () => {
   it('is gone after a minute', () => {
     const { t } = timeWait();
