@@ -1,71 +1,8 @@
 #!/usr/bin/env node
-// The `tapstack` command: its subcommands, and what happens to a command line that is wrong.
+// The `tapstack` command: runs what its command line says, and tells what went wrong.
 
-import { createRequire } from 'node:module';
-import { Command } from 'commander';
-import { apiOption, BENCH_PORT, benchServer } from './bench-server.js';
-import { registerCapture } from './capture.js';
-import { ECHO_PORT, echo } from './echo.js';
-import { HTTP_PORT, http } from './http.js';
-import { registerIperf3 } from './iperf3.js';
-import { LAB_SHELL, runLab, runLabShell } from './lab.js';
-import { registerLabPlot } from './lab-plot.js';
-import { registerNetstat } from './netstat.js';
-import { addServerOptions } from './options.js';
+import { program } from './program.js';
 import { describeBug, describeRefusal, refusalFor } from './refusal.js';
-import { registerRun } from './run.js';
-import { registerScript } from './script.js';
-import { serve } from './serve.js';
-import { registerSs } from './ss.js';
-import { registerTrace } from './trace.js';
-import { registerWan } from './wan.js';
-
-const { version, description } = createRequire(import.meta.url)('../../package.json') as {
-  version: string;
-  description: string;
-};
-
-function program(): Command {
-  const root = new Command('tapstack').description(description).version(version);
-  // Commander's own complaints end with status 1; a wrong command line is 2 here, as in most programs.
-  root
-    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
-    .showHelpAfterError('(--help says more)');
-  root.configureHelp({ sortSubcommands: false }).enablePositionalOptions();
-
-  addServerOptions(root.command('echo'), ECHO_PORT)
-    .description('answer with whatever arrives, on a TAP device that this machine can reach')
-    .action((_options, command: Command) => serve(echo, command));
-  addServerOptions(root.command('http'), HTTP_PORT)
-    .description('serve a page about the connection itself, and /bytes/N, over HTTP/1.1')
-    .action((_options, command: Command) => serve(http, command));
-  addServerOptions(root.command('bench-server'), BENCH_PORT)
-    .addOption(apiOption())
-    .description(
-      'echo, sink and source on three ports from --port on, for ./scripts/bench and any other client',
-    )
-    .action((_options, command: Command) => benchServer(command));
-  registerIperf3(root);
-  registerRun(root);
-  const lab = root
-    .command('lab')
-    .description('run a command in a private network; without one, a shell there beside an echo server')
-    .argument('[command...]', 'what to run, with its arguments')
-    .usage('[command...]')
-    .passThroughOptions()
-    // Every other word is a program to run; one named `help` too.
-    .helpCommand(false)
-    .action((command: string[]) => runLab(command));
-  registerLabPlot(lab);
-  registerScript(root);
-  registerWan(root);
-  registerSs(root);
-  registerNetstat(root);
-  registerTrace(root);
-  registerCapture(root);
-  root.command(LAB_SHELL, { hidden: true }).action(runLabShell);
-  return root;
-}
 
 // Whoever reads our output may have had enough of it (`| head`).
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,0 +1,188 @@
+// What the facts mean: for each, whether it is as it must be, and in words what to do about it if not.
+
+import { type Facts, LAB_TOOLS } from './doctor-facts.js';
+
+/** engines.node of package.json: the least that will do. */
+const LEAST_NODE = [20, 19] as const;
+/** TUN_F_CSUM and TUN_F_TSO4 (linux/if_tun.h) */
+const CSUM_AND_TSO4 = 3;
+
+const PACKAGES: Readonly<Record<string, string>> = {
+  ip: 'iproute2',
+  unshare: 'util-linux',
+  setpriv: 'util-linux',
+};
+
+export type Verdict = 'ok' | 'warning' | 'problem';
+
+export interface Finding {
+  what: string;
+  verdict: Verdict;
+  /** What there is. */
+  found: string;
+  /** Things to do, the best first. */
+  remedies: string[];
+}
+
+export function judge(facts: Facts): Finding[] {
+  return [
+    system(facts),
+    node(facts),
+    addon(facts),
+    tun(facts),
+    rights(facts),
+    namespaces(facts),
+    offloads(facts),
+    tools(facts),
+    control(facts),
+  ];
+}
+
+function finding(what: string, verdict: Verdict, found: string, ...remedies: string[]): Finding {
+  return { what, verdict, found, remedies: verdict === 'ok' ? [] : remedies };
+}
+
+function system({ platform }: Facts): Finding {
+  return platform === 'linux'
+    ? finding('system', 'ok', 'Linux')
+    : finding(
+        'system',
+        'problem',
+        `${platform}: TAP devices are Linux's`,
+        'use a Linux machine, a virtual one, or a container that has /dev/net/tun',
+        'without a device everything works in memory: tapstack script, the lab of tapstack/lab',
+      );
+}
+
+function node({ node: version }: Facts): Finding {
+  const [major, minor] = version.split('.').map(Number);
+  const fine = major > LEAST_NODE[0] || (major === LEAST_NODE[0] && minor >= LEAST_NODE[1]);
+  return finding(
+    'Node.js',
+    fine ? 'ok' : 'problem',
+    version,
+    `install Node.js ${LEAST_NODE.join('.')} or newer`,
+  );
+}
+
+function addon({ addonError }: Facts): Finding {
+  return finding(
+    'addon',
+    addonError === null ? 'ok' : 'problem',
+    addonError ?? 'loads',
+    'in a checkout: npm run build:native',
+    'as an installed package: npm rebuild tapstack (needs g++, make and python3)',
+  );
+}
+
+function tun({ tun: state }: Facts): Finding {
+  switch (state) {
+    case 'usable':
+      return finding('/dev/net/tun', 'ok', 'may be opened');
+    case 'missing':
+      return finding(
+        '/dev/net/tun',
+        'problem',
+        'is not there',
+        'as root: modprobe tun',
+        'in a container: start it with --device /dev/net/tun',
+      );
+    case 'no device':
+      return finding(
+        '/dev/net/tun',
+        'problem',
+        'is not the device of that name (character device 10, 200)',
+        'as root: rm /dev/net/tun; mknod -m 0666 /dev/net/tun c 10 200',
+      );
+    case 'forbidden':
+      return finding(
+        '/dev/net/tun',
+        'problem',
+        'may not be opened by you',
+        'as root: chmod 0666 /dev/net/tun',
+      );
+    case 'no driver':
+      return finding(
+        '/dev/net/tun',
+        'problem',
+        'is there, but nothing answers behind it',
+        'as root: modprobe tun',
+        'a kernel without CONFIG_TUN has no TAP devices: use another',
+      );
+  }
+}
+
+function rights({ netAdmin, labError }: Facts): Finding {
+  const elsewhere = labError === null;
+  return finding(
+    'CAP_NET_ADMIN',
+    netAdmin ? 'ok' : elsewhere ? 'warning' : 'problem',
+    netAdmin
+      ? 'you have it: devices can be made on this machine'
+      : 'you do not have it: no device can be made here',
+    ...(elsewhere ? ['in a private network you may: tapstack lab'] : []),
+    'as root: sudo tapstack …',
+    'in a container: start it with --cap-add NET_ADMIN',
+  );
+}
+
+function namespaces({ labError, netAdmin, forbidding, isRoot }: Facts): Finding {
+  const todo = forbidding.map((setting) => {
+    const [name, value] = setting.split(' = ');
+    const other = value === '0' ? (name.startsWith('user.') ? '10000' : '1') : '0';
+    return `${setting} forbids them; as root: sysctl -w ${name}=${other}`;
+  });
+  return finding(
+    'private networks',
+    labError === null ? 'ok' : netAdmin ? 'warning' : 'problem',
+    labError === null ? 'can be had: tapstack lab works' : `tapstack lab does not work: ${labError}`,
+    ...todo,
+    isRoot
+      ? 'in a container: start it with --privileged, or with CAP_SYS_ADMIN and no seccomp filter'
+      : 'or run it as root: sudo tapstack lab',
+  );
+}
+
+function offloads({ device }: Facts): Finding {
+  const what = 'offloads';
+  if (device === null)
+    return finding(
+      what,
+      'warning',
+      'no device could be made to see',
+      'mend what is wrong above; then look again',
+    );
+  const all = device.vnetHdr && (device.offloads & CSUM_AND_TSO4) === CSUM_AND_TSO4;
+  return all
+    ? finding(what, 'ok', 'the kernel takes and gives segments of up to 64 KiB, and checksums')
+    : finding(
+        what,
+        'warning',
+        'this kernel has none for TAP devices (IFF_VNET_HDR): everything works, with a frame for each 1500 bytes',
+        'a larger --mtu makes up for some of it',
+      );
+}
+
+function tools({ missingTools }: Facts): Finding {
+  const lab = missingTools.filter((tool) => (LAB_TOOLS as readonly string[]).includes(tool));
+  const packages = [...new Set(missingTools.map((tool) => PACKAGES[tool] ?? tool))].join(' ');
+  const verdict = missingTools.length === 0 ? 'ok' : 'warning';
+  const need = lab.length > 0 ? ` (tapstack lab needs ${lab.join(', ')})` : ' (handy, and needed by nothing)';
+  return finding(
+    'programs',
+    verdict,
+    verdict === 'ok' ? 'all there' : `missing: ${missingTools.join(', ')}${need}`,
+    `Debian, Ubuntu: apt-get install ${packages}`,
+  );
+}
+
+function control({ controlError }: Facts): Finding {
+  return finding(
+    'control sockets',
+    controlError === null ? 'ok' : 'warning',
+    controlError === null
+      ? 'have a private directory'
+      : `tapstack ss and its like will see nothing: ${controlError}`,
+    'set XDG_RUNTIME_DIR to a directory of yours with mode 0700',
+  );
+}

@@ -1,0 +1,136 @@
+// What the doctor says of machines that lack this or that, and of this one.
+
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import type { Facts } from '../../src/cli/doctor-facts.js';
+import { type Finding, judge } from '../../src/cli/doctor-judge.js';
+import { requireLab } from '../link/lab.js';
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+const HEALTHY: Facts = {
+  platform: 'linux',
+  node: '20.19.0',
+  isRoot: false,
+  addonError: null,
+  tun: 'usable',
+  netAdmin: true,
+  forbidding: [],
+  labError: null,
+  device: { vnetHdr: true, offloads: 11, netdevice: 'doctor0' },
+  missingTools: [],
+  controlError: null,
+};
+
+const sick = (facts: Partial<Facts>) =>
+  judge({ ...HEALTHY, ...facts }).filter(({ verdict }) => verdict !== 'ok');
+
+test('a machine that has everything', () => {
+  expect(sick({})).toEqual([]);
+  expect(judge(HEALTHY).flatMap(({ remedies }) => remedies)).toEqual([]);
+});
+
+describe('what is wrong, and what to do', () => {
+  test.each<[string, Partial<Facts>, Finding['verdict'], string, string]>([
+    ['another system', { platform: 'darwin' }, 'problem', 'system', 'use a Linux machine'],
+    ['Node.js 18', { node: '18.20.4' }, 'problem', 'Node.js', 'install Node.js 20.19 or newer'],
+    ['Node.js 20.9', { node: '20.9.0' }, 'problem', 'Node.js', 'install Node.js 20.19 or newer'],
+    ['no addon', { addonError: 'not built' }, 'problem', 'addon', 'npm run build:native'],
+    ['no device node', { tun: 'missing' }, 'problem', '/dev/net/tun', 'modprobe tun'],
+    ['a file in its place', { tun: 'no device' }, 'problem', '/dev/net/tun', 'mknod'],
+    ['no right to it', { tun: 'forbidden' }, 'problem', '/dev/net/tun', 'chmod 0666 /dev/net/tun'],
+    ['no driver behind it', { tun: 'no driver' }, 'problem', '/dev/net/tun', 'modprobe tun'],
+    ['an ordinary user', { netAdmin: false }, 'warning', 'CAP_NET_ADMIN', 'tapstack lab'],
+    [
+      'no namespaces for root',
+      { labError: 'EPERM', isRoot: true },
+      'warning',
+      'private networks',
+      '--privileged',
+    ],
+    [
+      'namespaces forbidden',
+      { labError: 'EPERM', forbidding: ['kernel.apparmor_restrict_unprivileged_userns = 1'] },
+      'warning',
+      'private networks',
+      'sysctl -w kernel.apparmor_restrict_unprivileged_userns=0',
+    ],
+    [
+      'none allowed',
+      { labError: 'ENOSPC', forbidding: ['user.max_user_namespaces = 0'] },
+      'warning',
+      'private networks',
+      'sysctl -w user.max_user_namespaces=10000',
+    ],
+    [
+      'no offloads',
+      { device: { vnetHdr: false, offloads: 0, netdevice: 'x' } },
+      'warning',
+      'offloads',
+      '--mtu',
+    ],
+    ['no device to try', { device: null }, 'warning', 'offloads', 'look again'],
+    [
+      'no iproute2',
+      { missingTools: ['ip', 'tshark'] },
+      'warning',
+      'programs',
+      'apt-get install iproute2 tshark',
+    ],
+    [
+      'a shared directory',
+      { controlError: 'open to others' },
+      'warning',
+      'control sockets',
+      'XDG_RUNTIME_DIR',
+    ],
+  ])('%s', (_name, facts, verdict, what, remedy) => {
+    const [finding, ...more] = sick(facts);
+    expect(more).toEqual([]);
+    expect(finding).toMatchObject({ verdict, what });
+    expect(finding.remedies.join('\n')).toContain(remedy);
+  });
+
+  test('neither rights nor namespaces: nothing can be done here', () => {
+    const findings = sick({ netAdmin: false, labError: 'EPERM' });
+    expect(findings.map(({ what, verdict }) => [what, verdict])).toEqual([
+      ['CAP_NET_ADMIN', 'problem'],
+      ['private networks', 'problem'],
+    ]);
+  });
+});
+
+describe('this machine', () => {
+  requireLab();
+  const run = (env: Record<string, string>, ...args: string[]) =>
+    spawnSync(process.execPath, [main, 'doctor', ...args], {
+      encoding: 'utf8',
+      timeout: 60_000,
+      env: { ...process.env, ...env },
+    });
+
+  test('is fit, and the report has no colours where nobody sees them', () => {
+    const { status, stdout, stderr } = run({});
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/^ok {6}system: Linux\n(ok {6}[^\n]+\n){8}\nThe stack can work here\.\n$/);
+  }, 60_000);
+
+  test('as JSON', () => {
+    const report = JSON.parse(run({}, '--json').stdout) as { healthy: boolean; findings: Finding[] };
+    expect(report.healthy).toBe(true);
+    expect(report.findings).toHaveLength(9);
+  }, 60_000);
+
+  test('without rights to the device: status 1', () => {
+    const script = 'mount --bind /dev/null /dev/net/tun && exec "$@"';
+    const { status, stdout } = spawnSync(
+      'unshare',
+      ['--mount', 'bash', '-c', script, 'doctor', process.execPath, main, 'doctor'],
+      { encoding: 'utf8', timeout: 60_000 },
+    );
+    expect(status).toBe(1);
+    expect(stdout).toContain('PROBLEM /dev/net/tun: ');
+    expect(stdout).toContain('Something is in the way.');
+  }, 60_000);
+});
