@@ -30,13 +30,18 @@ const outputOf = (block: Block) =>
   blocks.find((other) => other.notes.has('output') && other.previous === block);
 const updating = process.env.UPDATE_FIGURES !== undefined;
 
+/** Looks behind the block before: an empty one is like any other empty one. */
 function replace(block: Block, text: string): void {
   const path = join(root, block.page);
   const page = readFileSync(path, 'utf8');
-  writeFileSync(
-    path,
-    page.replace(`\n${block.text}\`\`\``, () => `\n${text}\`\`\``),
+  const before = block.previous?.text ?? '';
+  const from = page.indexOf(
+    `\`\`\`${block.language}\n${block.text}\`\`\``,
+    page.indexOf(before) + before.length,
   );
+  if (from < 0) throw new Error(`${place(block)} is not where it was`);
+  const at = from + block.language.length + 4;
+  writeFileSync(path, page.slice(0, at) + text + page.slice(at + block.text.length));
 }
 
 function succeeded(ran: Ran): void {
