@@ -20,11 +20,13 @@ const MOST = 64;
 /** How long readers may take to hear that it is over. */
 const FAREWELL_MS = 500;
 
+/** How the program is known to those who look. */
 export interface ControlOptions {
   /** What the program calls itself; it is how `--name` finds it. */
   name: string;
 }
 
+/** A control socket that is served. */
 export interface Control {
   /** Where the socket is. */
   readonly path: string;

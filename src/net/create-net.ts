@@ -18,6 +18,7 @@ import { kNet } from './symbols.js';
 import { type TimerSource, timersOf } from './timers.js';
 import { validateBoolean, validateInt32 } from './validate.js';
 
+/** What a net takes besides its stack. */
 export interface NetOptionsOfStack {
   /** What socket.setTimeout goes by: the stack's clock, unless given. */
   timers?: TimerSource;
@@ -37,6 +38,10 @@ type ServerClass = (new (
 ) => NetServer) &
   ((options?: unknown, listener?: unknown) => NetServer);
 
+/**
+ * node:net on `stack`: `Socket`, `Server`, `connect`, `createServer` and the rest, with Node's own shapes, events and errors
+ * (docs/net.md).
+ */
 export function createNet(stack: Stack, options: NetOptionsOfStack = {}): Net {
   return createNetOn(() => stack, options);
 }
