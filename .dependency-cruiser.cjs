@@ -101,10 +101,11 @@ module.exports = {
     },
     {
       name: 'examples-as-users-write-them',
-      comment: "An example imports 'tapstack' and Node's own modules, as its readers will.",
+      comment:
+        "An example imports 'tapstack' and Node's own modules, or a file beside it, as its readers will.",
       severity: 'error',
       from: { path: '^examples/' },
-      to: { dependencyTypesNot: ['core', 'aliased-tsconfig-paths'] },
+      to: { pathNot: '^examples/', dependencyTypesNot: ['core', 'aliased-tsconfig-paths'] },
     },
     {
       name: 'no-unresolvable',
