@@ -1,9 +1,12 @@
 // `tapstack doctor`: whether this machine has what the stack needs, and what to do where it has not.
 
 import type { Command } from 'commander';
-import colors from 'picocolors';
+import picocolors from 'picocolors';
 import { DOCTOR_DEVICE, doctorDevice, gather } from './doctor-facts.js';
 import { type Finding, judge, type Verdict } from './doctor-judge.js';
+
+/** Only for eyes at a terminal, and only for those who did not ask to be spared; a build server counts as neither. */
+const colors = picocolors.createColors(process.stdout.isTTY === true && !process.env.NO_COLOR);
 
 export function registerDoctor(program: Command): void {
   program
