@@ -62,7 +62,7 @@ function commandLine() {
     json,
     positionals,
     contendersNamed,
-    rounds: Number(values.rounds ?? (quick ? 2 : 5)),
+    rounds: Number(values.rounds ?? (quick ? 2 : 4)),
     seconds: Number(values.seconds ?? (quick ? 0.25 : 0.7)),
     works: picked(works).length > 0 ? picked(works) : works,
     whole: !quick && positionals.length === 0,
