@@ -44,6 +44,16 @@ test('bulk, round trips and connections are done by the stack, by the kernel and
   expect(stdout).toMatch(/round trips, 64 connections +≥ 1.7 × Node `net` +[\d.]+ × +(yes|NO)/);
 }, 120_000);
 
+test('the server on the kernel outlives clients that end while it writes to them', () => {
+  const script = `
+    ${at('bench/build/epoll-server')} > /dev/null & server=$!
+    for again in $(seq 5); do ${at('bench/build/client')} -n 8 -w 0 -t 0.05 out 127.0.0.1 || exit; done
+    kill $server`;
+  const { status, stdout, stderr } = spawnSync(lab, ['bash', '-c', script], { encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect(stdout.match(/"gbps"/g)).toHaveLength(5);
+}, 30_000);
+
 test('a process, its servers and its network are gone when the benchmark is killed', async () => {
   const child = spawn(lab, ['node', main, '--seconds', '30', 'rr-1', 'tapstack', 'kernel'], {
     stdio: 'ignore',
