@@ -57,7 +57,7 @@ export class SocketDetails {
       congestion: sk.cc.name,
       info: this.#stack.tcp.info(sk),
       synQueue: listener === null ? [] : [...listener.requests].map((r) => `${r.daddr}:${r.dport}`),
-      acceptQueue: listener === null ? [] : [...listener.waiting()].map((c) => `${c.daddr}:${c.dport}`),
+      acceptQueue: listener === null ? [] : listener.waiting().map((c) => `${c.daddr}:${c.dport}`),
     };
   }
 

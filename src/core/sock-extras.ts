@@ -64,6 +64,10 @@ export class SockExtras {
   minTtl = 0;
   /** SO_COOKIE once it was asked for; 0: not yet. */
   cookie = 0;
+  /** sk_err_soft */
+  errSoft = 0;
+  /** How often the connection was dissolved: a call asleep on it then gives up (sk_disconnects). */
+  disconnects = 0;
   /** TCP_INQ */
   recvmsgInq = false;
   /** TCP_SAVE_SYN, and what it saved for TCP_SAVED_SYN. */

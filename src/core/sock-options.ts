@@ -1,10 +1,13 @@
 // The options that a sock is given once, if at all. A sock reads them as its own; they stand in a record that a listener shares
 // with its children, and all that never set one share, until one of them sets something else (copy on write).
 
-import { IP_PMTUDISC_WANT } from '../uapi/socket.js';
+import { AF_INET, IP_PMTUDISC_WANT } from '../uapi/socket.js';
+import { FlagWord } from './flag-word.js';
 
 /** Times in milliseconds, sizes in bytes. */
 export class SockOptions {
+  /** SO_DOMAIN */
+  family = AF_INET;
   reuse = false;
   reusePort = false;
   /** uid of the owner; SO_REUSEPORT groups are per user. */
@@ -38,9 +41,13 @@ export class SockOptions {
 const DEFAULTS = Object.freeze(new SockOptions());
 
 /** A sock's side of it. */
-export abstract class OptionedSock {
+export abstract class OptionedSock extends FlagWord {
   /** Never changed in place. */
   options: SockOptions = DEFAULTS;
+
+  get family(): number {
+    return this.options.family;
+  }
 
   get reuse(): boolean {
     return this.options.reuse;

@@ -37,22 +37,14 @@ const KEY_SPACE = POLLOUT | POLLWRNORM | POLLWRBAND;
 /** Common part of TCP and UDP socks. Times in milliseconds, sizes in bytes, ports in host order. */
 export abstract class Sock extends OptionedSock {
   readonly host: Host;
-  readonly family: number;
   abstract readonly type: number;
   abstract readonly protocol: number;
   /** A TCP state; datagram socks use CLOSE and ESTABLISHED. */
   state = TCP_CLOSE;
-  shutdown = 0;
   /** sk_err: a pending error, positive. */
   err = 0;
-  /** sk_err_soft: an error that only mattered if the connection fails. */
-  errSoft = 0;
   /** The wait queue of the socket above; null for an orphan or a child nobody accepted yet (sk_wq). */
   wq: WaitQueue | null = null;
-  /** SOCK_NOSPACE: somebody looked and found no room to send, so tell when there is. */
-  noSpace = false;
-  /** SOCK_DEAD: no socket above any more. */
-  orphan = false;
 
   /** Address it is bound to (inet_rcv_saddr; any: wildcard), the one it sends from, and the peer's. Never mutated in place. */
   laddr: IpAddress = ANY_V4;
@@ -64,20 +56,15 @@ export abstract class Sock extends OptionedSock {
   bindBucket: PortBucket | null = null;
   bindNext: PortHolder | null = null;
   bindPrev: PortHolder | null = null;
-  userlocks = 0;
   rcvbuf: number;
   sndbuf: number;
 
   /** What few socks have; null until one asks for it. */
   extras: SockExtras | null = null;
 
-  /** A syscall is inside this sock: loopback segments for it wait in the backlog (sk_lock.owned). */
-  owned = false;
-
-  constructor(host: Host, family: number, rcvbuf: number, sndbuf: number) {
+  constructor(host: Host, rcvbuf: number, sndbuf: number) {
     super();
     this.host = host;
-    this.family = family;
     this.rcvbuf = rcvbuf;
     this.sndbuf = sndbuf;
     if (host.sysctl.ipNoPmtuDisc !== 0) this.mtuDiscover = IP_PMTUDISC_DONT;
@@ -87,6 +74,20 @@ export abstract class Sock extends OptionedSock {
   ownExtras(): SockExtras {
     this.extras ??= new SockExtras();
     return this.extras;
+  }
+
+  /** sk_err_soft: an error that only mattered if the connection fails. */
+  get errSoft(): number {
+    return this.extras === null ? 0 : this.extras.errSoft;
+  }
+
+  set errSoft(errno: number) {
+    if (errno !== this.errSoft) this.ownExtras().errSoft = errno;
+  }
+
+  /** How often the connection was dissolved. */
+  get disconnects(): number {
+    return this.extras === null ? 0 : this.extras.disconnects;
   }
 
   /** sock_error: takes the pending error; 0 or -errno. */

@@ -11,56 +11,80 @@ export const WQ_FLAG_EXCLUSIVE = 1;
  */
 export type WaitQueueFunc = (entry: WaitQueueEntry, key: number) => boolean;
 
-/** One who waits (struct wait_queue_entry). Linked in at most one queue. */
-export class WaitQueueEntry {
-  flags: number;
-  func: WaitQueueFunc;
-  /** The sleeper or the eventpoll item behind the entry; only `func` looks at it. */
-  private_: unknown;
-  queue: WaitQueue | null = null;
-  next: WaitQueueEntry | null = null;
-  prev: WaitQueueEntry | null = null;
+/** A place in a wait queue (struct wait_queue_entry). Linked in at most one. */
+export abstract class WaitNode {
+  flags = 0;
+  /** The queue it is linked in. */
+  whead: WaitQueue | null = null;
+  next: WaitNode | null = null;
+  /** The one before; that of the first is the last, so that a queue is one reference. */
+  prev: WaitNode | null = null;
+
+  /** As a WaitQueueFunc. */
+  abstract woken(key: number): boolean;
+}
+
+/** The place of somebody who is none himself. */
+export class WaitQueueEntry extends WaitNode {
+  readonly func: WaitQueueFunc;
+  /** The sleeper behind the entry; only `func` looks at it. */
+  readonly private_: unknown;
 
   constructor(func: WaitQueueFunc, private_: unknown, flags = 0) {
+    super();
     this.func = func;
     this.private_ = private_;
     this.flags = flags;
   }
+
+  override woken(key: number): boolean {
+    return this.func(this, key);
+  }
 }
 
-/** A list of entries (struct wait_queue_head). */
+/** A list of entries (struct wait_queue_head). Every socket has one, so it has no private methods: those take a field. */
 export class WaitQueue {
-  head: WaitQueueEntry | null = null;
-  tail: WaitQueueEntry | null = null;
+  head: WaitNode | null = null;
 
   /** add_wait_queue: non-exclusive entries go to the head, so the newest is told first. */
-  add(entry: WaitQueueEntry): void {
-    entry.queue = this;
-    entry.prev = null;
-    entry.next = this.head;
-    if (this.head !== null) this.head.prev = entry;
-    else this.tail = entry;
+  add(entry: WaitNode): void {
+    const { head } = this;
+    entry.whead = this;
+    entry.next = head;
+    if (head === null) {
+      entry.prev = entry;
+    } else {
+      entry.prev = head.prev;
+      head.prev = entry;
+    }
     this.head = entry;
   }
 
   /** add_wait_queue_exclusive: at the tail, served first come, first served. */
-  addExclusive(entry: WaitQueueEntry): void {
+  addExclusive(entry: WaitNode): void {
+    const { head } = this;
     entry.flags |= WQ_FLAG_EXCLUSIVE;
-    entry.queue = this;
+    if (head === null) {
+      this.add(entry);
+      return;
+    }
+    const tail = head.prev as WaitNode;
+    entry.whead = this;
     entry.next = null;
-    entry.prev = this.tail;
-    if (this.tail !== null) this.tail.next = entry;
-    else this.head = entry;
-    this.tail = entry;
+    entry.prev = tail;
+    tail.next = entry;
+    head.prev = entry;
   }
 
-  remove(entry: WaitQueueEntry): void {
-    if (entry.queue !== this) return;
-    if (entry.prev !== null) entry.prev.next = entry.next;
-    else this.head = entry.next;
-    if (entry.next !== null) entry.next.prev = entry.prev;
-    else this.tail = entry.prev;
-    entry.queue = null;
+  remove(entry: WaitNode): void {
+    if (entry.whead !== this) return;
+    const { next } = entry;
+    const prev = entry.prev as WaitNode;
+    if (entry === this.head) this.head = next;
+    else prev.next = next;
+    if (next !== null) next.prev = prev;
+    else if (this.head !== null) this.head.prev = prev;
+    entry.whead = null;
     entry.next = null;
     entry.prev = null;
   }
@@ -72,28 +96,29 @@ export class WaitQueue {
 
   /** __wake_up: everyone not exclusive, and exclusive entries until `exclusive` of them were woken (0: all of them). */
   wake(key: number, exclusive: number): void {
-    if (traceWakeUpCommon.on) this.#tracedWake(key, exclusive);
-    else this.#walk(key, exclusive);
+    if (traceWakeUpCommon.on) tracedWalk(this, key, exclusive);
+    else walk(this, key, exclusive);
   }
+}
 
-  #tracedWake(key: number, exclusive: number): void {
-    traceWakeUpCommon.emit(null, { key, exclusive, nested: wakeNesting.depth });
-    wakeNesting.depth++;
-    try {
-      this.#walk(key, exclusive);
-    } finally {
-      wakeNesting.depth--;
-    }
+function tracedWalk(queue: WaitQueue, key: number, exclusive: number): void {
+  traceWakeUpCommon.emit(null, { key, exclusive, nested: wakeNesting.depth });
+  wakeNesting.depth++;
+  try {
+    walk(queue, key, exclusive);
+  } finally {
+    wakeNesting.depth--;
   }
+}
 
-  #walk(key: number, exclusive: number): void {
-    let left = exclusive;
-    for (let entry = this.head; entry !== null; ) {
-      const next: WaitQueueEntry | null = entry.next;
-      const isExclusive = (entry.flags & WQ_FLAG_EXCLUSIVE) !== 0;
-      if (entry.func(entry, key) && isExclusive && --left === 0) return;
-      entry = next;
-    }
+/** __wake_up_common */
+function walk(queue: WaitQueue, key: number, exclusive: number): void {
+  let left = exclusive;
+  for (let entry = queue.head; entry !== null; ) {
+    const next: WaitNode | null = entry.next;
+    const isExclusive = (entry.flags & WQ_FLAG_EXCLUSIVE) !== 0;
+    if (entry.woken(key) && isExclusive && --left === 0) return;
+    entry = next;
   }
 }
 
@@ -106,6 +131,6 @@ export interface Sleeper {
 /** Wakes the sleeper behind the entry and takes the entry out, so that it is woken once (autoremove_wake_function). */
 export function autoremoveWakeFunction(entry: WaitQueueEntry, key: number): boolean {
   const woken = (entry.private_ as Sleeper).wake(key);
-  if (woken) entry.queue?.remove(entry);
+  if (woken) entry.whead?.remove(entry);
   return woken;
 }

@@ -32,17 +32,15 @@ function depthBelow(
   if (ep.generation === generation) return ep.depth;
   ep.generation = generation;
   let deepest = 0;
-  for (const first of ep.items.values()) {
-    for (let item: EpItem | null = first; item !== null; item = item.sameFd) {
-      if (!isEventPoll(item.file)) {
-        found.add(item.file);
-        continue;
-      }
-      const inner = item.file.private_ as EventPoll;
-      if (inner === inserting || depth > EP_MAX_NESTS) return EP_MAX_NESTS + 1;
-      deepest = Math.max(deepest, depthBelow(inner, inserting, generation, depth + 1, found) + 1);
-      if (deepest > EP_MAX_NESTS) return deepest;
+  for (const item of ep.items) {
+    if (!isEventPoll(item.file)) {
+      found.add(item.file);
+      continue;
     }
+    const inner = item.file.private_ as EventPoll;
+    if (inner === inserting || depth > EP_MAX_NESTS) return EP_MAX_NESTS + 1;
+    deepest = Math.max(deepest, depthBelow(inner, inserting, generation, depth + 1, found) + 1);
+    if (deepest > EP_MAX_NESTS) return deepest;
   }
   ep.depth = deepest;
   return deepest;

@@ -2,15 +2,13 @@
 // its eventpoll is woken. Nothing is asked of the file here; whether the event is still true is for the harvest to find out.
 
 import { type TraceEvents, traceEpPollCallback, wakeNesting } from '../core/trace.js';
-import type { WaitQueueEntry } from '../core/wait-queue.js';
 import { EPOLLEXCLUSIVE, EPOLLIN, EPOLLOUT } from '../uapi/poll.js';
 import type { EpItem } from './epitem.js';
 import { EP_PRIVATE_BITS } from './private-bits.js';
 
 /** The result matters to the walk over exclusive entries alone: true ends it. */
-export function epPollCallback(entry: WaitQueueEntry, key: number): boolean {
-  const item = entry.private_ as EpItem;
-  const ep = item.ep;
+export function epPollCallback(item: EpItem, key: number): boolean {
+  const { ep } = item;
   const exclusive = (item.events & EPOLLEXCLUSIVE) !== 0;
 
   if (traceEpPollCallback.on) tellCallback(item, key);

@@ -54,7 +54,7 @@ export function epPoll(
 }
 
 function wakeSleeper(entry: WaitQueueEntry): boolean {
-  entry.queue?.remove(entry);
+  entry.whead?.remove(entry);
   return (entry.private_ as EpSleeper).wake();
 }
 
@@ -154,7 +154,7 @@ export class EpSleeper extends Timer implements Sleeper, Interruptible {
   }
 
   #unqueue(): void {
-    this.#entry.queue?.remove(this.#entry);
+    this.#entry.whead?.remove(this.#entry);
   }
 
   #finish(result: number): void {

@@ -11,6 +11,7 @@ import { EPOLLIN, EPOLLRDNORM } from '../uapi/poll.js';
 import { AsleepList } from './asleep.js';
 import type { EpSleeper } from './ep-poll.js';
 import type { EpItem } from './epitem.js';
+import { InterestSet } from './interest-set.js';
 import { ReadyList } from './ready-list.js';
 
 /** Registrations of one user, which fs.epoll.max_user_watches bounds (user_struct.epoll_watches). */
@@ -53,11 +54,7 @@ export class EventPoll {
   readonly wq = new WaitQueue();
   /** Who polls or watches this eventpoll. */
   readonly pollWait = new WaitQueue();
-  /**
-   * Registrations by descriptor number; others under the same number follow through `sameFd`. A number is set to null, never
-   * deleted: a Map that forgets and relearns one key keeps every grave in that key's chain, and walks it each time.
-   */
-  readonly items = new Map<number, EpItem | null>();
+  readonly items = new InterestSet();
   /** Marks of the loop check: when it was last here, and how deep it went. */
   generation = 0;
   depth = 0;
@@ -71,15 +68,12 @@ export class EventPoll {
 
   /** ep_find: registrations are keyed by the open file and its number. */
   find(file: File, fd: number): EpItem | null {
-    let item = this.items.get(fd) ?? null;
-    while (item !== null && item.file !== file) item = item.sameFd;
-    return item;
+    return this.items.find(file, fd);
   }
 
   /** Adds to the interest set and to the file's watchers (ep_rbtree_insert, attach_epitem). */
   attach(item: EpItem): void {
-    item.sameFd = this.items.get(item.fd) ?? null;
-    this.items.set(item.fd, item);
+    this.items.insert(item);
     item.file.addWatch(item);
     this.user.watches++;
   }
@@ -89,20 +83,9 @@ export class EventPoll {
     if (traceEpRemove.on) traceEpRemove.emit(this.shared.host, { fd: item.fd });
     item.unqueue();
     item.file.removeWatch(item);
-    this.#forget(item);
+    this.items.remove(item);
     item.unlink();
     this.user.watches--;
-  }
-
-  #forget(item: EpItem): void {
-    const first = this.items.get(item.fd) as EpItem;
-    if (first === item) {
-      this.items.set(item.fd, item.sameFd);
-      return;
-    }
-    let before = first;
-    while (before.sameFd !== item) before = before.sameFd as EpItem;
-    before.sameFd = item.sameFd;
   }
 
   /** ep_start_scan: takes the ready list aside; what becomes ready meanwhile goes to the overflow list. */
@@ -114,8 +97,7 @@ export class EventPoll {
 
   /** An item that became ready during a scan. */
   overflow(item: EpItem): void {
-    if (item.overflowed) return;
-    item.overflowed = true;
+    if (item.ovflNext !== item) return;
     item.ovflNext = this.#ovflist;
     this.#ovflist = item;
   }
@@ -124,8 +106,7 @@ export class EventPoll {
   doneScan(): void {
     for (let item = this.#ovflist; item !== null; ) {
       const next: EpItem | null = item.ovflNext;
-      item.ovflNext = null;
-      item.overflowed = false;
+      item.ovflNext = item;
       if (!item.linked) this.rdllist.pushFront(item);
       item = next;
     }
@@ -168,9 +149,7 @@ export class EventPoll {
   /** ep_eventpoll_release */
   release(): void {
     if (this.pollWait.active) this.safewake();
-    for (const first of [...this.items.values()]) {
-      for (let item: EpItem | null = first; item !== null; item = item.sameFd) this.remove(item);
-    }
+    for (const item of [...this.items]) this.remove(item);
   }
 }
 

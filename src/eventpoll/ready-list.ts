@@ -1,26 +1,24 @@
 // The ready list of an eventpoll: a doubly linked ring through the items themselves (struct list_head), so that queueing an
 // item allocates nothing and taking one out needs no search.
 
-export class ReadyLink {
-  rdlPrev: ReadyLink = this;
-  rdlNext: ReadyLink = this;
+export interface ReadyLink {
+  rdlPrev: ReadyLink;
+  rdlNext: ReadyLink;
+}
 
-  /** ep_is_linked */
-  get linked(): boolean {
-    return this.rdlNext !== this;
-  }
-
-  /** list_del_init; harmless when it is in no list. */
-  unlink(): void {
-    this.rdlPrev.rdlNext = this.rdlNext;
-    this.rdlNext.rdlPrev = this.rdlPrev;
-    this.rdlPrev = this;
-    this.rdlNext = this;
-  }
+/** list_del_init; harmless when it is in no list. */
+export function unlink(link: ReadyLink): void {
+  link.rdlPrev.rdlNext = link.rdlNext;
+  link.rdlNext.rdlPrev = link.rdlPrev;
+  link.rdlPrev = link;
+  link.rdlNext = link;
 }
 
 /** Head of a list. */
-export class ReadyList extends ReadyLink {
+export class ReadyList implements ReadyLink {
+  rdlPrev: ReadyLink = this;
+  rdlNext: ReadyLink = this;
+
   get empty(): boolean {
     return this.rdlNext === this;
   }

@@ -34,7 +34,7 @@ export async function receiveStream(
   if ((flags & MSG_OOB) !== 0 || receivedEnough(sk, copied, target, peek)) return copied;
 
   const sleep = new Sleep(kernel, socketTimeout(sk.rcvTimeoMs), signal, wokenWakeFunction);
-  const { disconnects } = socket;
+  const { disconnects } = sk;
   copied = Math.max(copied, 0);
   file.get();
   for (;;) {
@@ -58,7 +58,7 @@ export async function receiveStream(
     }
     await sleep.wait();
     kernel.host.refresh();
-    if (socket.disconnects !== disconnects) {
+    if (sk.disconnects !== disconnects) {
       copied = copied || -EPIPE;
       break;
     }
@@ -101,7 +101,7 @@ export async function sendStream(
   if (first === count || (first < 0 && first !== -EAGAIN)) return first;
 
   const sleep = new Sleep(kernel, socketTimeout(sk.sndTimeoMs), signal, wokenWakeFunction);
-  const { disconnects } = socket;
+  const { disconnects } = sk;
   let copied = Math.max(first, 0);
   file.get();
   for (;;) {
@@ -128,7 +128,7 @@ export async function sendStream(
     }
     await sleep.wait();
     kernel.host.refresh();
-    if (socket.disconnects !== disconnects) {
+    if (sk.disconnects !== disconnects) {
       copied = copied || -EPIPE;
       break;
     }

@@ -53,7 +53,7 @@ export class PollWait implements PollTable {
   /** poll_freewait */
   free(): void {
     for (const entry of this.#entries) {
-      entry.queue?.remove(entry);
+      entry.whead?.remove(entry);
       entry.file.put();
     }
     this.#entries.length = 0;

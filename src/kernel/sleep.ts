@@ -57,13 +57,13 @@ export class Sleep extends Timer implements Sleeper, Interruptible {
   /** prepare_to_wait: from here on a wake-up counts, even if it comes before the call is asleep. */
   prepare(queue: WaitQueue): void {
     this.#woken = false;
-    if (this.entry.queue === null) queue.add(this.entry);
+    if (this.entry.whead === null) queue.add(this.entry);
   }
 
   /** prepare_to_wait_exclusive: one of those at the end of the queue of whom a wake-up wakes one. */
   prepareExclusive(queue: WaitQueue): void {
     this.#woken = false;
-    if (this.entry.queue === null) queue.addExclusive(this.entry);
+    if (this.entry.whead === null) queue.addExclusive(this.entry);
   }
 
   /** For a sleep whose entries hang elsewhere (poll). */
@@ -102,7 +102,7 @@ export class Sleep extends Timer implements Sleeper, Interruptible {
 
   /** finish_wait */
   finish(): void {
-    this.entry.queue?.remove(this.entry);
+    this.entry.whead?.remove(this.entry);
     if (!this.#started) return;
     this.#host.wheel.cancel(this);
     this.#host.clock.release();

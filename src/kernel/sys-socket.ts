@@ -179,7 +179,7 @@ export function acceptFile(file: File, address: SockAddr | null, flags: number):
   if (socket === null) return -ENOTSOCK;
   const sk = socket.ops.accept(socket);
   if (typeof sk === 'number') return sk;
-  const accepted = new Socket(socket.type, socket.ops, sk);
+  const accepted = new Socket(socket.ops, sk);
   accepted.state = SS_CONNECTED;
   if (address !== null) {
     // An unusable address is noticed only now, and costs the connection.

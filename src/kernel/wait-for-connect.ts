@@ -19,7 +19,7 @@ export async function waitForConnect(
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const sleep = new Sleep(kernel, socketTimeout(sk.sndTimeoMs), signal, wokenWakeFunction);
-  const { disconnects } = socket;
+  const { disconnects } = sk;
   while (handshaking(sk) && !sleep.over) {
     sleep.prepare(socket.wq);
     ops.tcp.release(sk);
@@ -29,5 +29,5 @@ export async function waitForConnect(
   }
   sleep.finish();
   if (sleep.interrupted && handshaking(sk)) return -EINTR;
-  return socket.disconnects === disconnects ? 0 : -EPIPE;
+  return sk.disconnects === disconnects ? 0 : -EPIPE;
 }

@@ -32,10 +32,10 @@ export class InetFamily {
     let socket: Socket;
     if (type === SOCK_STREAM) {
       if (protocol !== 0 && protocol !== IPPROTO_TCP) return -EPROTONOSUPPORT;
-      socket = new Socket(type, this.#stream, this.#tcp.createSock());
+      socket = new Socket(this.#stream, this.#tcp.createSock());
     } else if (type === SOCK_DGRAM) {
       if (protocol !== 0 && protocol !== IPPROTO_UDP) return -EPROTONOSUPPORT;
-      socket = new Socket(type, this.#dgram, this.#udp.createSock());
+      socket = new Socket(this.#dgram, this.#udp.createSock());
     } else {
       return -ESOCKTNOSUPPORT;
     }

@@ -120,7 +120,7 @@ export class InetStreamOps implements ProtoOps {
   }
 
   #disconnect(socket: Socket, sk: TcpSock): number {
-    socket.disconnects++;
+    sk.ownExtras().disconnects++;
     const error = this.tcp.disconnect(sk);
     socket.state = error === 0 ? SS_UNCONNECTED : SS_DISCONNECTING;
     return error;

@@ -13,19 +13,20 @@ export const SS_DISCONNECTING = 4;
 
 export class Socket extends WaitQueue {
   state = SS_UNCONNECTED;
-  /** How often the connection was dissolved: a call asleep on it then gives up (sk_disconnects). */
-  disconnects = 0;
-  readonly type: number;
   readonly ops: ProtoOps;
   readonly sk: Sock;
 
   /** sock_init_data, sock_graft: from here on the sock's wake-ups reach this socket. */
-  constructor(type: number, ops: ProtoOps, sk: Sock) {
+  constructor(ops: ProtoOps, sk: Sock) {
     super();
-    this.type = type;
     this.ops = ops;
     this.sk = sk;
     sk.wq = this;
+  }
+
+  /** SOCK_STREAM or SOCK_DGRAM */
+  get type(): number {
+    return this.sk.type;
   }
 
   /** Those who wait for it; struct socket has its queue within, too. */

@@ -9,7 +9,7 @@ import { ROW_END, ROW_EOR, ROW_FLAGS, ROW_SEQ } from './write-queue.js';
 export function shouldAutocork(sk: TcpSock, goal: number): boolean {
   const { route } = sk;
   // A link that takes frames at once, as the loopback does, holds none of ours (skb_orphan).
-  if (route === null || sk.tx.packetsOut === 0 || route.device.tx.passed(sk.txMark)) return false;
+  if (route === null || sk.tx.packetsOut === 0 || route.device.tx.passed(sk.tx.txMark)) return false;
   if (sk.host.sysctl.tcpAutocorking === 0 || tailIsFull(sk, goal)) return false;
   sk.host.mib.count(TcpExt.TCPAutoCorking);
   return true;

@@ -17,7 +17,7 @@ import { TcpSock } from './sock.js';
 export function newChild(request: RequestSock, segment: Segment): TcpSock {
   const parent = request.listener;
   const { tcp, host } = parent;
-  const sk = new TcpSock(host, tcp, parent.cc, parent.family);
+  const sk = new TcpSock(host, tcp, parent.cc);
   inherit(sk, parent);
   sk.route = request.route;
   chooseControl(sk, request.route);
@@ -34,9 +34,6 @@ export function newChild(request: RequestSock, segment: Segment): TcpSock {
   sk.sndUna = sndNxt;
   sk.sndNxt = sndNxt;
   sk.writeSeq = sndNxt;
-  sk.pushedSeq = sndNxt;
-  sk.sndSml = sndNxt;
-  sk.sndQueueSeq = sndNxt;
   sk.rttSeq = sndNxt;
   sk.irs = request.irs;
   sk.rcvNxt = (request.irs + 1) | 0;
@@ -72,7 +69,7 @@ export function newChild(request: RequestSock, segment: Segment): TcpSock {
 /** accept() will find it (inet_csk_reqsk_queue_add). */
 export function queueChild(sk: TcpSock, parent: TcpSock): void {
   const listener = parent.listener as ListenState;
-  sk.parent = parent;
+  sk.acceptQueued = true;
   listener.push(sk);
   if (traceAcceptQueueAdd.on) {
     const { acceptLength: length, backlog } = listener;

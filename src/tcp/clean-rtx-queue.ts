@@ -180,11 +180,11 @@ export function echoRtt(sk: TcpSock, hasEcr: boolean, tsEcr: number): number {
 
 /** Frees the send queue up to `una`; a SYN or FIN that was acknowledged has no byte there. */
 function dropAcked(sk: TcpSock, una: number): void {
-  const queue = sk.sndQueue;
-  let count = (una - sk.sndQueueSeq) | 0;
+  const { sndQueue: queue, tx } = sk;
+  let count = (una - tx.sndQueueSeq) | 0;
   if (count > queue.length) count = queue.length;
   if (count > 0) {
     queue.drop(count);
-    sk.sndQueueSeq = (sk.sndQueueSeq + count) | 0;
+    tx.sndQueueSeq = (tx.sndQueueSeq + count) | 0;
   }
 }

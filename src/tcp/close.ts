@@ -78,7 +78,7 @@ export function removeFastOpen(sk: TcpSock, reset: boolean): void {
   sk.fastopen.rsk = null;
   const { listener } = rsk;
   // One that accept() has not returned yet still counts there.
-  const hold = reset && sk.parent === null && listener.state === TCP_LISTEN;
+  const hold = reset && !sk.acceptQueued && listener.state === TCP_LISTEN;
   listener.fastopen?.queue?.remove(sk.host, hold);
 }
 

@@ -119,7 +119,7 @@ export function sendFirstSyn(sk: TcpSock): void {
   sk.tsOffset = timestampOffset(tcp, sk.saddr, sk.daddr);
   sk.iss = sk.writeSeq;
   sk.sndUna = sk.iss;
-  sk.sndSml = sk.iss;
+  tx.sndSml = sk.iss;
   tx.sndUp = sk.iss;
   sk.maxWindow = 0;
   sk.mssClamp = sk.tuning.userMss !== 0 ? sk.tuning.userMss : TCP_MSS_DEFAULT;
@@ -140,8 +140,8 @@ export function sendFirstSyn(sk: TcpSock): void {
   const next = (sk.iss + 1) | 0;
   sk.sndNxt = next;
   sk.writeSeq = next;
-  sk.pushedSeq = next;
-  sk.sndQueueSeq = next;
+  tx.pushedSeq = next;
+  tx.sndQueueSeq = next;
   tx.cwndUsageSeq = next;
   sk.rttSeq = next;
   // The SYN stands in the retransmit queue like any segment: its ACK gives the first round-trip time.

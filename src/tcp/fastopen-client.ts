@@ -116,7 +116,7 @@ function sendWithData(sk: TcpSock, state: FastOpenState, request: FastOpenReques
   sk.tx.packetsOut += rowPackets(sk, writeQueue.sent - 1);
   if (taken > length) writeQueue.push(end, sk.writeSeq, ROW_PSH);
   sk.sndNxt = end;
-  sk.pushedSeq = end;
+  sk.tx.pushedSeq = end;
 }
 
 /** __tcp_mtu_to_mss: timestamps are part of what is reserved. */

@@ -73,7 +73,7 @@ export function icmpError(
     if (sk.state === TCP_CLOSE) return;
   }
   // A Fast Open child that a program has accepted counts as connected.
-  const accepted = rsk !== null && sk.parent === null;
+  const accepted = rsk !== null && !sk.acceptQueued;
   if (!accepted && (sk.state === TCP_SYN_SENT || sk.state === TCP_SYN_RECV)) {
     // Told on the error queue even to who has not asked for it (IP_RECVERR).
     queueError(sk, dst, dport, transport, errno, type, code);

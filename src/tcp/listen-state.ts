@@ -14,8 +14,9 @@ export class ListenState {
   readonly requests = new Set<RequestSock>();
   /** Those among them whose SYN-ACK was not repeated yet (qlen_young). */
   young = 0;
-  #head: TcpSock | null = null;
-  #tail: TcpSock | null = null;
+  /** The accept queue, a ring: the socks themselves are not linked, as each of them would keep the room for it ever after. */
+  #children: (TcpSock | null)[] = [null, null, null, null];
+  #first = 0;
 
   constructor(backlog: number) {
     this.backlog = backlog;
@@ -53,25 +54,34 @@ export class ListenState {
   }
 
   push(child: TcpSock): void {
-    if (this.#tail === null) this.#head = child;
-    else this.#tail.acceptNext = child;
-    this.#tail = child;
+    if (this.acceptLength === this.#children.length) this.#grow();
+    this.#children[(this.#first + this.acceptLength) & (this.#children.length - 1)] = child;
     this.acceptLength++;
   }
 
   shift(): TcpSock | null {
-    const child = this.#head;
+    const child = this.#children[this.#first];
     if (child === null) return null;
-    this.#head = child.acceptNext;
-    if (this.#head === null) this.#tail = null;
-    child.acceptNext = null;
-    child.parent = null;
+    this.#children[this.#first] = null;
+    this.#first = (this.#first + 1) & (this.#children.length - 1);
+    child.acceptQueued = false;
     this.acceptLength--;
     return child;
   }
 
   /** Children in the order in which accept() will return them. */
-  *waiting(): IterableIterator<TcpSock> {
-    for (let child = this.#head; child !== null; child = child.acceptNext) yield child;
+  waiting(): TcpSock[] {
+    const { length } = this.#children;
+    return Array.from(
+      { length: this.acceptLength },
+      (_, i) => this.#children[(this.#first + i) & (length - 1)] as TcpSock,
+    );
+  }
+
+  #grow(): void {
+    const waiting = this.waiting();
+    this.#children = new Array<TcpSock | null>(this.#children.length * 2).fill(null);
+    for (let i = 0; i < waiting.length; i++) this.#children[i] = waiting[i];
+    this.#first = 0;
   }
 }

@@ -66,7 +66,7 @@ export function probeLength(sk: TcpSock, mtup: MtuProbing, mss: number): number 
   if (after((sk.sndNxt + needed) | 0, (sk.sndUna + sk.sndWnd) | 0)) return 0;
   const { inFlight } = sk;
   if (inFlight + 2 > sk.sndCwnd) return inFlight === 0 ? -1 : 0;
-  const at = (sk.sndNxt - sk.sndQueueSeq) | 0;
+  const at = (sk.sndNxt - sk.tx.sndQueueSeq) | 0;
   return sk.sndQueue.contiguous(at, length, TX_PIECES) < length ? -1 : length;
 }
 

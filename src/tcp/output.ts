@@ -131,7 +131,7 @@ function growRow(sk: TcpSock, i: number, size: number): void {
 /** How much of [seq, seq+length) one transmit descriptor can refer to. Only long segments may lie in more pieces. */
 function gatherable(sk: TcpSock, seq: number, length: number, mss: number): number {
   if (length <= CHUNK_SMALL) return length;
-  const most = sk.sndQueue.contiguous((seq - sk.sndQueueSeq) | 0, length, TX_PIECES);
+  const most = sk.sndQueue.contiguous((seq - sk.tx.sndQueueSeq) | 0, length, TX_PIECES);
   return most < length && most > mss ? most - (most % mss) : most;
 }
 
@@ -151,7 +151,7 @@ function sendRow(sk: TcpSock, mss: number): boolean {
     if (!sk.tcp.congested) sk.tcp.defer(sk);
     return false;
   }
-  if (length === 0 || length % mss !== 0) sk.sndSml = end;
+  if (length === 0 || length % mss !== 0) sk.tx.sndSml = end;
   newDataSent(sk);
   pacingSent(sk, length);
   return true;
@@ -224,12 +224,12 @@ export function probe0Bound(sk: TcpSock, wait: number): number {
 export function markPush(sk: TcpSock): void {
   const queue = sk.writeQueue;
   if (queue.sent < queue.count) queue.rows[queue.at(queue.count - 1) + ROW_FLAGS] |= ROW_PSH;
-  sk.pushedSeq = sk.writeSeq;
+  sk.tx.pushedSeq = sk.writeSeq;
 }
 
 /** forced_push: half of the peer's largest window was written since the last push. */
 export function forcedPush(sk: TcpSock): boolean {
-  return after(sk.writeSeq, (sk.pushedSeq + (sk.maxWindow >> 1)) | 0);
+  return after(sk.writeSeq, (sk.tx.pushedSeq + (sk.maxWindow >> 1)) | 0);
 }
 
 /**

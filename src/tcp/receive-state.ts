@@ -13,6 +13,8 @@ export class ReceiveState {
   dsackPending = false;
   /** Made when duplicate acknowledgements may wait for each other. */
   compression: AckCompression | null = null;
+  /** Milliseconds of stack time; 0: never. */
+  lastOowAckTime = 0;
   /** Packets out of order, for TCP_INFO. */
   rcvOooPack = 0;
 }

@@ -86,9 +86,10 @@ function deliver(sk: TcpSock, packet: RxPacket, segment: Segment): void {
     receiveNow(sk, packet, segment);
     return;
   }
-  sk.backlog ??= new Backlog(sk.host.memory);
+  const rare = sk.ownRare();
+  rare.backlog ??= new Backlog(sk.host.memory);
   const bound = sk.rcvbuf + sk.sndbuf + 65536;
-  if (sk.backlog.bytes > bound || !sk.backlog.push(packet)) {
+  if (rare.backlog.bytes > bound || !rare.backlog.push(packet)) {
     dropped(sk.host, 'SOCKET_BACKLOG');
     sk.host.mib.count(TcpExt.TCPBacklogDrop);
   }

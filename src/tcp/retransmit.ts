@@ -91,7 +91,7 @@ function fitRow(sk: TcpSock, i: number, segments: number): number {
     length = rowLength(sk, i);
   }
   if (length > CHUNK_SMALL) {
-    const gathered = sk.sndQueue.contiguous((seq - sk.sndQueueSeq) | 0, length, TX_PIECES);
+    const gathered = sk.sndQueue.contiguous((seq - sk.tx.sndQueueSeq) | 0, length, TX_PIECES);
     if (gathered < length) length = gathered > mss ? gathered - (gathered % mss) : gathered;
   }
   if (length < rowLength(sk, i)) splitRow(sk, i, (seq + length) | 0);

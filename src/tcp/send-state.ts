@@ -15,6 +15,13 @@ export class SendState {
   readonly bytes: ByteQueue | null;
   readonly segments: WriteQueue | null;
 
+  /** Sequence number of the first byte of `bytes`. */
+  sndQueueSeq = 0;
+  pushedSeq = 0;
+  /** End of the last small segment sent (Minshall's variant of Nagle). */
+  sndSml = 0;
+  /** Where the transmit ring stood when data was last put into it. */
+  txMark = 0;
   /** Nothing before this sequence number wants to be sent again (retransmit_skb_hint). */
   rtxHint = 0;
   urgMode = false;

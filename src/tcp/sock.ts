@@ -5,7 +5,7 @@ import type { Host } from '../core/host.js';
 import type { Route } from '../ip/routes.js';
 import { ByteQueue } from '../memory/byte-queue.js';
 import type { Timer } from '../time/timer-wheel.js';
-import { AF_INET, IPPROTO_TCP, SOCK_STREAM } from '../uapi/socket.js';
+import { IPPROTO_TCP, SOCK_STREAM } from '../uapi/socket.js';
 import { TCP_CA_Open, TCP_ESTABLISHED } from '../uapi/tcp.js';
 import type { Backlog } from './backlog.js';
 import type { CongestionControl } from './congestion/congestion.js';
@@ -16,6 +16,7 @@ import type { ListenState } from './listen-state.js';
 import type { MtuProbing } from './mtu-probe.js';
 import { usualPacingRate } from './pacing.js';
 import { tcpPoll, writeSpace } from './poll.js';
+import { NOTHING_RARE, RareState } from './rare-state.js';
 import { ReceiveState, UNRECEIVED } from './receive-state.js';
 import { SendState, UNSENT } from './send-state.js';
 import type { TcpShared } from './shared.js';
@@ -59,14 +60,8 @@ export class TcpSock extends FlaggedSock {
   hashNext: TcpSock | null = null;
   route: Route | null = null;
   tuning: TcpTuning = DEFAULT_TUNING;
-  /** Segments that came while a syscall was inside (sk_backlog). */
-  backlog: Backlog | null = null;
-  /** Listener's queues; null unless LISTEN. */
-  listener: ListenState | null = null;
-  fastopen: FastOpenState | null = null;
-  /** The listener whose accept queue this child stands in, and the child behind it. */
-  parent: TcpSock | null = null;
-  acceptNext: TcpSock | null = null;
+  /** What few have: a listener's queues, Fast Open, a backlog …; NOTHING_RARE, which must not be written to, until `ownRare`. */
+  rare: RareState = NOTHING_RARE;
 
   // Send sequence space (RFC 9293 section 3.3.1).
   iss = 0;
@@ -75,24 +70,15 @@ export class TcpSock extends FlaggedSock {
   sndWnd = 0;
   sndWl1 = 0;
   writeSeq = 0;
-  pushedSeq = 0;
   maxWindow = 0;
-  /** End of the last small segment sent (Minshall's variant of Nagle). */
-  sndSml = 0;
   sndQueue: ByteQueue;
-  /** Sequence number of the first byte of `sndQueue`. */
-  sndQueueSeq = 0;
   /** Its segments, sent and unsent. */
   writeQueue: WriteQueue = NO_SEGMENTS;
   /** What it has in the network, and remembers of trouble; UNSENT, which must not be written to, before `ownTx` and after `fallQuiet`. */
   tx: SendState = UNSENT;
-  nonagle = 0;
-  sndWscale = 0;
   mss = TCP_MSS_DEFAULT;
   /** Path MTU that `mss` was made for (icsk_pmtu_cookie). */
   pmtu = 0;
-  /** While the path is searched for larger packets (RFC 4821). */
-  mtup: MtuProbing | null = null;
   advmss = 0;
   mssClamp = TCP_MSS_DEFAULT;
 
@@ -104,7 +90,6 @@ export class TcpSock extends FlaggedSock {
   rcvWnd = 0;
   rcvSsthresh = 0;
   windowClamp = 0;
-  rcvWscale = 0;
   rcvQueue: ByteQueue;
   /** What it remembers of trouble with what it received; UNRECEIVED, which must not be written to, until `ownRx`. */
   rx: ReceiveState = UNRECEIVED;
@@ -122,13 +107,10 @@ export class TcpSock extends FlaggedSock {
   ackQuick = 0;
   ackPingpong = 0;
   ackAto = 0;
-  /** Where the transmit ring stood when data was last put into it. */
-  txMark = 0;
   lrcvtime = 0;
   /** When the last acknowledgement came; keepalive counts idleness from it. */
   rcvTstamp = 0;
   lsndtime = 0;
-  lastOowAckTime = 0;
 
   // Round-trip time (RFC 6298): srtt << 3, mdev << 2, microseconds.
   srttUs = 0;
@@ -149,8 +131,6 @@ export class TcpSock extends FlaggedSock {
   sndCwnd = TCP_INIT_CWND;
   sndCwndCnt = 0;
   sndCwndUsed = 0;
-  /** Bound of sndCwnd, if the route has one. */
-  sndCwndClamp = TCP_INFINITE_SSTHRESH;
   sndSsthresh = TCP_INFINITE_SSTHRESH;
   sndCwndStamp = 0;
   reordering = 3;
@@ -166,8 +146,6 @@ export class TcpSock extends FlaggedSock {
   rcvSpaceSeq = 0;
   rcvSpaceTime = 0;
 
-  /** Made when first needed, as all timers are. */
-  keepaliveTimer: Timer | null = null;
   delackTimer: TcpTimer | null = null;
 
   // What TCP_INFO counts.
@@ -185,8 +163,8 @@ export class TcpSock extends FlaggedSock {
   segsOut = 0;
   delivered = 0;
 
-  constructor(host: Host, tcp: TcpShared, cc: CongestionControl, family = AF_INET) {
-    super(host, family, host.sysctl.tcpRmem[1], host.sysctl.tcpWmem[1]);
+  constructor(host: Host, tcp: TcpShared, cc: CongestionControl) {
+    super(host, host.sysctl.tcpRmem[1], host.sysctl.tcpWmem[1]);
     this.tcp = tcp;
     this.cc = cc;
     this.sndQueue = tcp.noBytes;
@@ -208,8 +186,12 @@ export class TcpSock extends FlaggedSock {
     const { host, tcp } = this;
     const tx =
       tcp.spare.sends.pop() ?? new SendState(new ByteQueue(host.memory, tcp.memory), new WriteQueue());
-    tx.sndUp = this.sndNxt;
-    tx.cwndUsageSeq = this.sndNxt;
+    const { sndNxt } = this;
+    tx.sndUp = sndNxt;
+    tx.cwndUsageSeq = sndNxt;
+    tx.pushedSeq = sndNxt;
+    tx.sndSml = sndNxt;
+    tx.sndQueueSeq = sndNxt;
     // That of a handshake at a listener is good from here on.
     if (this.minRttStamp === 0) this.minRttStamp = host.nowMs;
     tx.pacingRate = this.pacingRate;
@@ -226,23 +208,13 @@ export class TcpSock extends FlaggedSock {
     const plain = this.state === TCP_ESTABLISHED && this.caState === TCP_CA_Open && !cc.controls;
     if (!plain || this.pacingNeeded || this.maxPacingRate >= 0 || !tx.calm) return;
     cc.quiet(this);
-    this.#giveTxBack();
+    giveTxBack(this);
   }
 
   /** The connection is over, its queues are empty and its timers off: the next one can have what it needed. */
   giveBack(): void {
-    if (this.tx !== UNSENT && this.tx.calm && this.tx.pacingTimer === null) this.#giveTxBack();
+    if (this.tx !== UNSENT && this.tx.calm && this.tx.pacingTimer === null) giveTxBack(this);
     this.emptyRcvQueue();
-  }
-
-  #giveTxBack(): void {
-    const { tx } = this;
-    if (tx.chrono !== null) this.busyUs += tx.chrono.takeBusy();
-    this.tx = UNSENT;
-    this.sndQueue = this.tcp.noBytes;
-    this.writeQueue = NO_SEGMENTS;
-    tx.reuse();
-    this.tcp.spare.sends.push(tx);
   }
 
   /** Its own memory of trouble with what it received, made now if it had none. */
@@ -299,10 +271,62 @@ export class TcpSock extends FlaggedSock {
     return this.tuning;
   }
 
+  /** Its own record of what few have, made now if it had none. */
+  ownRare(): RareState {
+    if (this.rare === NOTHING_RARE) this.rare = new RareState();
+    return this.rare;
+  }
+
+  get backlog(): Backlog | null {
+    return this.rare.backlog;
+  }
+
+  get listener(): ListenState | null {
+    return this.rare.listener;
+  }
+
+  set listener(listener: ListenState | null) {
+    if (listener !== this.rare.listener) this.ownRare().listener = listener;
+  }
+
+  get fastopen(): FastOpenState | null {
+    return this.rare.fastopen;
+  }
+
   /** What it has to do with Fast Open, made now if there was nothing yet. */
   ownFastOpen(): FastOpenState {
-    this.fastopen ??= new FastOpenState();
-    return this.fastopen;
+    const rare = this.ownRare();
+    rare.fastopen ??= new FastOpenState();
+    return rare.fastopen;
+  }
+
+  get mtup(): MtuProbing | null {
+    return this.rare.mtup;
+  }
+
+  set mtup(mtup: MtuProbing | null) {
+    if (mtup !== this.rare.mtup) this.ownRare().mtup = mtup;
+  }
+
+  get sndCwndClamp(): number {
+    return this.rare.sndCwndClamp;
+  }
+
+  set sndCwndClamp(clamp: number) {
+    if (clamp !== this.rare.sndCwndClamp) this.ownRare().sndCwndClamp = clamp;
+  }
+
+  get keepaliveTimer(): Timer | null {
+    return this.rare.keepaliveTimer;
+  }
+
+  /** When an acknowledgement was last sent for a segment outside the window, or a challenge; 0: never. */
+  get lastOowAckTime(): number {
+    return this.rx.lastOowAckTime;
+  }
+
+  set lastOowAckTime(ms: number) {
+    this.ownRx().lastOowAckTime = ms;
   }
 
   /** Bytes charged to the send queue (sk_wmem_queued). */
@@ -340,4 +364,15 @@ export class TcpSock extends FlaggedSock {
   memoryAvailable(): void {
     if (this.noSpace && !this.orphan) writeSpace(this);
   }
+}
+
+// A function, since a private method takes a field of each sock.
+function giveTxBack(sk: TcpSock): void {
+  const { tx, tcp } = sk;
+  if (tx.chrono !== null) sk.busyUs += tx.chrono.takeBusy();
+  sk.tx = UNSENT;
+  sk.sndQueue = tcp.noBytes;
+  sk.writeQueue = NO_SEGMENTS;
+  tx.reuse();
+  tcp.spare.sends.push(tx);
 }

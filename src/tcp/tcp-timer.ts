@@ -109,8 +109,9 @@ export function armCompressedAck(sk: TcpSock, compression: AckCompression, ms: n
 
 /** inet_csk_reset_keepalive_timer */
 export function armKeepalive(sk: TcpSock, ms: number): void {
-  sk.keepaliveTimer ??= new TcpTimer(sk, TIMER_KEEPALIVE);
-  sk.host.wheel.arm(sk.keepaliveTimer, ms);
+  const rare = sk.ownRare();
+  rare.keepaliveTimer ??= new TcpTimer(sk, TIMER_KEEPALIVE);
+  sk.host.wheel.arm(rare.keepaliveTimer, ms);
 }
 
 export function clearKeepalive(sk: TcpSock): void {

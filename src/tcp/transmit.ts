@@ -172,7 +172,7 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
   if (length > 0) {
     // The first data after all was acknowledged (tcp_event_data_sent).
     if (sk.inFlight === 0) sk.cc.cwndEvent(sk, CA_EVENT_TX_START);
-    placePayload(sk, route, (seq - sk.sndQueueSeq) | 0, length);
+    placePayload(sk, route, (seq - sk.tx.sndQueueSeq) | 0, length);
     if (gsoSize !== 0) flags |= PSH;
     sk.dataSegsOut += gsoSize === 0 ? 1 : Math.ceil(length / gsoSize);
     sk.bytesSent += length;
@@ -219,7 +219,7 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     return false;
   }
   if (length > 0) {
-    sk.txMark = route.device.tx.mark;
+    sk.tx.txMark = route.device.tx.mark;
     if (sk.extras !== null) stampSent(sk, sk.extras, seq, length, frame, at + headerLength);
   }
   return true;

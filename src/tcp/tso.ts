@@ -32,7 +32,8 @@ export function windowEnd(sk: TcpSock): number {
 export function nagleHolds(sk: TcpSock, partial: boolean, nonagle: number): boolean {
   if (!partial) return false;
   if ((nonagle & NAGLE_CORK) !== 0) return true;
-  return nonagle === 0 && sk.tx.packetsOut > 0 && after(sk.sndSml, sk.sndUna) && !after(sk.sndSml, sk.sndNxt);
+  const { packetsOut, sndSml } = sk.tx;
+  return nonagle === 0 && packetsOut > 0 && after(sndSml, sk.sndUna) && !after(sndSml, sk.sndNxt);
 }
 
 /** tcp_mss_split_point: how many of the `length` bytes at `seq` leave now; `last`: nothing waits behind them. */

@@ -144,7 +144,7 @@ function completeFirst(sk: TcpSock, extras: SockExtras): void {
 }
 
 function reportAck(sk: TcpSock, extras: SockExtras, seq: number): void {
-  const first = sk.sndQueueSeq;
+  const first = sk.tx.sndQueueSeq;
   const length = Math.min((seq + 1 - first) | 0, sk.mss);
   report(sk, extras, seq, SCM_TSTAMP_ACK, 0, 0, (seq + 1 - length) | 0, length);
 }
@@ -173,7 +173,7 @@ function report(
   if (!only) {
     const payload = new Uint8Array(headers + length);
     payload.set(host.memory.bytes.subarray(frame, frame + headers));
-    const at = (seq - sk.sndQueueSeq) | 0;
+    const at = (seq - sk.tx.sndQueueSeq) | 0;
     if (at >= 0) sk.sndQueue.copyTo(payload, headers, length, at);
     entry.payload = payload;
   } else if ((tsflags & SOF_TIMESTAMPING_OPT_STATS) !== 0) {

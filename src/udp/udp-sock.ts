@@ -60,7 +60,7 @@ export class UdpSock extends Sock {
   readonly #queue: ByteQueue;
 
   constructor(host: Host) {
-    super(host, AF_INET, host.sysctl.rmemDefault, host.sysctl.wmemDefault);
+    super(host, host.sysctl.rmemDefault, host.sysctl.wmemDefault);
     this.#queue = new ByteQueue(host.memory);
   }
 

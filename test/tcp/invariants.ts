@@ -2,6 +2,7 @@
 
 import { expect } from 'vitest';
 import { rowLength, rowPackets } from '../../src/tcp/row-packets.js';
+import { UNSENT } from '../../src/tcp/send-state.js';
 import type { TcpSock } from '../../src/tcp/sock.js';
 import type { Tcp } from '../../src/tcp/tcp.js';
 import {
@@ -59,7 +60,8 @@ export function checkSock(sk: TcpSock): void {
   if (unread !== queued && !(sk.done && unread === 0)) {
     throw new Error(`rcvNxt - copiedSeq is ${unread}, but ${sk.rcvQueue.length} bytes are queued`);
   }
-  const unsent = (sk.writeSeq - sk.sndQueueSeq - (sk.finQueued ? 1 : 0)) | 0;
+  const unsent =
+    (sk.writeSeq - (sk.tx === UNSENT ? sk.sndUna : sk.tx.sndQueueSeq) - (sk.finQueued ? 1 : 0)) | 0;
   if (unsent !== sk.sndQueue.length && unsent >= 0) {
     throw new Error(`the send queue holds ${sk.sndQueue.length} bytes, not ${unsent}`);
   }

@@ -1,0 +1,25 @@
+// What few TCP socks have: a listener's queues, Fast Open, a search for the path's MTU, a keepalive timer. Made with the first of
+// it (`sk.ownRare`); until then all socks share NOTHING_RARE, which only reads, so that idle connections carry none of it.
+
+import type { Timer } from '../time/timer-wheel.js';
+import type { Backlog } from './backlog.js';
+import { TCP_INFINITE_SSTHRESH } from './constants.js';
+import type { FastOpenState } from './fastopen.js';
+import type { ListenState } from './listen-state.js';
+import type { MtuProbing } from './mtu-probe.js';
+
+export class RareState {
+  /** Segments that came while a syscall was inside (sk_backlog). */
+  backlog: Backlog | null = null;
+  /** Listener's queues; null unless LISTEN. */
+  listener: ListenState | null = null;
+  fastopen: FastOpenState | null = null;
+  /** While the path is searched for larger packets (RFC 4821). */
+  mtup: MtuProbing | null = null;
+  /** Bound of sndCwnd, if the route has one. */
+  sndCwndClamp = TCP_INFINITE_SSTHRESH;
+  keepaliveTimer: Timer | null = null;
+}
+
+/** Of a sock that has nothing of the kind. Frozen: whoever writes must own one. */
+export const NOTHING_RARE: RareState = Object.freeze(new RareState());
