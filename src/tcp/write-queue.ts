@@ -17,6 +17,8 @@ export const ROW_ORDER = 7;
 const ROW_SHIFT = 3;
 const ROW = 1 << ROW_SHIFT;
 const FIRST_ROWS = 4;
+/** More than a connection has under way that is not bulk. */
+const KEPT_ROWS = 16;
 
 export const TCPCB_SACKED_ACKED = 0x01;
 /** A retransmission of it is in the network. */
@@ -132,12 +134,13 @@ export class WriteQueue {
     if (i + 1 < this.sent) this.sent--;
   }
 
+  /** Whoever gets it next has few rows to queue: room for these is kept, because to make it takes longer than to fill it. */
   clear(): void {
-    if (this.rows === EMPTY) return;
-    this.rows = EMPTY;
     this.count = 0;
     this.sent = 0;
     this.#head = 0;
+    if (this.rows.length <= KEPT_ROWS * ROW) return;
+    this.rows = EMPTY;
     this.#mask = -1;
   }
 

@@ -35,6 +35,7 @@ async function serve(sys, work) {
       } else {
         const count = sys.read(fd, inside);
         if (count > 0 && work === 'echo') must(sys.write(fd, inside, count));
+        else if (count === 0) must(sys.close(fd));
       }
     }
   }
@@ -55,6 +56,22 @@ async function roundTrips({ turn, client: { sys }, fd }, count) {
     must(sys.write(fd, buffer, 64));
     await turn();
     if (sys.read(fd, buffer) !== 64) throw new Error('no answer came within a turn');
+  }
+}
+
+/** Whole connections: opened, one round trip, closed by both. */
+async function connections({ turn, client: { sys } }, count) {
+  for (let done = 0; done < count; done++) {
+    const fd = must(sys.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+    sys.connect(fd, SERVER);
+    for (let turns = 0; sys.write(fd, buffer, 64) !== 64; turns++) {
+      if (turns > 10) throw new Error(`connection ${done} did not come about: ${sys.write(fd, buffer, 64)}`);
+      await turn();
+    }
+    await turn();
+    if (sys.read(fd, buffer) !== 64) throw new Error('no answer came within a turn');
+    must(sys.close(fd));
+    await turn();
   }
 }
 
@@ -124,6 +141,7 @@ const per = (cost, units) =>
 
 const found = {
   roundTrip: per(await costOf('echo', true, 2000, 30_000, roundTrips), 2000),
+  connection: per(await costOf('echo', true, 1000, 10_000, connections), 1000),
 };
 for (const tso of [true, false]) {
   for (const work of ['sink', 'source']) {
