@@ -148,7 +148,7 @@ export function sendFirstSyn(sk: TcpSock): void {
   sk.writeQueue.push(sk.iss, next, ROW_SYN);
   rateSent(sk, sk.writeQueue.sentFirst(host.nowUs), true);
   tx.packetsOut = 1;
-  tx.retransStamp = host.nowMs || 1;
+  tx.retransStamp = host.nowMs || -1;
   host.mib.count(TcpMib.ActiveOpens);
   armRetransmit(sk, TIME_RETRANS, sk.rto);
   const { fastopen } = sk;

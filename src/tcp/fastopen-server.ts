@@ -176,7 +176,7 @@ export function fastOpenTimer(sk: TcpSock, request: RequestSock): void {
   repeatSynAck(sk, request);
   request.timeouts++;
   sk.tx.retransmits++;
-  if (sk.tx.retransStamp === 0) sk.tx.retransStamp = host.nowMs || 1;
+  if (sk.tx.retransStamp === 0) sk.tx.retransStamp = host.nowMs || -1;
   startRetransmit(sk, TIME_RETRANS, Math.min(TCP_TIMEOUT_INIT * 2 ** request.timeouts, TCP_RTO_MAX));
 }
 

@@ -125,7 +125,7 @@ export function retransmitRow(sk: TcpSock, i: number, segments: number): boolean
     if ((queue.rows[at + ROW_FLAGS] & TCPCB_SACKED_RETRANS) === 0) sk.tx.retransOut += packets;
     queue.rows[at + ROW_FLAGS] |= TCPCB_SACKED_RETRANS;
   }
-  if (sk.tx.retransStamp === 0) sk.tx.retransStamp = sk.host.nowMs || 1;
+  if (sk.tx.retransStamp === 0) sk.tx.retransStamp = sk.host.nowMs || -1;
   if (sk.tx.undoRetrans < 0) sk.tx.undoRetrans = 0;
   sk.tx.undoRetrans += packets;
   return sent;

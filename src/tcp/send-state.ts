@@ -30,7 +30,7 @@ export class SendState {
   /** Timeouts of the retransmit timer in a row, and how often it was doubled. */
   retransmits = 0;
   backoff = 0;
-  /** Time of the first of a series of retransmissions, for user timeouts; 0: none. */
+  /** Time of the first of a series of retransmissions, for user timeouts; 0: none (and moment 0 is -1: echoes must not be before). */
   retransStamp = 0;
   /** Timeouts in all, and since when the present series runs (tcpi_total_rto). */
   totalRto = 0;

@@ -144,6 +144,17 @@ describe('the answer', () => {
     expect(t.counter('TcpExt', 'PAWSActive')).toBe(1);
   });
 
+  it('an echo of what was sent at moment 0 of the clock is good a millisecond later', () => {
+    const t = conversation({ sysctl: { tcpTimestamps: 1 } });
+    t.after(2 ** 32 - t.host.nowMs);
+    const { peer, program } = t.connecting();
+    expect(t.host.nowMs).toBe(0);
+    const ts = peer.hears({ flags: 'S' }).ts?.[0] as number;
+    t.after(1);
+    peer.sends({ flags: 'SA', seq: 0, mss: 1460, ts: [1, ts] });
+    expect(program.state).toBe('ESTABLISHED');
+  });
+
   it('ACK without SYN is ignored', () => {
     const { peer, program } = conversation().connecting();
     peer.hears({ flags: 'S' });
