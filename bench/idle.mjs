@@ -80,11 +80,18 @@ const soon = async () => {
   for (let i = 0; i < 4; i++) await null;
 };
 
+const heap = () => {
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+};
+
+/** `garbage`: what is dead and has grown old, so that it stays until a full collection. */
 function memory() {
+  for (let i = 0; i < 3; i++) gc({ type: 'minor' });
+  const old = heap();
   gc();
   gc();
-  const { rss, heapUsed, external } = process.memoryUsage();
-  return { rss, heap: heapUsed + external };
+  return { rss: process.memoryUsage().rss, heap: heap(), garbage: old - heap() };
 }
 
 /** Round trips of one connection in a second of processor time, which others on the machine disturb least. */
@@ -131,6 +138,7 @@ for (const step of steps) {
     connections: step,
     rss: (now.rss - base.rss) / step,
     heap: (now.heap - base.heap) / step,
+    garbage: now.garbage / step,
     trips: beside,
     ratio: trips === 0 ? undefined : beside / alone,
   });

@@ -56,7 +56,7 @@ export class SocketDetails {
       sendq: listener === null ? 0 : listener.backlog,
       congestion: sk.cc.name,
       info: this.#stack.tcp.info(sk),
-      synQueue: listener === null ? [] : [...listener.requests].map((r) => `${r.daddr}:${r.dport}`),
+      synQueue: listener === null ? [] : listener.requests().map((r) => `${r.daddr}:${r.dport}`),
       acceptQueue: listener === null ? [] : listener.waiting().map((c) => `${c.daddr}:${c.dport}`),
     };
   }

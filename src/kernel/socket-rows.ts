@@ -56,7 +56,7 @@ function listenerRow(sk: TcpSock): SocketRow {
     peer: '*:*',
     recvq: listener === null ? 0 : listener.acceptLength,
     sendq: listener === null ? 0 : listener.backlog,
-    synQueue: listener === null ? [] : [...listener.requests].map((r) => name(r.daddr, r.dport)),
+    synQueue: listener === null ? [] : listener.requests().map((r) => name(r.daddr, r.dport)),
     acceptQueue: listener === null ? [] : listener.waiting().map((c) => name(c.daddr, c.dport)),
   };
 }

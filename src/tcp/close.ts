@@ -211,11 +211,11 @@ function needsReset(state: number): boolean {
 function listenStop(sk: TcpSock): void {
   const listener = sk.listener;
   if (listener === null) return;
-  for (const request of listener.requests) {
+  for (const request of listener.requests()) {
     sk.host.wheel.cancel(request);
     sk.tcp.requests.remove(request);
+    listener.delete(request);
   }
-  listener.requests.clear();
   for (let child = listener.shift(); child !== null; child = listener.shift()) {
     child.orphan = true;
     sk.tcp.orphans++;

@@ -91,7 +91,7 @@ export function connectionRequest(sk: TcpSock, packet: RxPacket, segment: Segmen
     tupleHash(tcp.tableKey, request.saddr, request.sport, request.daddr, request.dport),
   );
   listener.add(request);
-  if (traceSynQueueAdd.on) traceSynQueueAdd.emit(host, { ...ends(request), length: listener.requests.size });
+  if (traceSynQueueAdd.on) traceSynQueueAdd.emit(host, { ...ends(request), length: listener.synLength });
   host.wheel.arm(request, TCP_TIMEOUT_INIT);
   transmitSynAck(request, host.nowMs, answer, segment.cookieExp);
 }
@@ -128,7 +128,7 @@ export function openWindow(request: RequestSock): void {
 /** Without cookies the last quarter of tcp_max_syn_backlog is for peers known to be alive (tcp_peer_is_proven). */
 function reservedForKnown(sk: TcpSock, request: RequestSock): boolean {
   const { tcpSyncookies, tcpMaxSynBacklog } = sk.host.sysctl;
-  const size = sk.listener === null ? 0 : sk.listener.requests.size;
+  const size = sk.listener === null ? 0 : sk.listener.synLength;
   if (tcpSyncookies !== 0 || tcpMaxSynBacklog - size >= tcpMaxSynBacklog >> 2) return false;
   const known = sk.tcp.metrics.lookup(request.saddr, request.daddr, request.route.metrics);
   return known === null || known.rttUs === 0;
@@ -141,7 +141,7 @@ export function dropRequest(request: RequestSock): void {
   tcp.requests.remove(request);
   listener?.delete(request);
   if (traceSynQueueDrop.on) {
-    traceSynQueueDrop.emit(host, { ...ends(request), length: listener?.requests.size ?? 0 });
+    traceSynQueueDrop.emit(host, { ...ends(request), length: listener?.synLength ?? 0 });
   }
 }
 

@@ -10,6 +10,10 @@ import type { TcpSock } from './sock.js';
 export class RequestSock extends Timer implements Tuple<RequestSock> {
   hash = 0;
   hashNext: RequestSock | null = null;
+  /** Its neighbours in the listener's SYN queue, while it stands there. */
+  queued = false;
+  queueNext: RequestSock | null = null;
+  queuePrev: RequestSock | null = null;
   readonly listener: TcpSock;
   readonly route: Route;
   readonly saddr: IpAddress;
