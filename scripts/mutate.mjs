@@ -1,13 +1,14 @@
 #!/usr/bin/env node
-// node scripts/mutate.mjs [WORD…]: breaks what docs/tcp.md lists, one place after the other (test/docs/mutations.json), in a copy of
-// the project, and sees whether a test that claims to cover it turns red. With words, only items whose names contain one of them.
-// Needs a build; takes some minutes. Exit status 1 if something broke unnoticed.
+// node scripts/mutate.mjs [--part K/N] [WORD…]: breaks what docs/tcp.md lists, one place after the other (test/docs/mutations.json), in a copy of
+// the project, and sees whether a test that claims to cover it turns red. With words, only items whose names contain one of them;
+// with --part, only the Kth of N portions of those. Needs a build; all takes some minutes. Exit status 1 if something broke unnoticed.
 
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import ts from 'typescript';
 import { readMutations, readTags } from './ledger.mjs';
 
@@ -71,10 +72,15 @@ function isRed(path, titles) {
 }
 
 const tags = readTags(root);
-const words = process.argv.slice(2).map((word) => word.toLowerCase());
-const mutations = readMutations(root).filter(({ item }) => {
+const { values, positionals } = parseArgs({ options: { part: { type: 'string' } }, allowPositionals: true });
+const [part, parts] = (values.part ?? '1/1').split('/').map(Number);
+if (!(part >= 1 && part <= parts)) throw new Error(`--part ${values.part}: K/N is wanted, K from 1 to N.`);
+const words = positionals.map((word) => word.toLowerCase());
+const named = readMutations(root).filter(({ item }) => {
   return words.length === 0 || words.some((word) => item.toLowerCase().includes(word));
 });
+const size = Math.ceil(named.length / parts);
+const mutations = named.slice((part - 1) * size, part * size);
 const greenAtFirst = new Set();
 
 /** The tests of an item, by file. */

@@ -10,8 +10,9 @@ export const IP_CMSG_TTL = 1 << 1;
 export const IP_CMSG_TOS = 1 << 2;
 export const IP_CMSG_ORIGDSTADDR = 1 << 6;
 
-/** Truesize of the note that Linux holds for a send with MSG_ZEROCOPY until its completion was read (optmem). */
-export const ZEROCOPY_CHARGE = 960;
+/** What Linux charges to optmem for a send with MSG_ZEROCOPY until it is complete (a small skb), and what it asks to be free. */
+export const ZEROCOPY_CHARGE = 832;
+export const ZEROCOPY_ASKED = 576;
 
 /** A byte of the stream of which something is to be told when it is sent or acknowledged. Ascending by `seq`. */
 export interface TxMark {

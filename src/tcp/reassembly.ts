@@ -85,7 +85,7 @@ export class Reassembly {
       i++;
     }
     const finished = this.#fill(into, i, seq, fin ? (end - 1) | 0 : end, offset);
-    if (finished && fin && notAfter(into.end, (end - 1) | 0)) {
+    if (finished && fin && !into.fin && notAfter(into.end, (end - 1) | 0)) {
       into.end = end;
       into.fin = true;
     }

@@ -2,7 +2,13 @@
 // __skb_tstamp_tx, tcp_ack_tstamp), completions of MSG_ZEROCOPY. sendmsg.ts marks the bytes, transmit.ts and ack.ts pass by.
 
 import { ErrorEntry } from '../core/error-queue.js';
-import { type SockExtras, WRITE_LATER, WRITE_WHOLE, ZEROCOPY_CHARGE } from '../core/sock-extras.js';
+import {
+  type SockExtras,
+  WRITE_LATER,
+  WRITE_WHOLE,
+  ZEROCOPY_ASKED,
+  ZEROCOPY_CHARGE,
+} from '../core/sock-extras.js';
 import { ENOBUFS, ENOMSG } from '../uapi/errno.js';
 import {
   SCM_TSTAMP_ACK,
@@ -21,13 +27,30 @@ import { MSG_ZEROCOPY } from '../uapi/socket.js';
 import { encodeStats, optStats } from './opt-stats.js';
 import { before, notAfter } from './seq.js';
 import type { TcpSock } from './sock.js';
-import { ROW_SEQ } from './write-queue.js';
+import { ROW_END, ROW_SEQ } from './write-queue.js';
 
-/** 0; -ENOBUFS when a send with MSG_ZEROCOPY finds too many not heard of yet (net.core.optmem_max). */
+/**
+ * 0; -ENOBUFS when a send with MSG_ZEROCOPY finds too many not heard of yet (sock_omalloc, net.core.optmem_max). One that will
+ * share the note of the send before it needs no more.
+ */
 export function mayZerocopy(sk: TcpSock, extras: SockExtras, flags: number): number {
   if ((flags & MSG_ZEROCOPY) === 0 || !extras.zerocopy || extras.writeStep === WRITE_LATER) return 0;
-  const held = extras.zerocopySends.length * ZEROCOPY_CHARGE;
-  return held + ZEROCOPY_CHARGE > sk.host.sysctl.optmemMax ? -ENOBUFS : 0;
+  const sends = extras.zerocopySends;
+  const wanted = sends.length * ZEROCOPY_CHARGE + ZEROCOPY_ASKED;
+  if (wanted <= sk.host.sysctl.optmemMax) return 0;
+  return sends.length > 0 && sharesNote(sk, extras, sk.writeSeq) ? 0 : -ENOBUFS;
+}
+
+/** msg_zerocopy_realloc: the send that begins at `first` follows the last one, and the segment at the tail then still waits. */
+function sharesNote(sk: TcpSock, extras: SockExtras, first: number): boolean {
+  const last = extras.zerocopySends[extras.zerocopySends.length - 1];
+  if ((last.last + 1) >>> 0 !== extras.zckey) return false;
+  const queue = sk.writeQueue;
+  for (let i = queue.count - 1; i >= queue.sent; i--) {
+    const row = queue.at(i);
+    if (!before(last.seq, queue.rows[row + ROW_SEQ])) return !before(queue.rows[row + ROW_END], first);
+  }
+  return false;
 }
 
 /**
@@ -79,9 +102,9 @@ function markZerocopy(sk: TcpSock, extras: SockExtras, seq: number, taken: numbe
     return;
   }
   const id = extras.zckey;
+  const shares = last !== undefined && sharesNote(sk, extras, (sk.writeSeq - taken) | 0);
   extras.zckey = (id + 1) >>> 0;
-  const first = (sk.writeSeq - taken) | 0;
-  if (last !== undefined && (last.last + 1) >>> 0 === id && sameSegment(sk, last.seq, first)) {
+  if (shares) {
     last.seq = seq;
     last.last = id;
   } else sends.push({ seq, first: id, last: id });

@@ -123,10 +123,16 @@ class Fuzzer {
       return [start, start + 1 + this.n(peer.heardTo - start + 1)] as const;
     });
     const data = this.chance(0.3) ? this.n(1400) : 0;
-    const seq = this.chance(0.8) ? peer.nxt : Math.max(1, peer.nxt + this.n(4000) - 2000);
+    const seq = this.chance(0.8) ? this.next(peer) : Math.max(1, peer.nxt + this.n(4000) - 2000);
     return { flags: this.chance(0.01) ? 'FA' : 'A', seq, ack, sack, data };
   }
   readonly #acked = new Map<Peer, number>();
+
+  /** A peer that left a hole goes on behind it, or fills it. */
+  next(peer: Peer): number {
+    return this.chance(0.5) ? peer.nxt : (this.#wanted.get(peer) ?? peer.nxt);
+  }
+  readonly #wanted = new Map<Peer, number>();
 
   frame(i: number): Uint8Array {
     if (i < 3 && this.chance(0.01)) this.peers[i] = this.talk.peer();
@@ -182,7 +188,11 @@ class Fuzzer {
         this.talk.after(this.pick([1, 10, 50, 250, 1000, 5000]));
         checkAll(this.talk.tcp);
       }
-      for (const peer of this.peers) peer.inbox.length = 0;
+      for (const peer of this.peers) {
+        const last = peer.inbox.filter(({ flags }) => flags.includes('A')).at(-1);
+        if (last !== undefined) this.#wanted.set(peer, last.ack);
+        peer.inbox.length = 0;
+      }
       this.talk.strays.length = 0;
     }
     return this.#segments;
@@ -212,4 +222,16 @@ describe('whatever the peer says', () => {
     }
     expect(segments).toBeGreaterThanOrEqual(100_000 * (ROUNDS / 250) * 0.9);
   }, 120_000);
+
+  it('is dropped where the header cannot be one: shorter than 20 bytes, or longer than the segment', () => {
+    const talk = new Conversation();
+    const { peer, program } = talk.established();
+    for (const headerLength of [0, 4, 16, 24, 60]) {
+      const frame = peer.frame({ seq: 1, data: 'ab' });
+      frame[34 + 12] = (headerLength / 4) << 4;
+      talk.deliver([frame], RX_L4_OK);
+    }
+    expect([talk.counter('Tcp', 'InErrs'), program.sk.rcvQueue.length]).toEqual([5, 0]);
+    peer.sends({ seq: 1, data: 'ab' }).hears({ flags: 'A', ack: 3 });
+  });
 });

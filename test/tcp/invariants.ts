@@ -3,6 +3,7 @@
 import { expect } from 'vitest';
 import { rowLength, rowPackets } from '../../src/tcp/row-packets.js';
 import { UNSENT } from '../../src/tcp/send-state.js';
+import { after } from '../../src/tcp/seq.js';
 import type { TcpSock } from '../../src/tcp/sock.js';
 import type { Tcp } from '../../src/tcp/tcp.js';
 import {
@@ -14,6 +15,27 @@ import {
   TCPCB_SACKED_RETRANS,
 } from '../../src/tcp/write-queue.js';
 import { TCP_CLOSE, TCP_LISTEN } from '../../src/uapi/tcp.js';
+
+/** Runs ascend and do not touch; what they hold and weigh is what the queue says of itself. */
+function checkReassembly(sk: TcpSock): void {
+  const queue = sk.rx.reassembly;
+  if (queue === null) return;
+  let bytes = 0;
+  let charge = 0;
+  let end = sk.rcvNxt;
+  for (const run of queue.runs) {
+    if (!after(run.start, end)) throw new Error(`a run begins at ${run.start}, not after ${end}`);
+    if (((run.end - run.start - (run.fin ? 1 : 0)) | 0) !== run.bytes.length)
+      throw new Error(`run ${run.start} to ${run.end} holds ${run.bytes.length} bytes`);
+    if (run.charge !== run.weigh())
+      throw new Error(`a run weighs ${run.weigh()}, but is charged ${run.charge}`);
+    end = run.end;
+    bytes += run.bytes.length;
+    charge += run.charge;
+  }
+  if (bytes !== queue.bytes || charge !== queue.charge)
+    throw new Error(`${bytes} bytes, charge ${charge}, but counted: ${queue.bytes}, ${queue.charge}`);
+}
 
 /** Counters agree with the rows of the retransmit queue, the queues with the sequence numbers. */
 export function checkSock(sk: TcpSock): void {
@@ -65,6 +87,7 @@ export function checkSock(sk: TcpSock): void {
   if (unsent !== sk.sndQueue.length && unsent >= 0) {
     throw new Error(`the send queue holds ${sk.sndQueue.length} bytes, not ${unsent}`);
   }
+  checkReassembly(sk);
 }
 
 export function checkAll(tcp: Tcp): void {

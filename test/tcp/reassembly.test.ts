@@ -40,6 +40,15 @@ function check(ooo: Reassembly, account: MemoryAccount): void {
 
 // covers: out-of-order queue | RFC 9293 section 3.10.7.4; RFC 2018 section 4 | src/tcp/reassembly.ts
 describe('the out-of-order queue', () => {
+  it('does not count what a later segment claims beyond a FIN that is held', () => {
+    const { at, ooo } = queue();
+    expect(ooo.insert(1132, 1133, true, at)).toBe(true);
+    expect(ooo.insert(558, 1842, true, at)).toBe(true);
+    expect(ooo.runs.map(({ start, end, fin, bytes }) => [start, end, fin, bytes.length])).toEqual([
+      [558, 1133, true, 574],
+    ]);
+  });
+
   it('holds what an array would, whatever comes, is pruned or taken', () => {
     const { memory, at, account, ooo } = queue();
     const random = new SeededRandom(7);
@@ -205,7 +214,7 @@ describe('when the buffer is full', () => {
   });
 
   it('a buffer that nobody fixed grows to what is in it', () => {
-    const t = conversation();
+    const t = conversation({ sysctl: { tcpModerateRcvbuf: 0 } });
     const { peer, program } = t.established({ sackOk: true });
     for (let i = 0; i < 8; i++) peer.sends({ seq: 2001 + i * 4000, data: 1400 });
     program.sk.rcvbuf = 16_000;

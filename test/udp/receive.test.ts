@@ -98,6 +98,7 @@ describe('receiving', () => {
   });
 });
 
+// covers: UDP | RFC 768; RFC 1122 section 4.1.3 | src/udp/udp.ts
 describe('who gets a datagram', () => {
   it('is the connected one, then the one bound to the address, then the wildcard', () => {
     const reuse = (sk: UdpSock) => {
