@@ -66,6 +66,7 @@ export class Sysctl {
   tcpStdurg = 0;
   tcpRfc1337 = 0;
   tcpTwReuse = 2;
+  tcpTwReuseDelay = 1000;
   tcpInvalidRatelimit = 500;
   tcpChallengeAckLimit = INT_MAX;
   tcpNotsentLowat = 0xffffffff;
@@ -254,6 +255,7 @@ define('net.ipv4.tcp_abort_on_overflow', 'tcpAbortOnOverflow', 0, 1);
 define('net.ipv4.tcp_stdurg', 'tcpStdurg', 0, 1);
 define('net.ipv4.tcp_rfc1337', 'tcpRfc1337', 0, 1);
 define('net.ipv4.tcp_tw_reuse', 'tcpTwReuse', 0, 2);
+define('net.ipv4.tcp_tw_reuse_delay', 'tcpTwReuseDelay', 1, 60_000);
 define('net.ipv4.tcp_invalid_ratelimit', 'tcpInvalidRatelimit');
 define('net.ipv4.tcp_challenge_ack_limit', 'tcpChallengeAckLimit');
 define('net.ipv4.tcp_notsent_lowat', 'tcpNotsentLowat', 0, 0xffffffff);

@@ -49,12 +49,12 @@ class TupleCheck {
   }
 }
 
-/** tcp_tw_reuse: with timestamps, a second after the last segment; value 2 limits it to loopback (RFC 6191). */
-function mayReuse(tcp: TcpShared, sk: TcpSock, tw: { tsRecentStamp: number }): boolean {
-  const reuse = tcp.host.sysctl.tcpTwReuse;
+/** tcp_tw_reuse: with timestamps, after tcp_tw_reuse_delay in TIME_WAIT; value 2 limits it to loopback (RFC 6191). */
+function mayReuse(tcp: TcpShared, sk: TcpSock, tw: { tsRecentStamp: number; entryStamp: number }): boolean {
+  const { tcpTwReuse: reuse, tcpTwReuseDelay: delay } = tcp.host.sysctl;
   if (tw.tsRecentStamp === 0 || reuse === 0) return false;
   if (reuse === 2 && !sk.daddr.isLoopback && !sk.saddr.isLoopback) return false;
-  return ((tcp.host.nowMs - tw.tsRecentStamp) | 0) > 1000;
+  return ((tcp.host.nowMs - tw.entryStamp) | 0) > delay;
 }
 
 /** tcp_v4_connect: 0, -ENETUNREACH or -EADDRNOTAVAIL. The SYN is on its way when it returns 0. */

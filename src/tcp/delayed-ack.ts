@@ -22,7 +22,7 @@ import type { Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
 import { armCompressedAck, armDelack } from './tcp-timer.js';
 import { deferAck, sendAck } from './transmit.js';
-import { growWindow, offerWindow, receiveWindow } from './window.js';
+import { growWindow, measureRttByWindow, offerWindow, receiveWindow } from './window.js';
 
 /** tcp_in_quickack_mode */
 function inQuickAckMode(sk: TcpSock): boolean {
@@ -49,6 +49,7 @@ export function eventDataReceived(sk: TcpSock, segment: Segment, length: number)
   const now = sk.host.nowMs;
   sk.ackPending |= ACK_SCHED;
   measureRcvMss(sk, length, segment.gsoSize);
+  measureRttByWindow(sk);
   if (sk.ackAto === 0) {
     // The first data: acknowledge at once, for the sake of the peer's slow start.
     incrementQuickAck(sk, TCP_MAX_QUICKACKS);

@@ -16,6 +16,7 @@ export const ECN_SEEN = 8;
 /** The ECN field of an IP header. */
 export const INET_ECN_MASK = 3;
 export const INET_ECN_NOT_ECT = 0;
+export const INET_ECN_ECT_1 = 1;
 export const INET_ECN_ECT_0 = 2;
 export const INET_ECN_CE = 3;
 
@@ -62,6 +63,20 @@ export function ecnFlagsToSend(sk: TcpSock, isNewData: boolean): number {
 /** tcp_ecn_rcv_ecn_echo */
 export function ecnEchoReceived(sk: TcpSock, segment: Segment): boolean {
   return (segment.flags & (ECE | SYN)) === ECE && (sk.ecnFlags & ECN_OK) !== 0;
+}
+
+/** tcp_ecn_received_counters: a marked segment of an established connection, be ECN agreed on or not; TCP_INFO tells. */
+export function ecnCountReceived(sk: TcpSock, segment: Segment): void {
+  const rx = sk.ownRx();
+  const { ecn, length } = segment;
+  // With ECN only marks on data count as seen (tcp_data_ecn_check).
+  if ((sk.ecnFlags & ECN_OK) === 0) sk.ecnFlags |= ECN_SEEN;
+  if (ecn === INET_ECN_ECT_1) rx.receivedEct1Bytes = (rx.receivedEct1Bytes + length) >>> 0;
+  else if (ecn === INET_ECN_ECT_0) rx.receivedEct0Bytes = (rx.receivedEct0Bytes + length) >>> 0;
+  else {
+    rx.receivedCe = (rx.receivedCe + segment.segments) >>> 0;
+    rx.receivedCeBytes = (rx.receivedCeBytes + length) >>> 0;
+  }
 }
 
 /** tcp_data_ecn_check: data came, marked or not. True: acknowledge it quickly. */

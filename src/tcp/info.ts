@@ -77,6 +77,11 @@ export interface TcpInfo {
   total_rto: number;
   total_rto_recoveries: number;
   total_rto_time: number;
+  /** Segments received with CE in the IP header, and bytes of payload by what was there, ECN agreed on or not; modulo 2^32. */
+  received_ce: number;
+  received_e1_bytes: number;
+  received_e0_bytes: number;
+  received_ce_bytes: number;
   /** TFO_* of fastopen.ts: why the data of our SYN did not get through. */
   fastopen_client_fail: number;
 }
@@ -164,6 +169,10 @@ function connectionInfo(sk: TcpSock): TcpInfo {
     total_rto: sk.tx.totalRto,
     total_rto_recoveries: sk.tx.totalRtoRecoveries,
     total_rto_time: sk.tx.totalRtoMs,
+    received_ce: sk.rx.receivedCe,
+    received_e1_bytes: sk.rx.receivedEct1Bytes,
+    received_e0_bytes: sk.rx.receivedEct0Bytes,
+    received_ce_bytes: sk.rx.receivedCeBytes,
     fastopen_client_fail: sk.fastopen === null ? 0 : sk.fastopen.clientFail,
   };
 }

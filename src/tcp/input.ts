@@ -28,7 +28,7 @@ import {
   URG,
 } from './constants.js';
 import { dueAck, enterQuickAck, eventDataReceived, flushCompressed, measureRcvMss } from './delayed-ack.js';
-import { ECN_OK, ecnAcceptCwr, ecnDataReceived } from './ecn.js';
+import { ECN_OK, ecnAcceptCwr, ecnCountReceived, ecnDataReceived } from './ecn.js';
 import { pushPendingFrames } from './output.js';
 import { streamIsReadable } from './poll.js';
 import { tryRmemSchedule } from './prune.js';
@@ -40,10 +40,10 @@ import { sendAck } from './transmit.js';
 import { stampReceived } from './tx-marks.js';
 import { receiveUrgent } from './urgent.js';
 import { setDsack, validateIncoming } from './validate.js';
-import { measureReceiverRtt, receiveWindow } from './window.js';
+import { growReceiveBuffer, measureRttByTimestamp, receiveWindow } from './window.js';
 
-/** tcp_rcv_established */
-export function receiveEstablished(sk: TcpSock, segment: Segment): void {
+/** tcp_rcv_established; `first`: the segment that made it so (tcp_rcv_state_process), of which less is noted. */
+export function receiveEstablished(sk: TcpSock, segment: Segment, first: boolean): void {
   if (traceRcvEstablished.on) traceRcvEstablished.emit(sk.host, ends(sk));
   if ((segment.flags & (ACK | RST | SYN)) === 0) {
     dropped(sk.host, 'TCP_FLAGS');
@@ -54,8 +54,9 @@ export function receiveEstablished(sk: TcpSock, segment: Segment): void {
     dropped(sk.host, 'TCP_FLAGS');
     return;
   }
+  if (segment.ecn !== 0 && !first) ecnCountReceived(sk, segment);
   if (tcpAck(sk, segment) === ACK_BAD) return;
-  measureReceiverRtt(sk, segment);
+  if (!first) measureRttByTimestamp(sk, segment);
   if ((segment.flags & URG) !== 0 || sk.rx.urgData !== 0) receiveUrgent(sk, segment);
   queueData(sk, segment);
   pushPendingFrames(sk);
@@ -67,7 +68,7 @@ export function receiveEstablished(sk: TcpSock, segment: Segment): void {
 export function queueData(sk: TcpSock, segment: Segment): void {
   if (segment.seq === segment.endSeq) return;
   if (traceDataQueue.on) tellQueued(sk, segment);
-  if (sk.ecnFlags !== 0) ecnAcceptCwr(sk, segment);
+  if ((sk.ecnFlags & ECN_OK) !== 0) ecnAcceptCwr(sk, segment);
   if (segment.seq === sk.rcvNxt) {
     // A bare FIN needs no room; some stacks send one into a closed window.
     if (receiveWindow(sk) === 0 && segment.length > 0) {
@@ -208,6 +209,7 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
     setDsack(sk, ooo.knownStart, ooo.knownEnd);
   }
   if (rx.reassembly.runs.length === 0) rx.reassembly = null;
+  else if (sk.wq !== null) growReceiveBuffer(sk, sk.rcvSpace);
   if (segment.length > 0) sk.dataSegsIn += segment.segments;
 }
 

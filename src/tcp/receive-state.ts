@@ -1,4 +1,4 @@
-// What a sock remembers of trouble with what it received: holes, urgent data, duplicates. Made at the first of it (`sk.ownRx`);
+// What a sock remembers of trouble with what it received: holes, urgent data, duplicates, marks. Made at the first of it (`sk.ownRx`);
 // until then all socks share UNRECEIVED, which only reads.
 
 import type { AckCompression } from './ack-compression.js';
@@ -17,6 +17,11 @@ export class ReceiveState {
   lastOowAckTime = 0;
   /** Packets out of order, for TCP_INFO. */
   rcvOooPack = 0;
+  /** Segments that came marked as through congestion, and bytes by their mark: ECT(1), ECT(0), CE. For TCP_INFO. */
+  receivedCe = 0;
+  receivedEct1Bytes = 0;
+  receivedEct0Bytes = 0;
+  receivedCeBytes = 0;
 }
 
 /** Of a sock whose data came in order. Frozen: whoever writes must own one. */

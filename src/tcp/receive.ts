@@ -96,7 +96,7 @@ function deliver(sk: TcpSock, packet: RxPacket, segment: Segment): void {
 }
 
 function receiveNow(sk: TcpSock, packet: RxPacket, segment: Segment): void {
-  if (sk.state === TCP_ESTABLISHED) receiveEstablished(sk, segment);
+  if (sk.state === TCP_ESTABLISHED) receiveEstablished(sk, segment, false);
   else if (sk.state === TCP_LISTEN) receiveForListener(sk, packet, segment, 0);
   else if (receiveStateProcess(sk, segment) === RESET_PEER) sendReset(sk.tcp, packet, segment);
 }
@@ -142,7 +142,8 @@ function receiveForRequest(request: RequestSock, packet: RxPacket, segment: Segm
 /** tcp_child_process */
 function receiveForChild(parent: TcpSock, child: TcpSock, packet: RxPacket, segment: Segment): void {
   child.segsIn += segment.segments;
-  receiveNow(child, packet, segment);
+  if (child.state === TCP_ESTABLISHED) receiveEstablished(child, segment, true);
+  else receiveNow(child, packet, segment);
   // The listener's readers are told once the child has taken what came with the third segment.
   parent.dataReady();
 }
@@ -217,7 +218,10 @@ function finWait2Remnant(tw: TimeWaitSock, packet: RxPacket, segment: Segment, o
   }
   tw.substate = TCP_TIME_WAIT;
   tw.rcvNxt = segment.endSeq;
-  if (segment.hasTs) noteTimestamp(tw, segment);
+  if (segment.hasTs) {
+    noteTimestamp(tw, segment);
+    tw.entryStamp = tw.tcp.host.nowMs;
+  }
   tw.tcp.host.wheel.arm(tw, TCP_TIMEWAIT_LEN);
   sendTimeWaitAck(tw);
 }

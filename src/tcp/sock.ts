@@ -142,6 +142,8 @@ export class TcpSock extends FlaggedSock {
   rcvRttUs = 0;
   rcvRttSeq = 0;
   rcvRttTime = 0;
+  /** The echoed timestamp that was measured last. */
+  rcvRttTsEcr = 0;
   rcvSpace = 0;
   rcvSpaceSeq = 0;
   rcvSpaceTime = 0;
@@ -253,6 +255,7 @@ export class TcpSock extends FlaggedSock {
     this.bytesReceived = 0;
     this.busyUs = 0;
     this.rcvRttUs = 0;
+    this.rcvRttTsEcr = 0;
   }
 
   /** Bytes per second. */

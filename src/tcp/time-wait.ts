@@ -39,6 +39,8 @@ export class TimeWaitSock extends Timer implements Tuple<TimeWaitSock>, PortHold
   tsRecent: number;
   /** Milliseconds of stack time at which tsRecent was taken; 0: no timestamps. */
   tsRecentStamp: number;
+  /** When TIME_WAIT began, in milliseconds of stack time (tw_entry_stamp). */
+  entryStamp: number;
   readonly tsOffset: number;
   readonly tos: number;
   lastOowAckTime = 0;
@@ -64,6 +66,7 @@ export class TimeWaitSock extends Timer implements Tuple<TimeWaitSock>, PortHold
     this.tstampOk = sk.tstampOk;
     this.tsRecent = sk.tsRecent;
     this.tsRecentStamp = sk.tsRecentStamp;
+    this.entryStamp = sk.host.nowMs;
     this.tsOffset = sk.tsOffset;
     this.tos = sk.tos;
   }

@@ -10,6 +10,8 @@ import type { Segment } from './segment.js';
 import { before } from './seq.js';
 import type { TcpSock } from './sock.js';
 
+const RCV_RTT_MIN_US = 1000;
+
 /** tcp_full_space: the window an empty receive buffer is worth. */
 export function fullSpace(sk: TcpSock): number {
   return sk.rcvbuf >> 1;
@@ -127,7 +129,7 @@ export function growWindow(sk: TcpSock, length: number): void {
 
 /** tcp_init_buffer_space: once connected, sizes follow the segments that were agreed on. */
 export function initBufferSpace(sk: TcpSock): void {
-  sk.rcvSpace = Math.min(sk.rcvWnd, TCP_INIT_CWND * sk.advmss);
+  sk.rcvSpace = Math.min(sk.rcvSsthresh, sk.rcvWnd, TCP_INIT_CWND * sk.advmss) || 1;
   sk.rcvSpaceSeq = sk.copiedSeq;
   sk.rcvSpaceTime = sk.host.nowUs;
   const full = fullSpace(sk);
@@ -135,45 +137,66 @@ export function initBufferSpace(sk: TcpSock): void {
   if (sk.rcvSsthresh > sk.windowClamp) sk.rcvSsthresh = sk.windowClamp;
 }
 
-/** tcp_rcv_rtt_measure_ts and tcp_rcv_rtt_measure: the receiver's own idea of the round trip, for autotuning only. */
-export function measureReceiverRtt(sk: TcpSock, segment: Segment): void {
-  const host = sk.host;
-  if (sk.tstampOk && segment.hasTs && segment.tsEcr !== 0) {
-    if (segment.length < sk.rcvMss) return;
-    const ms = (host.nowMs + sk.tsOffset - segment.tsEcr) | 0;
-    if (ms >= 0 && ms < 60_000) smoothReceiverRtt(sk, Math.max(ms, 1) * 1000);
-    return;
-  }
+/** tcp_rcv_rtt_measure_ts: how long ago we sent the timestamp that full-sized data echoes; once for each timestamp. */
+export function measureRttByTimestamp(sk: TcpSock, segment: Segment): void {
+  if (!sk.tstampOk || !segment.hasTs || segment.tsEcr === 0 || segment.tsEcr === sk.rcvRttTsEcr) return;
+  sk.rcvRttTsEcr = segment.tsEcr;
+  if (segment.length < sk.rcvMss) return;
+  const ms = (sk.host.nowMs + sk.tsOffset - segment.tsEcr) | 0;
+  if (ms > 0 && ms < 60_000) noteReceiverRtt(sk, ms * 1000, false);
+}
+
+/** tcp_rcv_rtt_measure: how long it took to receive all that the window allowed when the measurement began. */
+export function measureRttByWindow(sk: TcpSock): void {
+  const now = sk.host.nowUs;
   if (sk.rcvRttTime !== 0) {
     if (before(sk.rcvNxt, sk.rcvRttSeq)) return;
-    smoothReceiverRtt(sk, (host.nowUs - sk.rcvRttTime) | 0 || 1);
+    noteReceiverRtt(sk, (now - sk.rcvRttTime) | 0, true);
   }
   sk.rcvRttSeq = (sk.rcvNxt + sk.rcvWnd) | 0;
-  sk.rcvRttTime = host.nowUs;
+  sk.rcvRttTime = now;
 }
 
-function smoothReceiverRtt(sk: TcpSock, sampleUs: number): void {
-  sk.rcvRttUs = sk.rcvRttUs === 0 ? sampleUs << 3 : sk.rcvRttUs + sampleUs - (sk.rcvRttUs >> 3);
+/**
+ * tcp_rcv_rtt_update: the least that was seen. Longer ones count only if told by timestamps, averaged, and while nothing waits to
+ * be read: otherwise it is the program that is slow, not the path. Never below a millisecond: batches come and programs read at
+ * the pace of an event loop, however near the peer is, and a whole window may come in one batch.
+ */
+function noteReceiverRtt(sk: TcpSock, sampleUs: number, byWindow: boolean): void {
+  const old = sk.rcvRttUs;
+  const sample = sampleUs > RCV_RTT_MIN_US ? sampleUs : RCV_RTT_MIN_US;
+  if (old === 0 || sample << 3 < old) sk.rcvRttUs = sample << 3;
+  else if (!byWindow && sk.rcvNxt === sk.copiedSeq) sk.rcvRttUs = old - (old >> 3) + sample;
 }
 
-/** tcp_rcv_space_adjust: dynamic right-sizing. If the application read more this round trip than last, let the buffer grow. */
+/**
+ * tcp_rcv_space_adjust: dynamic right-sizing. If the program read more this round trip than ever before, less what it let lie, the
+ * buffer grows.
+ */
 export function adjustReceiveSpace(sk: TcpSock): void {
-  const host = sk.host;
-  const elapsed = (host.nowUs - sk.rcvSpaceTime) | 0;
-  if (sk.rcvRttUs === 0 || elapsed < sk.rcvRttUs >> 3) return;
-  const copied = (sk.copiedSeq - sk.rcvSpaceSeq) | 0;
-  if (copied > sk.rcvSpace) {
-    if (host.sysctl.tcpModerateRcvbuf !== 0 && (sk.userlocks & SOCK_RCVBUF_LOCK) === 0) {
-      let window = copied * 2 + 16 * sk.advmss;
-      window += 2 * Math.floor((window * (copied - sk.rcvSpace)) / sk.rcvSpace);
-      const buffer = Math.min(window * 2, host.sysctl.tcpRmem[2]);
-      if (buffer > sk.rcvbuf) {
-        sk.rcvbuf = buffer;
-        sk.windowClamp = buffer >> 1;
-      }
-    }
-    sk.rcvSpace = copied;
-  }
+  const now = sk.host.nowUs;
+  if (sk.rcvRttUs === 0 || ((now - sk.rcvSpaceTime) | 0) < sk.rcvRttUs >> 3) return;
+  const unread = (sk.rcvNxt - sk.copiedSeq) | 0;
+  const copied = ((sk.copiedSeq - sk.rcvSpaceSeq) | 0) - unread;
+  if (copied > sk.rcvSpace) growReceiveBuffer(sk, copied);
   sk.rcvSpaceSeq = sk.copiedSeq;
-  sk.rcvSpaceTime = host.nowUs;
+  sk.rcvSpaceTime = now;
+}
+
+/** tcp_rcvbuf_grow: room for twice what is read in a round trip, more while that grows, and for what stands behind a hole. */
+export function growReceiveBuffer(sk: TcpSock, space: number): void {
+  const { sysctl } = sk.host;
+  const grown = space - sk.rcvSpace;
+  const old = sk.rcvSpace;
+  sk.rcvSpace = space;
+  if (sysctl.tcpModerateRcvbuf === 0 || (sk.userlocks & SOCK_RCVBUF_LOCK) !== 0) return;
+  // One round trip late at best, and a sender in slow start doubles meanwhile.
+  let window = space * 2;
+  window += 2 * Math.floor((window * grown) / old);
+  const runs = sk.rx.reassembly?.runs;
+  if (runs !== undefined && runs.length > 0) window += (runs[runs.length - 1].end - sk.rcvNxt) | 0;
+  const buffer = Math.min(window * 2, sysctl.tcpRmem[2]);
+  if (buffer <= sk.rcvbuf) return;
+  sk.rcvbuf = buffer;
+  sk.windowClamp = buffer >> 1;
 }

@@ -130,9 +130,12 @@ describe('a remnant', () => {
 
 // covers: TIME_WAIT reused by connect (tcp_tw_reuse) | RFC 6191; Linux tcp_twsk_unique | src/tcp/connect.ts
 describe('tcp_tw_reuse', () => {
-  /** A port of ours in TIME_WAIT, and what another connect from it to the same peer says after `ms`. */
-  function again(reuse: number, ts: boolean, ms: number) {
-    const t = conversation({ sysctl: { tcpTwReuse: reuse, tcpTimestamps: ts ? 2 : 0 } });
+  /**
+   * A port of ours in TIME_WAIT, and what another connect from it to the same peer says after `ms`; before, the peer says
+   * something once more when `moreAt` have gone by.
+   */
+  function again(reuse: number, ts: boolean, ms: number, sysctl = {}, moreAt = 0) {
+    const t = conversation({ sysctl: { tcpTwReuse: reuse, tcpTimestamps: ts ? 2 : 0, ...sysctl } });
     const { peer, program } = t.connected({ ts });
     const { sport } = program.sk;
     program.sk.reuse = true;
@@ -140,7 +143,9 @@ describe('tcp_tw_reuse', () => {
     peer.hears({ flags: 'FA' });
     peer.sends({ flags: 'FA' }).hears({ flags: 'A' });
     expect(t.tcp.counts.timeWait).toBe(1);
-    t.after(ms);
+    t.after(moreAt);
+    if (moreAt > 0) peer.sends({});
+    t.after(ms - moreAt);
     const next = t.program();
     next.sk.reuse = true;
     next.sk.sport = t.tcp.ports.bind(next.sk, sport);
@@ -163,5 +168,34 @@ describe('tcp_tw_reuse', () => {
     expect(again(1, false, 5000).result).toBe(-99);
     expect(again(0, true, 5000).result).toBe(-99);
     expect(again(2, true, 5000).result).toBe(-99);
+  });
+
+  it('tcp_tw_reuse_delay says how long TIME_WAIT must have lasted, whatever the peer said meanwhile', () => {
+    expect(again(1, true, 1001, {}, 900).result).toBe(0);
+    expect(again(1, true, 200, { tcpTwReuseDelay: 200 }).result).toBe(-99);
+    expect(again(1, true, 201, { tcpTwReuseDelay: 200 }).result).toBe(0);
+    expect(again(1, true, 4999, { tcpTwReuseDelay: 5000 }).result).toBe(-99);
+  });
+
+  it('that counts from the FIN, also where FIN_WAIT2 outlived its sock', () => {
+    const t = conversation({ sysctl: { tcpTwReuse: 1 } });
+    const { peer, program } = t.connected({ ts: true });
+    const { sport } = program.sk;
+    program.sk.reuse = true;
+    program.close();
+    peer.hears({ flags: 'FA' });
+    peer.sends({});
+    t.after(5000);
+    peer.sends({ flags: 'FA' }).hears({ flags: 'A' });
+    const connect = () => {
+      const next = t.program();
+      next.sk.reuse = true;
+      next.sk.sport = t.tcp.ports.bind(next.sk, sport);
+      return next.connect(7000);
+    };
+    t.after(1000);
+    expect(connect()).toBe(-99);
+    t.after(1);
+    expect(connect()).toBe(0);
   });
 });
