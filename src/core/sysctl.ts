@@ -97,6 +97,7 @@ export class Sysctl {
   tcpRetransCollapse = 1;
   tcpThinLinearTimeouts = 0;
   tcpMinRtoUs = 200000;
+  tcpRtoMaxMs = 120_000;
   tcpDelackMinMs = 40;
   tcpCompSackDelayNs = 1_000_000;
   tcpCompSackNr = 44;
@@ -290,6 +291,7 @@ define('net.ipv4.tcp_fastopen', 'tcpFastopen', -INT_MAX - 1);
 define('net.ipv4.tcp_fastopen_key', 'tcpFastopenKey');
 define('net.ipv4.tcp_fastopen_blackhole_timeout_sec', 'tcpFastopenBlackholeTimeoutSec');
 define('net.ipv4.tcp_rto_min_us', 'tcpMinRtoUs', 1);
+define('net.ipv4.tcp_rto_max_ms', 'tcpRtoMaxMs', 1000, 120_000);
 define('net.ipv4.tcp_congestion_control', 'tcpCongestionControl');
 define('net.ipv4.tcp_available_congestion_control', 'tcpAvailableCongestionControl');
 define('tcp_cubic.beta', 'tcpCubicBeta', 1, 1023);

@@ -1,6 +1,7 @@
 // The rarer options of level IPPROTO_TCP: what recvmsg tells beside the bytes, the SYN that made a connection, the timestamp
 // clock, and what is refused because only a checkpoint of a connection could use it (TCP_REPAIR and its kin).
 
+import { TCP_DELACK_MAX, TCP_RTO_MAX } from '../tcp/constants.js';
 import type { TcpSock } from '../tcp/sock.js';
 import { tcpTimestamp } from '../tcp/transmit.js';
 import { EINVAL, ENOPROTOOPT, EPERM } from '../uapi/errno.js';
@@ -8,11 +9,14 @@ import { IPPROTO_TCP } from '../uapi/socket.js';
 import {
   TCP_CC_INFO,
   TCP_CLOSE,
+  TCP_DELACK_MAX_US,
   TCP_INQ,
   TCP_QUEUE_SEQ,
   TCP_REPAIR_OPTIONS,
   TCP_REPAIR_QUEUE,
   TCP_REPAIR_WINDOW,
+  TCP_RTO_MAX_MS,
+  TCP_RTO_MIN_US,
   TCP_SAVE_SYN,
   TCP_SAVED_SYN,
   TCP_TIMESTAMP,
@@ -20,6 +24,10 @@ import {
 } from '../uapi/tcp.js';
 import { getKept, keptOption, setKept } from './kept-options.js';
 import type { OptionResult } from './proto-ops.js';
+
+/** TCP_TIMEOUT_MIN (two ticks) and TCP_RTO_MIN, milliseconds. */
+const TIMEOUT_MIN = 2;
+const TCP_RTO_MIN = 200;
 
 const within = (value: number, low: number, high: number): boolean => value >= low && value <= high;
 
@@ -33,6 +41,18 @@ export function setRareTcp(sk: TcpSock, name: number, int: number): number {
     case TCP_SAVE_SYN:
       if (!within(int, 0, 2)) return -EINVAL;
       if (int !== 0 || sk.extras !== null) sk.ownExtras().saveSyn = int;
+      return 0;
+    case TCP_RTO_MAX_MS:
+      if (!within(int, 1000, TCP_RTO_MAX)) return -EINVAL;
+      sk.ownTuning().rtoMaxMs = int;
+      return 0;
+    case TCP_RTO_MIN_US:
+      if (!within(Math.ceil(int / 1000), TIMEOUT_MIN, TCP_RTO_MIN)) return -EINVAL;
+      sk.ownTuning().rtoMinUs = int;
+      return 0;
+    case TCP_DELACK_MAX_US:
+      if (!within(Math.ceil(int / 1000), TIMEOUT_MIN, TCP_DELACK_MAX)) return -EINVAL;
+      sk.ownTuning().delackMaxMs = Math.ceil(int / 1000);
       return 0;
     case TCP_TIMESTAMP:
     case TCP_REPAIR_QUEUE:
@@ -63,6 +83,15 @@ export function getRareTcp(sk: TcpSock, name: number, out: OptionResult): number
       // Told once: who has read it needs it no more.
       out.value = extras?.savedSyn ?? new Uint8Array(0);
       if (extras !== null) extras.savedSyn = null;
+      return 0;
+    case TCP_RTO_MAX_MS:
+      out.value = sk.tuning.rtoMaxMs;
+      return 0;
+    case TCP_RTO_MIN_US:
+      out.value = sk.tuning.rtoMinUs || sk.host.sysctl.tcpMinRtoUs;
+      return 0;
+    case TCP_DELACK_MAX_US:
+      out.value = sk.tuning.delackMaxMs * 1000;
       return 0;
     case TCP_TIMESTAMP:
       out.value = tcpTimestamp(sk);

@@ -18,6 +18,7 @@ import {
   TCP_PINGPONG_THRESH,
 } from './constants.js';
 import { ECN_OK, ecnDataReceived } from './ecn.js';
+import { delackMaxMs } from './route-hints.js';
 import type { Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
 import { armCompressedAck, armDelack } from './tcp-timer.js';
@@ -152,7 +153,7 @@ export function delayAck(sk: TcpSock): void {
     if (sk.srttUs !== 0) most = Math.min(most, Math.max(Math.floor((sk.srttUs >> 3) / 1000), least));
     ato = Math.min(ato, most);
   }
-  ato = Math.min(ato, TCP_DELACK_MAX);
+  ato = Math.min(ato, delackMaxMs(sk));
   if ((sk.ackPending & ACK_TIMER) !== 0 && sk.delackTimer?.pending) {
     const left = wheel.remaining(sk.delackTimer);
     if (left <= ato >> 2) {

@@ -9,17 +9,7 @@ import { TCP_CA_Loss, TCP_ESTABLISHED } from '../uapi/tcp.js';
 import { oowRateLimited } from './challenge.js';
 import { newChild } from './child.js';
 import { doneWithError, removeFastOpen, setState, tcpReset, tcpShutdown } from './close.js';
-import {
-  ACK,
-  GO_ON,
-  HANDLED,
-  RESET_PEER,
-  RST,
-  SYN,
-  TCP_RTO_MAX,
-  TCP_TIMEOUT_INIT,
-  TIME_RETRANS,
-} from './constants.js';
+import { ACK, GO_ON, HANDLED, RESET_PEER, RST, SYN, TCP_TIMEOUT_INIT, TIME_RETRANS } from './constants.js';
 import { TFO_SERVER_COOKIE_NOT_REQD, TFO_SERVER_ENABLE } from './fastopen.js';
 import { addSynData } from './fastopen-data.js';
 import { enterLoss } from './recovery.js';
@@ -177,7 +167,7 @@ export function fastOpenTimer(sk: TcpSock, request: RequestSock): void {
   request.timeouts++;
   sk.tx.retransmits++;
   if (sk.tx.retransStamp === 0) sk.tx.retransStamp = host.nowMs || -1;
-  startRetransmit(sk, TIME_RETRANS, Math.min(TCP_TIMEOUT_INIT * 2 ** request.timeouts, TCP_RTO_MAX));
+  startRetransmit(sk, TIME_RETRANS, TCP_TIMEOUT_INIT * 2 ** request.timeouts);
 }
 
 /** tcp_rtx_synack */

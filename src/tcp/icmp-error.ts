@@ -11,7 +11,7 @@ import { SO_EE_ORIGIN_ICMP } from '../uapi/errqueue.js';
 import { IP_PMTUDISC_DONT, IP_PMTUDISC_INTERFACE } from '../uapi/socket.js';
 import { TCP_CLOSE, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
 import { doneWithError } from './close.js';
-import { TCP_RTO_MAX, TCP_TIMEOUT_INIT, TIME_RETRANS } from './constants.js';
+import { TCP_TIMEOUT_INIT, TIME_RETRANS } from './constants.js';
 import { tupleHash } from './demux.js';
 import { dropRequest } from './listener.js';
 import { syncMss } from './mss.js';
@@ -133,7 +133,7 @@ function revertRto(sk: TcpSock, seq: number): void {
   sk.tx.backoff--;
   if (sk.srttUs !== 0) setRto(sk);
   else sk.rto = TCP_TIMEOUT_INIT;
-  sk.rto = Math.min(sk.rto * 2 ** sk.tx.backoff, TCP_RTO_MAX);
+  sk.rto = Math.min(sk.rto * 2 ** sk.tx.backoff, sk.tuning.rtoMaxMs);
   const sent = sk.writeQueue.rows[sk.writeQueue.at(0) + ROW_SENT_US];
   const left = sk.rto - Math.floor(((sk.host.nowUs - sent) | 0) / 1000);
   if (left > 0) armRetransmit(sk, TIME_RETRANS, left);

@@ -14,7 +14,6 @@ import {
   NAGLE_OFF,
   NAGLE_PUSH,
   PSH,
-  TCP_RTO_MAX,
   TIME_LOSS_PROBE,
   TIME_NONE,
   TIME_PROBE0,
@@ -210,7 +209,7 @@ function probe0Base(sk: TcpSock): number {
 
 /** tcp_probe0_when, within what TCP_USER_TIMEOUT leaves: milliseconds until the next window probe. */
 export function probe0When(sk: TcpSock): number {
-  return probe0Bound(sk, Math.min(probe0Base(sk) * 2 ** Math.min(sk.tx.backoff, 10), TCP_RTO_MAX));
+  return probe0Bound(sk, Math.min(probe0Base(sk) * 2 ** Math.min(sk.tx.backoff, 10), sk.tuning.rtoMaxMs));
 }
 
 /** tcp_clamp_probe0_to_user_timeout */

@@ -28,10 +28,17 @@ export function chooseControl(sk: TcpSock, route: Route): void {
   if (control !== null) sk.cc = control;
 }
 
-/** tcp_rto_min, in microseconds: the route's, else net.ipv4.tcp_rto_min_us. */
+/** tcp_rto_min, in microseconds: the route's, else TCP_RTO_MIN_US, else net.ipv4.tcp_rto_min_us. */
 export function rtoMinUs(sk: TcpSock): number {
   const { route } = sk;
   return route !== null && route.metrics.rtoMin !== 0
     ? route.metrics.rtoMin * 1000
-    : sk.host.sysctl.tcpMinRtoUs;
+    : sk.tuning.rtoMinUs || sk.host.sysctl.tcpMinRtoUs;
+}
+
+/** tcp_delack_max, in milliseconds: an ACK is not held back for as long as the peer's timer may take at least. */
+export function delackMaxMs(sk: TcpSock): number {
+  const below = Math.max(Math.ceil(rtoMinUs(sk) / 1000), 2) - 1;
+  const { delackMaxMs: most } = sk.tuning;
+  return most < below ? most : below;
 }

@@ -1,7 +1,6 @@
 // Round-trip time and retransmission timeout (RFC 6298 with Linux's variance rules; tcp_rtt_estimator, tcp_set_rto).
 
 import { WindowedMin } from '../core/windowed-min.js';
-import { TCP_RTO_MAX } from './constants.js';
 import { rtoMinUs } from './route-hints.js';
 import { after } from './seq.js';
 import type { TcpSock } from './sock.js';
@@ -42,7 +41,8 @@ export function rttEstimator(sk: TcpSock, sampleUs: number): void {
 /** __tcp_set_rto: milliseconds, rounded up. */
 export function setRto(sk: TcpSock): void {
   const rto = Math.ceil(((sk.srttUs >> 3) + sk.rttvarUs) / 1000);
-  sk.rto = rto < TCP_RTO_MAX ? rto : TCP_RTO_MAX;
+  const most = sk.tuning.rtoMaxMs;
+  sk.rto = rto < most ? rto : most;
 }
 
 /** tcp_update_rtt_min: the least of the last tcp_min_rtt_wlen seconds; an ACK that may have been held back does not raise it. */

@@ -9,7 +9,14 @@ import { IPPROTO_TCP, SOCK_STREAM } from '../uapi/socket.js';
 import { TCP_CA_Open, TCP_ESTABLISHED } from '../uapi/tcp.js';
 import type { Backlog } from './backlog.js';
 import type { CongestionControl } from './congestion/congestion.js';
-import { TCP_INFINITE_SSTHRESH, TCP_INIT_CWND, TCP_MSS_DEFAULT, TCP_TIMEOUT_INIT } from './constants.js';
+import {
+  TCP_DELACK_MAX,
+  TCP_INFINITE_SSTHRESH,
+  TCP_INIT_CWND,
+  TCP_MSS_DEFAULT,
+  TCP_RTO_MAX,
+  TCP_TIMEOUT_INIT,
+} from './constants.js';
 import { FastOpenState } from './fastopen.js';
 import { FlaggedSock } from './flagged-sock.js';
 import type { ListenState } from './listen-state.js';
@@ -41,6 +48,12 @@ export class TcpTuning {
   deferAccept = 0;
   userMss = 0;
   windowClamp = 0;
+  /** TCP_RTO_MAX_MS; begins as the sysctl is when the socket is made. */
+  rtoMaxMs = TCP_RTO_MAX;
+  /** TCP_RTO_MIN_US; 0: the sysctl. */
+  rtoMinUs = 0;
+  /** TCP_DELACK_MAX_US, in milliseconds. */
+  delackMaxMs = TCP_DELACK_MAX;
 
   clone(): TcpTuning {
     return Object.assign(new TcpTuning(), this);

@@ -38,7 +38,7 @@ export class SynCookies {
     while (index > 0 && request.mss < MSS_TABLE[index]) index--;
     request.mss = MSS_TABLE[index];
     const count = this.#minute();
-    const hidden = (hash(this.#second, request, count) + index) & COOKIE_MASK;
+    const hidden = (this.#seal(request, count) + index) & COOKIE_MASK;
     request.iss = (hash(this.#first, request, 0) + request.irs + (count << COOKIE_BITS) + hidden) | 0;
   }
 
@@ -48,8 +48,16 @@ export class SynCookies {
     const count = this.#minute();
     const age = (count - (cookie >>> COOKIE_BITS)) & 0xff;
     if (age >= MAX_AGE) return 0;
-    const index = (cookie - hash(this.#second, request, (count - age) | 0)) & COOKIE_MASK;
+    const index = (cookie - this.#seal(request, (count - age) | 0)) & COOKIE_MASK;
     return index < MSS_TABLE.length ? MSS_TABLE[index] : 0;
+  }
+
+  /**
+   * Unlike Linux's it covers the peer's sequence number: otherwise a segment one to three bytes on would pass for one with
+   * another MSS, and its stream begin without them.
+   */
+  #seal(request: RequestSock, count: number): number {
+    return this.#second.hash3(hash(this.#second, request, count), request.irs, 0, 2);
   }
 
   #minute(): number {

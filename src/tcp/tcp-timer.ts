@@ -3,7 +3,7 @@
 
 import { Timer } from '../time/timer-wheel.js';
 import type { AckCompression } from './ack-compression.js';
-import { TCP_RTO_MAX, TIME_LOSS_PROBE, TIME_NONE, TIME_REO_TIMEOUT, TIME_RETRANS } from './constants.js';
+import { TIME_LOSS_PROBE, TIME_NONE, TIME_REO_TIMEOUT, TIME_RETRANS } from './constants.js';
 import type { TcpSock } from './sock.js';
 import { ROW_SENT_US } from './write-queue.js';
 
@@ -48,7 +48,8 @@ export function startRetransmit(sk: TcpSock, what: number, ms: number): void {
   const tx = sk.ownTx();
   tx.pendingTimer = what;
   tx.retransmitTimer ??= new TcpTimer(sk, TIMER_RETRANSMIT);
-  sk.host.wheel.arm(tx.retransmitTimer, ms < TCP_RTO_MAX ? ms : TCP_RTO_MAX);
+  const most = sk.tuning.rtoMaxMs;
+  sk.host.wheel.arm(tx.retransmitTimer, ms < most ? ms : most);
 }
 
 /** inet_csk_clear_xmit_timer(ICSK_TIME_RETRANS). The timer itself may still come round and then finds nothing to do. */

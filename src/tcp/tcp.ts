@@ -90,7 +90,10 @@ export class Tcp extends TcpShared implements IpProtocol {
   }
 
   createSock(): TcpSock {
-    return new TcpSock(this.host, this, this.controls.default);
+    const sk = new TcpSock(this.host, this, this.controls.default);
+    const { tcpRtoMaxMs } = this.host.sysctl;
+    if (tcpRtoMaxMs !== sk.tuning.rtoMaxMs) sk.ownTuning().rtoMaxMs = tcpRtoMaxMs;
+    return sk;
   }
 
   /** lock_sock: loopback segments for it wait until `release`. */

@@ -19,7 +19,6 @@ import {
   FIN,
   PSH,
   TCP_RESOURCE_PROBE_INTERVAL,
-  TCP_RTO_MAX,
   TCP_TIMEOUT_INIT,
   TCP_TIMEWAIT_LEN,
   TIME_LOSS_PROBE,
@@ -148,7 +147,8 @@ function closedWindowTimedOut(sk: TcpSock): boolean {
   const limit = sk.tuning.userTimeoutMs;
   const trying = sk.tx.retransStamp === 0 ? 0 : (sk.host.nowMs - sk.tx.retransStamp) | 0;
   if (limit !== 0 && trying > limit) return true;
-  const most = limit !== 0 && limit < 2 * TCP_RTO_MAX ? limit : 2 * TCP_RTO_MAX;
+  const patience = 2 * sk.tuning.rtoMaxMs;
+  const most = limit !== 0 && limit < patience ? limit : patience;
   return ((sk.host.nowMs - sk.rcvTstamp) | 0) > most && trying > most;
 }
 
@@ -161,10 +161,10 @@ function repeatSyn(sk: TcpSock): void {
   } else backOff(sk);
 }
 
-/** Karn's backoff: doubled, up to two minutes. */
+/** Karn's backoff: doubled, up to two minutes or what TCP_RTO_MAX_MS says. */
 function backOff(sk: TcpSock): void {
   sk.tx.backoff++;
-  sk.rto = Math.min(sk.rto * 2, TCP_RTO_MAX);
+  sk.rto = Math.min(sk.rto * 2, sk.tuning.rtoMaxMs);
   armRetransmit(sk, TIME_RETRANS, userTimeoutBound(sk));
 }
 
@@ -193,7 +193,7 @@ function writeTimedOut(sk: TcpSock): boolean {
     until = sysctl.tcpRetries2;
   }
   if (sk.orphan && !handshaking(sk)) {
-    const alive = sk.rto < TCP_RTO_MAX;
+    const alive = sk.rto < sk.tuning.rtoMaxMs;
     until = orphanRetries(sk, alive);
     if (outOfResources(sk, alive || !retransmitsTimedOut(sk, until, 0))) return true;
   }
@@ -209,7 +209,7 @@ function outOfResources(sk: TcpSock, reset: boolean): boolean {
   const idle = (sk.host.nowMs - sk.lsndtime) | 0;
   let shift = 0;
   // A window closed for long, or nothing sent for long; and a complaint by ICMP: each makes it count twice.
-  if (idle > 2 * TCP_RTO_MAX || !reset) shift++;
+  if (idle > 2 * sk.tuning.rtoMaxMs || !reset) shift++;
   if (sk.errSoft !== 0) shift++;
   if (!checkOom(sk, shift)) return false;
   if (reset || idle <= TCP_TIMEWAIT_LEN || (sk.sndWnd === 0 && sk.tx.packetsOut === 0)) sendActiveReset(sk);
@@ -231,11 +231,12 @@ function retransmitsTimedOut(sk: TcpSock, boundary: number, limitMs: number): bo
   let limit = limitMs;
   if (limit === 0) {
     const base = handshaking(sk) ? TCP_TIMEOUT_INIT : 200;
-    const doubling = Math.floor(Math.log2(TCP_RTO_MAX / base));
+    const most = sk.tuning.rtoMaxMs;
+    const doubling = Math.floor(Math.log2(most / base));
     limit =
       boundary <= doubling
         ? (2 ** (boundary + 1) - 1) * base
-        : (2 ** (doubling + 1) - 1) * base + (boundary - doubling) * TCP_RTO_MAX;
+        : (2 ** (doubling + 1) - 1) * base + (boundary - doubling) * most;
   }
   return ((sk.host.nowMs - sk.tx.retransStamp) | 0) >= limit;
 }
@@ -262,7 +263,7 @@ function probeTimer(sk: TcpSock): void {
   }
   let most = host.sysctl.tcpRetries2;
   if (sk.orphan) {
-    const alive = sk.rto * 2 ** sk.tx.backoff < TCP_RTO_MAX;
+    const alive = sk.rto * 2 ** sk.tx.backoff < sk.tuning.rtoMaxMs;
     most = orphanRetries(sk, alive);
     if (!alive && sk.tx.backoff >= most) {
       writeError(sk);

@@ -11,6 +11,7 @@ import {
 } from './ack-state.js';
 import { TCP_TIMEOUT_INIT, TIME_LOSS_PROBE } from './constants.js';
 import { endCwndReduction, initCwndReduction, setCaState, tryKeepOpen } from './cwnd.js';
+import { rtoMinUs } from './route-hints.js';
 import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { armRetransmit, rtoDeltaUs } from './tcp-timer.js';
@@ -29,7 +30,7 @@ export function scheduleLossProbe(sk: TcpSock, advancing: boolean): boolean {
   let timeoutUs = TCP_TIMEOUT_INIT * 1000;
   if (sk.srttUs !== 0) {
     // The peer may hold back the ACK of a lone segment.
-    timeoutUs = (sk.srttUs >> 2) + (sk.tx.packetsOut === 1 ? sysctl.tcpMinRtoUs : TIMEOUT_MIN_US);
+    timeoutUs = (sk.srttUs >> 2) + (sk.tx.packetsOut === 1 ? rtoMinUs(sk) : TIMEOUT_MIN_US);
   }
   const rtoUs = advancing ? sk.rto * 1000 : rtoDeltaUs(sk);
   if (rtoUs > 0 && rtoUs < timeoutUs) timeoutUs = rtoUs;

@@ -37,6 +37,9 @@ export const TCP_INQ = 36;
 export const TCP_CM_INQ = TCP_INQ;
 export const TCP_TX_DELAY = 37;
 export const TCP_IS_MPTCP = 43;
+export const TCP_RTO_MAX_MS = 44;
+export const TCP_RTO_MIN_US = 45;
+export const TCP_DELACK_MAX_US = 46;
 
 export const TCP_ESTABLISHED = 1;
 export const TCP_SYN_SENT = 2;

@@ -267,7 +267,8 @@ function checkBounds(side: Side): void {
   const most = sk.rcvbuf + (sk.rcvbuf >> 1) + 2 * 65_536;
   if (sk.rmemAlloc > most) throw new Error(`${sk.rmemAlloc} bytes received are held, of at most ${most}`);
   // Bytes, not what they are charged: when the path narrows, segments that were within bounds are split, and each part weighs more.
-  const room = sk.sndbuf + 65_536;
+  // Of the segment at the tail a part may have been sent, and as much may join it then whatever the buffer holds (as on Linux).
+  const room = sk.sndbuf + 65_536 + ((sk.sndNxt - sk.sndUna) | 0);
   const { length } = sk.sndQueue;
   if (length > room) throw new Error(`${length} bytes to send are held, of at most ${room}`);
 }
@@ -290,13 +291,17 @@ export function run(plan: Schedule): Outcome {
     Object.assign(host.sysctl, plan.settings);
     host.sysctl.tcpRmem = [4096, plan.sizes[0], 600_000];
     host.sysctl.tcpWmem = [4096, plan.sizes[1], 600_000];
+    host.sysctl.tcpKeepaliveTime = 300;
     new Icmp(ip);
   }
   const listener = b.tcp.createSock();
+  // A peer that gave up says nothing, and who only waits for its data would wait for ever.
+  listener.keepOpen = true;
   listener.sport = b.tcp.ports.bind(listener, 80);
   b.tcp.listenStart(listener, 16);
   const sides: readonly [Side, Side] = [new Side(a, plan.habits[0], 0), new Side(b, plan.habits[1], 1)];
   sides[0].sk = a.tcp.createSock();
+  sides[0].sk.keepOpen = true;
   const begun = a.tcp.connect(sides[0].sk, b.address, 80);
   if (begun < 0) throw new Error(`connect: ${begun}`);
   let ms = 0;

@@ -146,6 +146,17 @@ describe('a full SYN queue', () => {
     expect(t.counter('TcpExt', 'SyncookiesFailed')).toBe(2);
   });
 
+  it('one byte on it is wrong: what went before would be missing from the stream', () => {
+    for (const seq of [2, 3, 4]) {
+      const { t, listener } = flooded();
+      const peer = opens(t);
+      peer.hears({ flags: 'SA' });
+      // The first bytes are late, and the end of the stream overtakes them.
+      peer.sends({ flags: 'FA', seq }).hears({ flags: 'R', seq: 1 });
+      expect([listener.waiting, t.counter('TcpExt', 'SyncookiesFailed')]).toEqual([0, 1]);
+    }
+  });
+
   it('a full accept queue drops it, without a reset', () => {
     const { t, listener } = flooded();
     const peers = [opens(t), opens(t)];
