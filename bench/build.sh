@@ -18,4 +18,5 @@ program() {
 program client
 program epoll-server
 program limit
+program transfer
 program lwip-server -I/usr/include/lwip -llwip

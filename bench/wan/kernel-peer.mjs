@@ -1,48 +1,50 @@
-// One end of a transfer on the running kernel, in whose network namespace this process is.
+// One end of a transfer on the running kernel, in whose network namespace this process is; ../transfer.c moves the bytes.
 //   kernel-peer.mjs receive BYTES SECONDS      listens; says `ready`, and then what it got
 //   kernel-peer.mjs send BYTES SECONDS TO      says `ready`, begins when a line comes in, and says what the kernel counted, at
 //                                              the end or at SIGTERM
 
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import net from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { payload, sha256 } from './payload.mjs';
 
-const PORT = 5001;
-const CONNECT_ATTEMPTS = 10;
-const [role, bytes, seconds, to] = process.argv
-  .slice(2)
-  .map((word, i) => (i === 1 || i === 2 ? Number(word) : word));
+const PORT = '5001';
+const PROGRAM = fileURLToPath(new URL('../build/transfer', import.meta.url));
+const [role, bytes, seconds, to] = process.argv.slice(2);
+
+/** A reader takes little time, and needs it at once: behind an engine that compiles, the kernel's acknowledgements would be late. */
+const FIRST = spawnSync('chrt', ['--rr', '9', 'true']).status === 0 ? ['chrt', '--rr', '9'] : [];
+
+const directory = mkdtempSync(join(tmpdir(), 'tapstack-wan-'));
+const file = join(directory, 'data');
+let child;
+process.on('exit', () => {
+  child?.kill('SIGKILL');
+  rmSync(directory, { recursive: true, force: true });
+});
+process.on('SIGTERM', () => process.exit(0));
 
 const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 
-function receive() {
-  // Written to, so that no page of it is first touched, and fetched from the machine, in the middle of a transfer.
-  const got = Buffer.alloc(bytes, 1);
-  const server = net.createServer((socket) => {
-    server.close();
-    const from = performance.now();
-    let count = 0;
-    let last = from;
-    const report = (ended) => {
-      say({ bytes: count, seconds: (last - from) / 1000, ended, sha256: sha256(got.subarray(0, count)) });
-      process.exit(0);
-    };
-    socket.on('data', (data) => {
-      data.copy(got, count);
-      count += data.length;
-      last = performance.now();
-    });
-    socket.on('end', () => report('end'));
-    socket.on('error', (error) => report(error.code));
-    // What counts is all that came in the time given.
-    setTimeout(() => {
-      last = performance.now();
-      report('time');
-    }, seconds * 1000);
-  });
-  server.listen(PORT, '0.0.0.0', () => say({ ready: true }));
+function start(...more) {
+  const [command, ...words] = [...FIRST, PROGRAM, role, PORT, bytes, seconds, file, ...more];
+  child = spawn(command, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  return createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+}
+
+async function receive() {
+  const lines = start();
+  if ((await lines.next()).value === 'ready') say({ ready: true });
+  const { value } = await lines.next();
+  if (value === undefined) process.exit(1);
+  const [count, us, ended] = value.split(' ');
+  const got = readFileSync(file).subarray(0, Number(count));
+  say({ bytes: Number(count), seconds: Number(us) / 1e6, ended, sha256: sha256(got) });
+  process.exit(0);
 }
 
 /** TcpExt of this namespace. */
@@ -52,25 +54,8 @@ function counters() {
   return Object.fromEntries(names.slice(1).map((name, i) => [name, Number(values[i + 1])]));
 }
 
-/**
- * What an earlier transfer left asks for the host's hardware address before the host is there, and a connection that comes upon
- * that fails with it; or the network loses three requests in a row. Neither is what is measured.
- */
-async function connect() {
-  for (let attempt = 1; ; attempt++) {
-    const socket = net.connect(PORT, to);
-    try {
-      await once(socket, 'connect');
-      return socket;
-    } catch (error) {
-      if (error.code !== 'EHOSTUNREACH' || attempt === CONNECT_ATTEMPTS) throw error;
-      await sleep(100);
-    }
-  }
-}
-
 async function send() {
-  const data = payload(bytes);
+  writeFileSync(file, payload(Number(bytes)));
   say({ ready: true });
   await once(process.stdin, 'data');
   process.stdin.destroy();
@@ -81,14 +66,12 @@ async function send() {
     say({ counters: Object.fromEntries(moved.filter(([, value]) => value !== 0)) });
     process.exit(0);
   };
-  process.on('SIGTERM', report);
-  const socket = await connect();
-  // The receiver may have had enough before all is sent.
-  socket.on('error', () => {});
-  socket.on('close', report);
-  socket.end(data);
-  socket.resume();
+  process.removeAllListeners('SIGTERM').on('SIGTERM', report);
+  start(to);
+  const [code] = await once(child, 'exit');
+  if (code === 0) report();
+  process.exit(1);
 }
 
-if (role === 'receive') receive();
+if (role === 'receive') await receive();
 else await send();

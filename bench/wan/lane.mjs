@@ -12,6 +12,7 @@ const MAIN = here('../../dist/cli/main.js');
 const KERNEL_A = '10.1.0.1';
 const KERNEL_B = '10.1.0.2';
 const STACK_A = '10.1.0.3';
+const NEAR_A = '10.1.0.4';
 const WAN_A = '10.1.0.9';
 
 const NETWORK = '10.1.0.0/24';
@@ -152,11 +153,12 @@ export class Lane {
       to,
       this.a,
       `${STACK_A}/24`,
+      `${NEAR_A}/24`,
       sysctls,
     ];
     const stack = new Process(process.execPath, words.map(String));
-    const { device } = await stack.json();
-    ip('-n', this.a, 'link', 'set', device, 'master', 'joint');
+    const { devices } = await stack.json();
+    for (const device of devices) ip('-n', this.a, 'link', 'set', device, 'master', 'joint');
     stack.write('go\n');
     return stack;
   }

@@ -1,17 +1,17 @@
 // The same end of a transfer on tapstack, over a TAP device that stands in the bridge of a network namespace.
-//   stack-peer.mjs receive|send BYTES SECONDS TO NETNS ADDRESS SYSCTLS
-// It says `device` once that is there for the bridge to take, and goes on when a line comes in; then `ready`, and a sender waits for
-// another line.
+//   stack-peer.mjs receive|send BYTES SECONDS TO NETNS ADDRESS NEAR-ADDRESS SYSCTLS
+// It says `devices` once they are there for the bridge to take, the second for the warm-up, and goes on when a line comes in; then
+// `ready`, and a sender waits for another line.
 
 import { once } from 'node:events';
 import * as t from 'tapstack';
 import { payload, sha256 } from './payload.mjs';
-import { warmUp } from './warm-up.mjs';
+import { warmUpInLab, warmUpNearby } from './warm-up.mjs';
 
 const PORT = 5001;
 /** For the other end to connect. */
 const CONNECT_MS = 30_000;
-const [role, bytesText, secondsText, to, netns, address, sysctls] = process.argv.slice(2);
+const [role, bytesText, secondsText, to, netns, address, nearAddress, sysctls] = process.argv.slice(2);
 const bytes = Number(bytesText);
 const seconds = Number(secondsText);
 
@@ -21,12 +21,16 @@ const must = (result) => {
   return result;
 };
 
-await warmUp(JSON.parse(sysctls)['net.ipv4.tcp_congestion_control']);
+await warmUpInLab(JSON.parse(sysctls)['net.ipv4.tcp_congestion_control']);
 const link = await t.TapLink.open({ name: 'stack', netns });
+// Frames of the size that comes from far away.
+const near = await t.TapLink.open({ name: 'near', netns, offload: false });
 const stack = await t.Stack.create({ link, address, sysctl: JSON.parse(sysctls) });
 const { sys, blocking } = stack;
-say({ device: link.name });
+say({ devices: [link.name, near.name] });
 await once(process.stdin, 'data');
+await warmUpNearby(stack, address, near, nearAddress);
+const before = stack.snmp().TcpExt;
 
 async function receive() {
   const listener = must(sys.socket(t.AF_INET, t.SOCK_STREAM, 0));
@@ -61,7 +65,8 @@ async function receive() {
 async function send() {
   const fd = must(sys.socket(t.AF_INET, t.SOCK_STREAM, 0));
   const report = () => {
-    const counters = Object.entries(stack.snmp().TcpExt).filter(([, value]) => value !== 0);
+    const moved = Object.entries(stack.snmp().TcpExt).map(([name, value]) => [name, value - before[name]]);
+    const counters = moved.filter(([, value]) => value !== 0);
     const info = { value: undefined };
     sys.getsockopt(fd, t.IPPROTO_TCP, t.TCP_INFO, info);
     say({ counters: Object.fromEntries(counters), info: info.value });

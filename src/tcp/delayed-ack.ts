@@ -23,7 +23,7 @@ import type { Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
 import { armCompressedAck, armDelack } from './tcp-timer.js';
 import { deferAck, sendAck } from './transmit.js';
-import { growWindow, measureRttByWindow, offerWindow, receiveWindow } from './window.js';
+import { growWindow, measureRttByWindow, offerWindow, receiveWindow, segmentSizeKnown } from './window.js';
 
 /** tcp_in_quickack_mode */
 function inQuickAckMode(sk: TcpSock): boolean {
@@ -72,7 +72,10 @@ export function measureRcvMss(sk: TcpSock, length: number, gsoSize: number): voi
   const last = sk.lastRcvSize;
   sk.lastRcvSize = 0;
   if (size >= sk.rcvMss) {
-    sk.rcvMss = size < sk.advmss ? size : sk.advmss;
+    if (size !== sk.rcvMss) {
+      sk.rcvMss = size < sk.advmss ? size : sk.advmss;
+      segmentSizeKnown(sk);
+    }
     return;
   }
   if (size >= TCP_MSS_DEFAULT) {

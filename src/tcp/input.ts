@@ -193,7 +193,7 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
   mib.count(TcpExt.TCPOFOQueue);
   const rx = sk.ownRx();
   rx.rcvOooPack += segment.segments;
-  rx.reassembly ??= new Reassembly(memory, sk.tcp.memory);
+  rx.reassembly ??= new Reassembly(memory, sk.tcp.memory, sk.rcvMss);
   const ooo = rx.reassembly;
   if (ooo.sackIndex(segment.seq, segment.endSeq) >= SACK_BLOCKS_EXPECTED) flushCompressed(sk);
   const fin = (segment.flags & FIN) !== 0;

@@ -4,6 +4,8 @@
 import { ByteQueue } from '../memory/byte-queue.js';
 import type { MemoryAccount } from '../memory/memory-account.js';
 import { CHUNK_TINY, type PacketMemory } from '../memory/packet-memory.js';
+import { TCP_MSS_DEFAULT } from './constants.js';
+import { spaceFromWindow } from './scaling-ratio.js';
 import { after, before, notAfter } from './seq.js';
 
 /** TCP_SACK_BLOCKS_EXPECTED: as many blocks are sure to fit beside timestamps and a duplicate. */
@@ -27,14 +29,14 @@ export class Run {
   }
 
   /**
-   * Twice the bytes, as in the receive queue, but never less than the memory: many tiny runs must not pass for little, not even
-   * those of a bare FIN.
+   * As much as in the receive queue, but never less than the memory: many tiny runs must not pass for little, not even those of
+   * a bare FIN.
    */
-  weigh(): number {
-    const twice = this.bytes.length * 2;
+  weigh(rcvMss: number): number {
+    const charge = spaceFromWindow(rcvMss, this.bytes.length);
     const held = this.bytes.held;
     const least = held > CHUNK_TINY ? held : CHUNK_TINY;
-    return twice > least ? twice : least;
+    return charge > least ? charge : least;
   }
 }
 
@@ -53,10 +55,13 @@ export class Reassembly {
   readonly sackEnd = new Int32Array(NUM_SACKS);
   readonly #memory: PacketMemory;
   readonly #account: MemoryAccount;
+  /** Of the peer's segments when the first run came: what bytes are charged by. */
+  readonly rcvMss: number;
 
-  constructor(memory: PacketMemory, account: MemoryAccount) {
+  constructor(memory: PacketMemory, account: MemoryAccount, rcvMss = TCP_MSS_DEFAULT) {
     this.#memory = memory;
     this.#account = account;
+    this.rcvMss = rcvMss;
   }
 
   /**
@@ -143,7 +148,7 @@ export class Reassembly {
   }
 
   #reweigh(run: Run): void {
-    const charge = run.weigh();
+    const charge = run.weigh(this.rcvMss);
     this.charge += charge - run.charge;
     run.charge = charge;
   }

@@ -25,6 +25,7 @@ import { usualPacingRate } from './pacing.js';
 import { tcpPoll, writeSpace } from './poll.js';
 import { NOTHING_RARE, RareState } from './rare-state.js';
 import { ReceiveState, UNRECEIVED } from './receive-state.js';
+import { spaceFromWindow } from './scaling-ratio.js';
 import { SendState, UNSENT } from './send-state.js';
 import type { TcpShared } from './shared.js';
 import { sendQueueCharge } from './size-goal.js';
@@ -351,14 +352,14 @@ export class TcpSock extends FlaggedSock {
   }
 
   /**
-   * What received bytes are charged (sk_rmem_alloc): twice their number, as the kernel's packets weigh on average
-   * (TCP_DEFAULT_SCALING_RATIO), so that SO_RCVBUF and tcp_rmem mean what they mean there. Runs out of order weigh at
-   * least the memory that they hold.
+   * What received bytes are charged (sk_rmem_alloc): as the kernel's packets weigh (scaling-ratio.ts), so that SO_RCVBUF
+   * and tcp_rmem mean what they mean there. Runs out of order weigh at least the memory that they hold.
    */
   get rmemAlloc(): number {
     const told = this.extras === null ? 0 : this.extras.errorQueue.charged;
     const { reassembly } = this.rx;
-    return this.rcvQueue.length * 2 + (reassembly === null ? 0 : reassembly.charge) + told;
+    const queued = spaceFromWindow(this.rcvMss, this.rcvQueue.length);
+    return queued + (reassembly === null ? 0 : reassembly.charge) + told;
   }
 
   /** Bytes written and not yet sent (tcp_notsent). */

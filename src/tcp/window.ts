@@ -6,6 +6,7 @@ import { TcpExt } from '../core/mib.js';
 import { SOCK_RCVBUF_LOCK } from '../core/sock.js';
 import type { RouteMetrics } from '../ip/route-metrics.js';
 import { MAX_TCP_WSCALE, TCP_INIT_CWND } from './constants.js';
+import { spaceFromWindow, windowFromSpace } from './scaling-ratio.js';
 import type { Segment } from './segment.js';
 import { before } from './seq.js';
 import type { TcpSock } from './sock.js';
@@ -14,13 +15,25 @@ const RCV_RTT_MIN_US = 1000;
 
 /** tcp_full_space: the window an empty receive buffer is worth. */
 export function fullSpace(sk: TcpSock): number {
-  return sk.rcvbuf >> 1;
+  return windowFromSpace(sk.rcvMss, sk.rcvbuf);
 }
 
 /** tcp_space */
 export function freeSpace(sk: TcpSock): number {
   const free = sk.rcvbuf - sk.rmemAlloc;
-  return free > 0 ? free >> 1 : 0;
+  return free > 0 ? windowFromSpace(sk.rcvMss, free) : 0;
+}
+
+/** tcp_set_window_clamp, once it is known how large the peer's segments are: what the buffer is worth has changed. */
+export function segmentSizeKnown(sk: TcpSock): void {
+  const user = sk.tuning.windowClamp;
+  const full = fullSpace(sk);
+  const clamp = user !== 0 && user < full ? user : full;
+  if (clamp === sk.windowClamp) return;
+  const grows = clamp > sk.windowClamp;
+  sk.windowClamp = clamp;
+  const threshold = grows && sk.rcvWnd < clamp ? sk.rcvWnd : clamp;
+  if (grows ? threshold > sk.rcvSsthresh : threshold < sk.rcvSsthresh) sk.rcvSsthresh = threshold;
 }
 
 /** tcp_receive_window: what the peer may still send. */
@@ -195,8 +208,8 @@ export function growReceiveBuffer(sk: TcpSock, space: number): void {
   window += 2 * Math.floor((window * grown) / old);
   const runs = sk.rx.reassembly?.runs;
   if (runs !== undefined && runs.length > 0) window += (runs[runs.length - 1].end - sk.rcvNxt) | 0;
-  const buffer = Math.min(window * 2, sysctl.tcpRmem[2]);
+  const buffer = Math.min(spaceFromWindow(sk.rcvMss, window), sysctl.tcpRmem[2]);
   if (buffer <= sk.rcvbuf) return;
   sk.rcvbuf = buffer;
-  sk.windowClamp = buffer >> 1;
+  sk.windowClamp = fullSpace(sk);
 }

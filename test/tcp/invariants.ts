@@ -27,8 +27,8 @@ function checkReassembly(sk: TcpSock): void {
     if (!after(run.start, end)) throw new Error(`a run begins at ${run.start}, not after ${end}`);
     if (((run.end - run.start - (run.fin ? 1 : 0)) | 0) !== run.bytes.length)
       throw new Error(`run ${run.start} to ${run.end} holds ${run.bytes.length} bytes`);
-    if (run.charge !== run.weigh())
-      throw new Error(`a run weighs ${run.weigh()}, but is charged ${run.charge}`);
+    if (run.charge !== run.weigh(queue.rcvMss))
+      throw new Error(`a run weighs ${run.weigh(queue.rcvMss)}, but is charged ${run.charge}`);
     end = run.end;
     bytes += run.bytes.length;
     charge += run.charge;

@@ -14,10 +14,21 @@ describe('the receive buffer', () => {
     Object.assign(program.sk, { rcvbuf: 20_000, userlocks: 2 });
     for (let i = 0; i < 40; i++) peer.sends({ data: 1460 });
     const held = program.sk.rcvQueue.length;
-    expect([held > 9000, held * 2 <= 30_000 + 4 * 1460]).toEqual([true, true]);
+    expect([held > 9000, program.sk.rmemAlloc <= 30_000 + 4 * 1460]).toEqual([true, true]);
     expect(program.drain()).toBe(held);
     peer.sends({ seq: 1 + held, data: 'what was dropped comes again' });
     expect(program.recv()).toBe('what was dropped comes again');
+  });
+
+  // covers: receive-buffer autotuning | Linux tcp_measure_rcv_mss, tcp_win_from_space | src/tcp/scaling-ratio.ts
+  it('is worth half of it until full segments have come, and then more, because headers weigh less', () => {
+    const { peer, program } = conversation().established();
+    const worth = () => [program.sk.windowClamp, program.sk.rmemAlloc];
+    peer.sends({ data: 400 });
+    expect(worth()).toEqual([65_535, 800]);
+    program.drain();
+    peer.sends({ seq: 401, data: 1460 });
+    expect(worth()).toEqual([87_552, 2185]);
   });
 
   it('closes the window as it fills, and reading opens it again', () => {
