@@ -89,6 +89,12 @@ export class CrowdLink {
     this.#finish(state);
   }
 
+  /** Connection `index` acknowledges the last answer, as its next request would: before a pause, which would send it again. */
+  acknowledge(index, port, state) {
+    this.#segment(index, port, ACK, state.seq, state.ack, 0);
+    this.#deliver();
+  }
+
   /** What was put off is sent, and what was sent is taken from the ring. */
   #finish(state = null) {
     if (this.#wantsFlush) {

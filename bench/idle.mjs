@@ -1,7 +1,11 @@
 // What an idle connection costs: bytes of memory for each that is accepted and registered with epoll, and what a crowd of them
-// takes from the speed of one that is active. `--connections N,N…`; `--answered`: after one request each; `--trips N`: round trips
-// a round, 0: none; `--snapshot`: a table by class; `--json`.
+// takes from the speed of one that is active, against one in a process without the crowd (`--lonely`: that process).
+// `--connections N,N…`; `--answered`: after one request each; `--trips N`: round trips a turn, 0: none; `--snapshot`: a table by
+// class; `--json`.
 
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -14,7 +18,8 @@ const { values } = parseArgs({
   options: {
     connections: { type: 'string', default: '10000,100000' },
     answered: { type: 'boolean', default: false },
-    trips: { type: 'string', default: '20000' },
+    trips: { type: 'string', default: '4000' },
+    lonely: { type: 'boolean', default: false },
     snapshot: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
@@ -27,6 +32,8 @@ const PORT = 7001;
 const SIZE = 64;
 /** Connections that warm the code up, so that its own memory is not counted. */
 const WARM = 2000;
+/** Turns that each of the two processes has, one after the other. */
+const TURNS = 60;
 
 const link = new CrowdLink(TxRing);
 const most = Math.max(...steps) + WARM + 16;
@@ -99,17 +106,35 @@ async function active(index, state, count) {
   const before = link.answers;
   const start = process.cpuUsage();
   for (let i = 0; i < count; i++) await link.roundTrip(index, PORT, state, SIZE, soon);
+  link.acknowledge(index, PORT, state);
   const { user, system } = process.cpuUsage(start);
   const seconds = (user + system) / 1e6;
   if (link.answers - before !== count) throw new Error(`${count} requests, ${link.answers - before} answers`);
   return count / seconds;
 }
 
-/** The median of seven times as many round trips as were asked for; none, none. */
-async function rate() {
-  const rates = [];
-  for (let i = 0; i < 7 && trips > 0; i++) rates.push(await active(0, state, trips));
-  return trips === 0 ? undefined : rates.sort((a, b) => a - b)[3];
+const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+
+/**
+ * Round trips here and in the lonely process, in short turns: a machine is faster or slower for seconds at a time. The medians of
+ * its rate and of the pairs' ratios.
+ */
+async function compare(lonely) {
+  const [alone, ratios] = [[], []];
+  for (let i = 0; i < TURNS; i++) {
+    lonely.send(trips);
+    const [there] = await once(lonely, 'message');
+    const here = await active(0, state, trips);
+    alone.push(there);
+    ratios.push(here / there);
+  }
+  return { trips: median(alone), ratio: median(ratios) };
+}
+
+async function startLonely() {
+  const child = fork(fileURLToPath(import.meta.url), ['--lonely']);
+  await once(child, 'message');
+  return child;
 }
 
 void serve();
@@ -125,22 +150,26 @@ async function openTo(count) {
 }
 
 await openTo(WARM);
-await rate();
+for (let i = 0; i < 10 && (trips > 0 || values.lonely); i++) await active(0, state, 4000);
+if (values.lonely) {
+  process.on('message', async (count) => process.send(await active(0, state, count)));
+  process.send('ready');
+  await once(process, 'disconnect');
+  process.exit(0);
+}
+const lonely = trips === 0 ? null : await startLonely();
 const base = memory();
 const baseClasses = values.snapshot ? await heapClasses() : null;
-const alone = await rate();
-const rows = [{ connections: 0, trips: alone }];
+const rows = [{ connections: 0, ...(lonely === null ? {} : await compare(lonely)) }];
 for (const step of steps) {
   await openTo(WARM + step);
   const now = memory();
-  const beside = await rate();
   rows.push({
     connections: step,
     rss: (now.rss - base.rss) / step,
     heap: (now.heap - base.heap) / step,
     garbage: now.garbage / step,
-    trips: beside,
-    ratio: trips === 0 ? undefined : beside / alone,
+    ...(lonely === null ? {} : await compare(lonely)),
   });
 }
 if (values.json) console.log(JSON.stringify(rows));

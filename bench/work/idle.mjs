@@ -73,8 +73,30 @@ async function settled(read) {
   return read();
 }
 
-const speed = (server, { seconds }) =>
-  client(['-n', '1', '-w', '0.1', '-t', `${seconds}`, 'rr', server.contender.server], seconds + 15);
+/** Round trips per second. */
+async function speed(server, seconds) {
+  const args = ['-n', '1', '-w', '0.05', '-t', `${seconds}`, 'rr', server.contender.server];
+  return (await client(args, seconds + 15)).perSecond;
+}
+
+/** Pairs in the time of a round. */
+const PAIRS = 5;
+
+/**
+ * Two servers' speeds, by short turns in changing order: a machine is faster or slower for seconds at a time, which two medians of a
+ * few runs each took for a difference. The second's is the first's median times the median of the pairs' ratios.
+ */
+async function compare(lonely, server, { rounds, seconds }) {
+  const [alone, ratios] = [[], []];
+  for (let i = 0; i < rounds * PAIRS; i++) {
+    const order = i % 2 === 0 ? [lonely, server] : [server, lonely];
+    const found = new Map();
+    for (const one of order) found.set(one, await speed(one, seconds / PAIRS));
+    alone.push(found.get(lonely));
+    ratios.push(found.get(server) / found.get(lonely));
+  }
+  return { alone: median(alone), beside: median(alone) * median(ratios) };
+}
 
 /** What `count` connections made of the memory that was there before, bytes for each. */
 const each = (before, now, count) => ({
@@ -89,7 +111,7 @@ async function measure(contender, counts, options) {
   const closers = [];
   try {
     const source = await addSources(contender);
-    for (let i = 0; i < 2; i++) for (const one of [server, lonely]) await speed(one, options);
+    for (let i = 0; i < 2; i++) for (const one of [server, lonely]) await speed(one, options.seconds);
     // Some come and go first: tables and code that are there once are not a connection's.
     await (await open(1000, source, server))();
     await allClosed();
@@ -103,12 +125,7 @@ async function measure(contender, counts, options) {
       there = count;
       found[count] = each(before, await settled(memory), count);
     }
-    const [alone, beside] = [[], []];
-    for (let i = 0; i < options.rounds; i++) {
-      alone.push((await speed(lonely, options)).perSecond);
-      beside.push((await speed(server, options)).perSecond);
-    }
-    return { counts: found, most: there, alone: median(alone), beside: median(beside) };
+    return { counts: found, most: there, ...(await compare(lonely, server, options)) };
   } finally {
     for (const close of closers) await close();
     await allClosed();

@@ -15,7 +15,7 @@ export class ListenState {
   /** Those among them whose SYN-ACK was not repeated yet (qlen_young). */
   young = 0;
   // The SYN queue, linked through the requests. Not a Set: V8 makes the table of one that is old anew for each few hundred that
-  // come and go, old at once, and what was in it stays with it until a full collection, half of all requests.
+  // come and go, old at once, and what was in it stays with it until a full collection, most of all requests.
   #firstRequest: RequestSock | null = null;
   #lastRequest: RequestSock | null = null;
   /** The accept queue, a ring: the socks themselves are not linked, as each of them would keep the room for it ever after. */
