@@ -24,8 +24,8 @@ export interface Driven {
 
 /** Events taken at once, as libuv takes them. */
 const BATCH = 1024;
-/** Harvests at the end of one batch, before frames are looked for again. */
-const HARVESTS = 4;
+/** So often is everything looked at again at the end of one batch, before frames are. */
+const ROUNDS = 32;
 /** RLIMIT_NOFILE: the program has descriptors of its own elsewhere; here memory is the limit. */
 const NOFILE = 1 << 20;
 
@@ -42,8 +42,6 @@ export class Reactor {
   /** Something became ready since the last harvest. */
   #woken = false;
   #running = false;
-  /** How often was harvested in this batch. */
-  #harvests = 0;
   readonly #ep: EventPoll;
   readonly #epfd: number;
   readonly #events = epollEvents(BATCH);
@@ -68,7 +66,7 @@ export class Reactor {
     this.#closing = turn(this.#clock, () => this.#runClosing());
     this.#host = stack.host;
     this.#ep.wq.add(new WaitQueueEntry(wakeReactor, this));
-    stack.host.onBatchDone(() => this.#runOne());
+    stack.host.onBatchDone(() => this.#runBatch());
     this.#several = this.#clock instanceof RealClock;
   }
 
@@ -82,21 +80,19 @@ export class Reactor {
   /** `handle.onFed()` in the next turn (uv__io_feed). */
   feed(handle: Driven): void {
     this.#fed.push(handle);
-    this.#poll.arm();
+    if (!this.#running) this.#poll.arm();
   }
 
   /** `handle.onClosed()` in the phase for that (uv_close). */
   closed(handle: Driven): void {
     this.#closed.push(handle);
-    this.#closing.arm();
+    if (!this.#running) this.#closing.arm();
   }
 
   /** Something is ready: a turn is coming, at the end of the batch or by the event loop. */
   wake(): void {
     this.#woken = true;
-    if (this.#running) return;
-    if (this.#host.inBatch) this.#harvests = 0;
-    else this.#poll.arm();
+    if (!this.#running && !this.#host.inBatch) this.#poll.arm();
   }
 
   /** One more reason for the process to live. */
@@ -118,24 +114,26 @@ export class Reactor {
       // Something a program throws ends the turn; what it has not come to is the next one's.
       this.#running = false;
       if (this.#more) this.#poll.arm();
+      if (this.#closed.length > 0) this.#closing.arm();
     }
   }
 
-  /** One callback at the end of a batch; the NIC runs what it put off before it asks for the next. True: there is another. */
-  #runOne(): boolean {
-    let thrown = true;
+  /** The end of a batch: what it woke, and what that brought about, before the answers are sent. */
+  #runBatch(): boolean {
+    if (!this.#more) return false;
     this.#running = true;
     try {
-      this.#step();
-      thrown = false;
+      for (let round = 0; round < ROUNDS && this.#more; round++) {
+        while (this.#step()) runNextTicks();
+        runNextTicks();
+        this.#runFed();
+        this.#runClosing();
+      }
     } finally {
       this.#running = false;
-      if (thrown && this.#more) this.#poll.arm();
+      if (this.#more) this.#poll.arm();
+      if (this.#closed.length > 0) this.#closing.arm();
     }
-    if (this.#next < this.#count) return true;
-    if (!this.#woken) return false;
-    if (++this.#harvests < HARVESTS) return true;
-    this.#poll.arm();
     return false;
   }
 
@@ -175,6 +173,7 @@ export class Reactor {
 
   #runClosing(): void {
     const closed = this.#closed;
+    if (closed.length === 0) return;
     this.#closed = [];
     let at = 0;
     try {

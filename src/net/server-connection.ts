@@ -4,6 +4,7 @@ import { serverSocket } from './diagnostics.js';
 import { errnoException } from './errors.js';
 import type { AddressOut } from './handle-base.js';
 import type { NetServer } from './server.js';
+import { ConnectionOptions } from './socket-init.js';
 import { kKeepAlive, kKeepAliveDelay, kNet, kNoDelay } from './symbols.js';
 import type { TcpHandle } from './tcp-handle.js';
 
@@ -19,15 +20,14 @@ export function onConnection(this: TcpHandle, status: number, client: TcpHandle 
     return;
   }
   const { Socket } = server[kNet];
-  const socket = new Socket({
-    handle: client,
-    allowHalfOpen: server.allowHalfOpen,
-    pauseOnCreate: server.pauseOnConnect,
-    readable: true,
-    writable: true,
-    readableHighWaterMark: server.highWaterMark,
-    writableHighWaterMark: server.highWaterMark,
-  });
+  const socket = new Socket(
+    new ConnectionOptions(
+      client,
+      Boolean(server.allowHalfOpen),
+      Boolean(server.pauseOnConnect),
+      server.highWaterMark,
+    ),
+  );
   if (server.noDelay && client.setNoDelay) {
     socket[kNoDelay] = true;
     client.setNoDelay(true);

@@ -21,9 +21,63 @@ import { validateAbortSignal, validateByteMode } from './validate.js';
 
 const construct = Duplex as unknown as (this: Duplex, options: unknown) => void;
 
-export function initSocket(socket: NetSocket, given: NetOptions | undefined): void {
+/**
+ * What the socket of an accepted connection is made with. A class, so that it has one shape from the beginning: to add properties to
+ * a copy of somebody's options costs as much as all the rest of a Socket.
+ */
+export class ConnectionOptions {
+  readonly emitClose = false;
+  readonly autoDestroy = true;
+  readonly decodeStrings = false;
+  readonly handle: TcpHandle;
+  readonly allowHalfOpen: boolean;
+  readonly pauseOnCreate: boolean;
+  readonly readableHighWaterMark: number | undefined;
+  readonly writableHighWaterMark: number | undefined;
+
+  constructor(handle: TcpHandle, allowHalfOpen: boolean, pause: boolean, highWaterMark: number | undefined) {
+    this.handle = handle;
+    this.allowHalfOpen = allowHalfOpen;
+    this.pauseOnCreate = pause;
+    this.readableHighWaterMark = highWaterMark;
+    this.writableHighWaterMark = highWaterMark;
+  }
+}
+
+export function initSocket(socket: NetSocket, given: NetOptions | ConnectionOptions | undefined): void {
+  if (given instanceof ConnectionOptions) {
+    initFields(socket);
+    Reflect.apply(construct, socket, [given]);
+    socket._handle = given.handle;
+    start(socket, true, given.pauseOnCreate);
+    return;
+  }
   const options: NetOptions = { ...given };
   validateByteMode(options);
+  initFields(socket);
+  socket[kNoDelay] = Boolean(options.noDelay);
+  socket[kKeepAlive] = Boolean(options.keepAlive);
+  socket[kKeepAliveDelay] = ~~(Math.max(0, Number(options.keepAliveInitialDelay) || 0) / 1000);
+
+  const { handle, signal, onread } = options;
+  options.allowHalfOpen = Boolean(options.allowHalfOpen);
+  options.emitClose = false;
+  options.autoDestroy = true;
+  options.decodeStrings = false;
+  // Handled below: by a Socket's own rules.
+  delete options.signal;
+  Reflect.apply(construct, socket, [options]);
+
+  if (handle) socket._handle = handle as TcpHandle;
+  if (onread !== undefined && onread !== null) socket[kOnread] = userBuffer(onread);
+  start(socket, options.readable !== false && !options.manualStart, Boolean(options.pauseOnCreate));
+  if (signal) {
+    validateAbortSignal(signal, 'options.signal');
+    abortSocketBy(socket, signal as AbortSignal);
+  }
+}
+
+function initFields(socket: NetSocket): void {
   socket.connecting = false;
   socket._hadError = false;
   socket._handle = null;
@@ -41,36 +95,22 @@ export function initSocket(socket: NetSocket, given: NetOptions | undefined): vo
   socket[kBytesRead] = 0;
   socket[kLastQueueSize] = 0;
   socket[kOnread] = null;
-  socket[kNoDelay] = Boolean(options.noDelay);
-  socket[kKeepAlive] = Boolean(options.keepAlive);
-  socket[kKeepAliveDelay] = ~~(Math.max(0, Number(options.keepAliveInitialDelay) || 0) / 1000);
+  socket[kNoDelay] = false;
+  socket[kKeepAlive] = false;
+  socket[kKeepAliveDelay] = 0;
+}
 
-  const { handle, signal, onread } = options;
-  options.allowHalfOpen = Boolean(options.allowHalfOpen);
-  options.emitClose = false;
-  options.autoDestroy = true;
-  options.decodeStrings = false;
-  // Handled below: by a Socket's own rules.
-  delete options.signal;
-  Reflect.apply(construct, socket, [options]);
-
-  if (handle) socket._handle = handle as TcpHandle;
-  if (onread !== undefined && onread !== null) socket[kOnread] = userBuffer(onread);
+/** Takes the handle up, if there is one, and begins to read. */
+function start(socket: NetSocket, reads: boolean, paused: boolean): void {
   initSocketHandle(socket);
   socket.on('end', writeAfterEnd);
-
-  if (socket._handle && options.readable !== false && !options.manualStart) {
-    if (options.pauseOnCreate) {
-      socket._handle.reading = false;
-      socket._handle.readStop();
-      (socket as unknown as { readableFlowing: boolean | null }).readableFlowing = false;
-    } else {
-      socket.read(0);
-    }
-  }
-  if (signal) {
-    validateAbortSignal(signal, 'options.signal');
-    abortSocketBy(socket, signal as AbortSignal);
+  if (!socket._handle || !reads) return;
+  if (paused) {
+    socket._handle.reading = false;
+    socket._handle.readStop();
+    (socket as unknown as { readableFlowing: boolean | null }).readableFlowing = false;
+  } else {
+    socket.read(0);
   }
 }
 

@@ -301,7 +301,8 @@ export class TcpHandle extends HandleBase {
       return false;
     }
     const own = this.#userBuffer;
-    const into = own ?? takePart(available === 0 || available > READ_SIZE ? READ_SIZE : available);
+    // What may be the end alone needs no memory of its own.
+    const into = available === 0 ? scratchBuffer() : (own ?? takePart(Math.min(available, READ_SIZE)));
     const count = this.reactor.sys.read(this.fd, into, into.length);
     if (count <= 0) {
       this.#readable = false;
