@@ -61,9 +61,9 @@ describe('the receive buffer', () => {
     }
     expect(peer.inbox.at(-1)?.win).toBe(0);
     peer.heard();
-    expect(program.drain(1300)).toBe(1300);
-    peer.hearsNothing();
-    expect(program.drain(4000)).toBe(4000);
+    let read = 0;
+    while (peer.inbox.length === 0 && read < 8000) read += Number(program.drain(200));
+    expect(read).toBeGreaterThan(1460);
     expect(peer.hears({ flags: 'A' }).win << program.sk.rcvWscale).toBeGreaterThanOrEqual(1460);
   });
 
