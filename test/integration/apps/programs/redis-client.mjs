@@ -33,6 +33,8 @@ console.log('error', await redis.incr('greeting').catch((error) => error.message
 const from = (await redis.client('LIST')).split('\n').filter(Boolean);
 console.log('connections', from.length, new Set(from.map((line) => /addr=([\d.]+):/.exec(line)[1])));
 await Promise.all([redis.quit(), subscriber.quit(), waiting.quit()]);
+// The server's FIN comes with its last answer, or a moment later.
+if (redis.status !== 'end') await once(redis, 'end');
 console.log('status', redis.status);
 
 const refused = new Redis({ host, port: 1, retryStrategy: null, lazyConnect: true });
