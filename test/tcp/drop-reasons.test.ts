@@ -256,7 +256,7 @@ const provoke: Record<DropReason, () => void> = {
   },
   TCP_OFO_QUEUE_PRUNE: () => {
     const { peer, program } = connection();
-    Object.assign(program.sk, { rcvbuf: 20_000, userlocks: 2 });
+    Object.assign(program.sk, { rcvbuf: 16_000, userlocks: 2 });
     for (let i = 9; i > 0; i--) peer.sends({ seq: 1 + i * 2000, data: 1400 });
   },
   PROTO_MEM: () => {
