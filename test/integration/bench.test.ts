@@ -46,7 +46,8 @@ test('bulk, round trips and connections are done by the stack, by the kernel and
 
 test('the server on the kernel outlives clients that end while it writes to them', () => {
   const script = `
-    ${at('bench/build/epoll-server')} > /dev/null & server=$!
+    exec 3< <(exec ${at('bench/build/epoll-server')}); server=$!
+    read -r ready <&3
     for again in $(seq 5); do ${at('bench/build/client')} -n 8 -w 0 -t 0.05 out 127.0.0.1 || exit; done
     kill $server`;
   const { status, stdout, stderr } = spawnSync(lab, ['bash', '-c', script], { encoding: 'utf8' });
