@@ -25,6 +25,13 @@ export function summary(rows) {
   return `${rows.length} cells, mean ratio ${number(meanRatio(rows))}, below ${GOAL}: ${below}`;
 }
 
+/** In a table of the page; one pair alone has no error to tell. */
+const shown = (row) => {
+  if (row === undefined) return '';
+  const error = Number.isNaN(row.error) ? '' : ` ±${number(row.error)}`;
+  return `**${number(row.value)}**${error} (${number(row.kernel)})`;
+};
+
 /** The ratios of one direction: losses down, round trips across. */
 function square(rows) {
   const plain = rows.filter(({ cell }) => cell.reorder === 0 && cell.duplicate === 0);
@@ -35,12 +42,7 @@ function square(rows) {
     `| lost | ${rtts.map((rtt) => `${rtt} ms`).join(' | ')} |`,
     `| --- |${' ---: |'.repeat(rtts.length)}`,
     ...losses.map((loss) => {
-      const cells = rtts.map((rtt) => {
-        const row = find(loss, rtt);
-        return row === undefined
-          ? ''
-          : `**${number(row.value)}** ±${number(row.error)} (${number(row.kernel)})`;
-      });
+      const cells = rtts.map((rtt) => shown(find(loss, rtt)));
       return `| ${loss} % | ${cells.join(' | ')} |`;
     }),
   ].join('\n');
@@ -53,9 +55,7 @@ function list(rows) {
     '| --- | ---: | ---: |',
     ...[...new Set(disordered.map(({ cell }) => cell.name))].map((name) => {
       const one = (way) => disordered.find((row) => row.cell.name === name && row.way === way);
-      const show = (row) =>
-        row === undefined ? '' : `**${number(row.value)}** ±${number(row.error)} (${number(row.kernel)})`;
-      return `| ${name} | ${show(one('sends'))} | ${show(one('receives'))} |`;
+      return `| ${name} | ${shown(one('sends'))} | ${shown(one('receives'))} |`;
     }),
   ].join('\n');
 }
