@@ -60,6 +60,12 @@ function list(rows) {
   ].join('\n');
 }
 
+function pairsOf(rows) {
+  const all = rows.map(({ pairs }) => pairs);
+  const [least, most] = [Math.min(...all), Math.max(...all)];
+  return least === most ? `${most}` : `${least} to ${most}`;
+}
+
 /** One congestion control's part of the page. */
 export function section({ congestion, rows, bytes, seconds, kernel, machine }) {
   const ways = ['sends', 'receives'].map((way) => {
@@ -68,7 +74,7 @@ export function section({ congestion, rows, bytes, seconds, kernel, machine }) {
   });
   return [
     `## ${congestion} beside ${congestion}`,
-    `Linux ${kernel}, ${machine}; ${bytes / 1e6} MB or ${seconds} s a transfer, ${Math.min(...rows.map(({ pairs }) => pairs))} to ${Math.max(...rows.map(({ pairs }) => pairs))} pairs a cell. ${summary(rows)}.`,
+    `Linux ${kernel}, ${machine}; ${bytes / 1e6} MB or ${seconds} s a transfer, ${pairsOf(rows)} pairs a cell. ${summary(rows)}.`,
     ...ways,
     'Frames out of order and frames that come twice:',
     list(rows),
