@@ -145,6 +145,7 @@ void Pump::Receive() {
 
 // What is waiting, and what it provokes. False when nothing may be touched any more.
 bool Pump::ReceiveBatch() {
+  Napi::HandleScope scope(env_);
   if (!Renew())
     return false;
   int count = nic_receive(queue_);
@@ -155,23 +156,9 @@ bool Pump::ReceiveBatch() {
   if (count == 0)
     return true;
   batches_++;
-  if (!Deliver(count) || !Deferred())
+  if (!Call(onReceive_, {Napi::Number::New(env_, count)}) || !Deferred())
     return false;
   Transmit();
-  return true;
-}
-
-// A batch, and then, with a count of 0, whoever it woke: one callback each, so that what a program puts off
-// to the next tick runs before the next one's turn, and what it throws harms no other. False as `Call`.
-bool Pump::Deliver(int count) {
-  for (bool more = true; more; count = 0) {
-    Napi::HandleScope scope(env_);
-    napi_value result = nullptr;
-    if (!Call(onReceive_, {Napi::Number::New(env_, count)}, &result))
-      return false;
-    if (result == nullptr || napi_get_value_bool(env_, result, &more) != napi_ok)
-      more = false;
-  }
   return true;
 }
 
@@ -236,11 +223,10 @@ bool Pump::Renew() {
 // Calls into JavaScript and runs the microtasks behind it. What is thrown there becomes an uncaught
 // exception, as from any callback, and is none of the NIC's business. False when the callback closed us or
 // Node is stopping.
-bool Pump::Call(const Napi::FunctionReference &callback, std::initializer_list<napi_value> arguments,
-                napi_value *result) {
+bool Pump::Call(const Napi::FunctionReference &callback, std::initializer_list<napi_value> arguments) {
   napi_env env = env_;
   napi_status status = napi_make_callback(env, context_, receiver_.Value(), callback.Value(),
-                                          arguments.size(), arguments.begin(), result);
+                                          arguments.size(), arguments.begin(), nullptr);
   bool pending = false;
   if (status != napi_ok && napi_is_exception_pending(env, &pending) == napi_ok && pending) {
     napi_value exception = nullptr;

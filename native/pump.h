@@ -57,9 +57,7 @@ private:
   void Transmit();
   void Spin();
   bool Renew();
-  bool Deliver(int count);
-  bool Call(const Napi::FunctionReference &callback, std::initializer_list<napi_value> arguments,
-            napi_value *result = nullptr);
+  bool Call(const Napi::FunctionReference &callback, std::initializer_list<napi_value> arguments);
   void Poll(int events);
   void Gone(int errnum);
   void Broken(const char *code, const char *message);

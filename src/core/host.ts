@@ -26,11 +26,11 @@ export class Host {
   /** The last SO_COOKIE given out (sock_gen_cookie). */
   sockCookie = 0;
 
-  /** A batch is being received whose end will be told (`onBatchDone`). */
+  /** A batch is being received at whose end programs run (`onBatchDone`). */
   inBatch = false;
 
   readonly #deferred: Deferred[] = [];
-  readonly #batchDone: (() => boolean)[] = [];
+  readonly #batchDone: (() => void)[] = [];
 
   constructor(clock: Clock, memory: PacketMemory, random: Random) {
     this.clock = clock;
@@ -61,16 +61,23 @@ export class Host {
   }
 
   /** Registers who may run programs when a batch is over: outside every call into the stack, but before its answers are sent. */
-  onBatchDone(work: () => boolean): void {
+  onBatchDone(work: () => void): void {
     this.#batchDone.push(work);
   }
 
-  /** Runs one program. True: there is another. */
-  batchDone(): boolean {
+  /** Runs them all, whatever one of them throws; then that is thrown on. */
+  batchDone(): void {
     this.inBatch = false;
-    let more = false;
-    for (let i = 0; i < this.#batchDone.length; i++) more = this.#batchDone[i]() || more;
-    return more;
+    let thrown: unknown[] | null = null;
+    for (let i = 0; i < this.#batchDone.length; i++) {
+      try {
+        this.#batchDone[i]();
+      } catch (error) {
+        thrown ??= [];
+        thrown.push(error);
+      }
+    }
+    if (thrown !== null) throw thrown.length === 1 ? thrown[0] : new AggregateError(thrown);
   }
 
   /** End of a batch: what was put off is done, and whoever waits for memory hears of it. */

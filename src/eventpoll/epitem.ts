@@ -56,8 +56,9 @@ export class EpItem extends WaitNode implements ReadyLink, FileWatch, PollTable 
     unlink(this);
   }
 
-  /** ep_ptable_queue_proc */
+  /** ep_ptable_queue_proc. Once only: where the kernel would take another eppoll_entry, no file here has a second queue. */
   queue(_file: File, wait: WaitQueue): void {
+    if (this.whead !== null) throw new Error('a file asked one poll to wait in two queues');
     const exclusive = (this.events & EPOLLEXCLUSIVE) !== 0;
     if (traceEpPtableQueueProc.on) {
       traceEpPtableQueueProc.emit(this.ep.shared.host, { fd: this.fd, exclusive });

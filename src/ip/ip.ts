@@ -254,7 +254,8 @@ export class Ip implements LinkReceiver, UnreachableListener {
     const device = this.#deviceOf(link);
     this.host.refresh();
     if (device === null) return;
-    if (link.tellsBatchDone === true) this.host.inBatch = true;
+    const runsPrograms = link.runsPrograms === true;
+    if (runsPrograms) this.host.inBatch = true;
     if (this.taps !== null) this.taps.received(device, descriptors, count);
     this.#loopback.hold();
     for (let i = 0, at = 0; i < count; i++, at += RX_WORDS) {
@@ -267,10 +268,7 @@ export class Ip implements LinkReceiver, UnreachableListener {
       );
     }
     this.#loopback.release();
-  }
-
-  batchDone(): boolean {
-    return this.host.batchDone();
+    if (runsPrograms) this.host.batchDone();
   }
 
   flushDeferred(): void {

@@ -29,11 +29,6 @@ export const RX_GSO_OTHER = 32;
 export interface LinkReceiver {
   /** A batch of frames has arrived. Runs to completion; what it wakes runs as microtasks afterwards. */
   receiveBatch(link: Link, descriptors: Int32Array, count: number): void;
-  /**
-   * A batch is over and nothing of the stack is on the call stack: a program that is to be called back may run, one at a time.
-   * True: there is another.
-   */
-  batchDone?(): boolean;
   /** The batch's microtasks are done, or the loop is about to block: send what was put off. */
   flushDeferred(): void;
   /** The device is gone or broken; nothing will be received or sent any more. */
@@ -49,8 +44,8 @@ export interface Link {
   readonly mac: Uint8Array;
   /** LINK_F_* bits. */
   readonly features: number;
-  /** It says when a batch is over (`batchDone`), and that is a good moment for programs to run. */
-  readonly tellsBatchDone?: boolean;
+  /** Its batches come straight from the event loop: programs that are to be called back may run at the end of one. */
+  readonly runsPrograms?: boolean;
   /** Where frames to be sent are put; there after `attach`. */
   readonly tx: TxRing;
   /** Binds the link to its stack: carves its rings out of the packet memory and starts receiving. Once only. */

@@ -76,14 +76,13 @@ export interface NicStats {
 export interface Nic {
   readonly info: NicInfo;
   /**
-   * Attaches the rings and starts. `onReceive` gets the number of receive descriptors
-   * written, and is called again with 0 as long as it says that there are programs to be called back; `onFlush` is called when
-   * control word FLUSH is set, `onError` once when the device or the memory is gone.
+   * Attaches the rings and starts. `onReceive` gets the number of receive descriptors written; `onFlush` is called when control
+   * word FLUSH is set, `onError` once when the device or the memory is gone.
    */
   start(
     memory: ArrayBuffer,
     layout: NicLayout,
-    onReceive: (count: number) => boolean,
+    onReceive: (count: number) => void,
     onFlush: () => void,
     onError: (code: string, message: string) => void,
   ): void;

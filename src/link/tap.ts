@@ -68,7 +68,7 @@ export class TapLink implements Link {
   readonly mtu: number;
   readonly mac: Uint8Array;
   readonly features: number;
-  readonly tellsBatchDone = true;
+  readonly runsPrograms = true;
   /** What the kernel granted, and whether the device and its namespace were made by us. */
   readonly info: NicInfo;
 
@@ -156,10 +156,7 @@ export class TapLink implements Link {
     this.#nic.start(
       memory.buffer,
       layout,
-      (count) => {
-        if (count > 0) receiver.receiveBatch(this, descriptors, count);
-        return receiver.batchDone?.() ?? false;
-      },
+      (count) => receiver.receiveBatch(this, descriptors, count),
       () => receiver.flushDeferred(),
       (code, message) => {
         const error: SystemError = Object.assign(new Error(message), { code });

@@ -119,8 +119,8 @@ export class Reactor {
   }
 
   /** The end of a batch: what it woke, and what that brought about, before the answers are sent. */
-  #runBatch(): boolean {
-    if (!this.#more) return false;
+  #runBatch(): void {
+    if (!this.#more) return;
     this.#running = true;
     try {
       for (let round = 0; round < ROUNDS && this.#more; round++) {
@@ -134,7 +134,6 @@ export class Reactor {
       if (this.#more) this.#poll.arm();
       if (this.#closed.length > 0) this.#closing.arm();
     }
-    return false;
   }
 
   get #more(): boolean {
