@@ -5,16 +5,18 @@ import { createServer as createHttpServer } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import type { Stack } from '../index.js';
 import { createNet } from '../net/index.js';
+import { cannotGoOn } from './refusal.js';
 
 const BACKLOG = 4096;
-const chunk = Buffer.alloc(256 << 10);
+const BUFFER = 256 << 10;
 const page = Buffer.alloc(1024, 'x');
 
 const echo = (socket: Socket): void => void socket.on('data', (data) => socket.write(data));
 
 const sink = (socket: Socket): void => void socket.resume();
 
-function source(socket: Socket): void {
+/** Writes the same bytes again and again. */
+function source(socket: Socket, chunk: Buffer): void {
   const fill = (): void => {
     while (socket.write(chunk));
   };
@@ -31,6 +33,9 @@ const http = createHttpServer((_request, response) => {
 /** Resolves when all of them listen. */
 export async function listenWithNet(stack: Stack, firstPort: number): Promise<void> {
   const net = createNet(stack);
+  const mapped = stack.sys.mmap(BUFFER);
+  if (typeof mapped === 'number') throw cannotGoOn('mmap', mapped);
+  const chunk = Buffer.from(mapped.buffer, mapped.byteOffset, mapped.length);
   const listen = (serve: (socket: Socket) => void, index: number): Promise<Server> =>
     new Promise((resolve, reject) => {
       const server = net.createServer({ noDelay: true }, (socket) => {
@@ -42,6 +47,11 @@ export async function listenWithNet(stack: Stack, firstPort: number): Promise<vo
       server.listen({ port: firstPort + index, host: '0.0.0.0', backlog: BACKLOG }, () => resolve(server));
     });
   await Promise.all(
-    [echo, sink, source, (socket: Socket) => void http.emit('connection', socket)].map(listen),
+    [
+      echo,
+      sink,
+      (socket: Socket) => source(socket, chunk),
+      (socket: Socket) => void http.emit('connection', socket),
+    ].map(listen),
   );
 }

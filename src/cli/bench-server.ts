@@ -6,14 +6,18 @@ import {
   AF_INET,
   EAGAIN,
   EINTR,
+  ENOBUFS,
   EPOLL_CTL_ADD,
   EPOLL_CTL_MOD,
+  EPOLLERR,
   EPOLLIN,
   EPOLLOUT,
   epollEvents,
-  errnoName,
   IPPROTO_TCP,
+  MSG_ERRQUEUE,
+  MSG_ZEROCOPY,
   SO_REUSEADDR,
+  SO_ZEROCOPY,
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
@@ -26,7 +30,7 @@ import { formatCidr } from './cidr.js';
 import { Lifetime } from './lifetime.js';
 import { openNetwork } from './network.js';
 import { serverOptions } from './options.js';
-import { Refusal } from './refusal.js';
+import { cannotGoOn } from './refusal.js';
 
 export const BENCH_PORT = 7001;
 
@@ -71,6 +75,8 @@ class BenchServer {
   readonly #sys: Syscalls;
   readonly #epfd: number;
   readonly #buffer = new Uint8Array(BUFFER);
+  readonly #mapped: Uint8Array;
+  readonly #completion = { msg_iov: [new Uint8Array(0)] };
   /** By descriptor: ECHO, SINK or SOURCE. */
   #kinds = new Uint8Array(1024);
   /** What an echo could not write yet, by descriptor. */
@@ -80,11 +86,15 @@ class BenchServer {
     const { sys } = stack;
     this.#sys = sys;
     this.#epfd = check('epoll_create1', sys.epoll_create1(0));
+    const mapped = sys.mmap(BUFFER);
+    if (typeof mapped === 'number') throw cannotGoOn('mmap', mapped);
+    this.#mapped = mapped;
     for (const kind of [ECHO, SINK, SOURCE]) {
       const fd = check('socket', sys.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
       check('setsockopt', sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1));
       check('setsockopt', sys.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, 1));
       check('bind', sys.bind(fd, { family: AF_INET, address: '0.0.0.0', port: firstPort + kind }));
+      if (kind === SOURCE) check('setsockopt', sys.setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, 1));
       check('listen', sys.listen(fd, BACKLOG));
       this.#watch(fd, kind | LISTENER, EPOLLIN);
     }
@@ -103,7 +113,7 @@ class BenchServer {
         const kind = this.#kinds[fd];
         if (kind === ECHO) this.#echo(fd);
         else if (kind === SINK) this.#sink(fd);
-        else if (kind === SOURCE) this.#source(fd);
+        else if (kind === SOURCE) this.#source(fd, events[i].events);
         else this.#accept(fd, kind & ~LISTENER);
       }
     }
@@ -146,9 +156,12 @@ class BenchServer {
     if (count <= 0 && count !== -EAGAIN) this.#close(fd);
   }
 
-  #source(fd: number): void {
-    const written = this.#sys.write(fd, this.#buffer, BUFFER);
-    if (written < 0 && written !== -EAGAIN) this.#close(fd);
+  /** Always the same bytes, so nothing needs to wait for completions; they are only read. */
+  #source(fd: number, events: number): void {
+    const sys = this.#sys;
+    if ((events & EPOLLERR) !== 0) while (sys.recvmsg(fd, this.#completion, MSG_ERRQUEUE) === 0);
+    const written = sys.send(fd, this.#mapped, BUFFER, MSG_ZEROCOPY);
+    if (written < 0 && written !== -EAGAIN && written !== -ENOBUFS) this.#close(fd);
   }
 
   #close(fd: number): void {
@@ -170,5 +183,5 @@ class BenchServer {
 /** The server's own calls must not fail; a stack whose link is gone is the way they do. */
 function check(call: string, result: number): number {
   if (result >= 0) return result;
-  throw new Refusal(`The server cannot go on: ${call} failed with ${errnoName(result)}.`);
+  throw cannotGoOn(call, result);
 }

@@ -15,17 +15,15 @@ import {
   EPOLLOUT,
   EPOLLRDHUP,
   epollEvents,
-  errnoName,
   SO_REUSEADDR,
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
   type Stack,
   type Syscalls,
-  strerror,
 } from '../index.js';
 import type { Connection } from './connection.js';
-import { Refusal } from './refusal.js';
+import { cannotGoOn } from './refusal.js';
 
 const EVENTS = 256;
 const BACKLOG = 4096;
@@ -146,7 +144,5 @@ export class EpollServer {
 /** The server's own calls must not fail; a stack whose link is gone is the way they do. */
 function check(call: string, result: number): number {
   if (result >= 0) return result;
-  throw new Refusal(
-    `The server cannot go on: ${call} failed with ${errnoName(result)} (${strerror(result)}).`,
-  );
+  throw cannotGoOn(call, result);
 }

@@ -1,6 +1,8 @@
 // Errors for people: what the command says when it cannot do what it was asked. One table from codes (the kernel's, the NIC's,
 // the stack's) to a headline and to what may be done; the sentence between them is the error's own.
 
+import { errnoName, strerror } from '../uapi/errno.js';
+
 /** A refusal whose text is written already. `exitCode` 2 means that the command line itself is wrong. */
 export class Refusal extends Error {
   readonly exitCode: number;
@@ -65,6 +67,13 @@ export function refusalFor(error: unknown): Refusal | undefined {
   const entry = table[aliases[error.code] ?? error.code];
   if (entry === undefined) return undefined;
   return new Refusal(`${entry.title}: ${sentence(error.message)}`, entry.remedies, 1, error);
+}
+
+/** A server's own call failed with `result`, a negative errno. */
+export function cannotGoOn(call: string, result: number): Refusal {
+  return new Refusal(
+    `The server cannot go on: ${call} failed with ${errnoName(result)} (${strerror(result)}).`,
+  );
 }
 
 /** What is printed: what happened and why on the first line, what to do below. */

@@ -84,14 +84,17 @@ export class ErrorQueue {
     return true;
   }
 
-  /** __msg_zerocopy_callback: sends `low` to `high` are done with. A completion that follows the last entry's extends it. */
-  zerocopyDone(sk: Owner, low: number, high: number): void {
+  /**
+   * __msg_zerocopy_callback: sends `low` to `high` are done with. A completion that follows the last entry's extends it, and what
+   * that said of copying stands.
+   */
+  zerocopyDone(sk: Owner, low: number, high: number, copied: boolean): void {
     const tail = this.#entries[this.#entries.length - 1] as ErrorEntry | undefined;
     if (tail?.origin === SO_EE_ORIGIN_ZEROCOPY && ((tail.data + 1) | 0) === low) tail.data = high;
     else {
       const entry = new ErrorEntry();
       entry.origin = SO_EE_ORIGIN_ZEROCOPY;
-      entry.code = SO_EE_CODE_ZEROCOPY_COPIED;
+      entry.code = copied ? SO_EE_CODE_ZEROCOPY_COPIED : 0;
       entry.info = low;
       entry.data = high;
       this.#entries.push(entry);

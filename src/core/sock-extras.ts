@@ -26,6 +26,8 @@ export interface ZerocopySend {
   seq: number;
   first: number;
   last: number;
+  /** Some of it was copied after all. */
+  copied: boolean;
 }
 
 /** What a write of a stream does that may sleep and go on: all of it at once, its first step, a later one. */

@@ -4,6 +4,7 @@ import type { Process } from './process.js';
 import { EpollCalls } from './sys-epoll.js';
 import { EventCalls } from './sys-event.js';
 import { FileCalls } from './sys-file.js';
+import { MemoryCalls } from './sys-memory.js';
 import { MessageCalls } from './sys-message.js';
 import { PollCalls } from './sys-poll.js';
 import { SocketCalls } from './sys-socket.js';
@@ -20,7 +21,8 @@ export type Syscalls = Calls<FileCalls> &
   Calls<MessageCalls> &
   Calls<EpollCalls> &
   Calls<PollCalls> &
-  Calls<EventCalls>;
+  Calls<EventCalls> &
+  Calls<MemoryCalls>;
 
 export function createSyscalls(process: Process): Syscalls {
   return {
@@ -30,5 +32,6 @@ export function createSyscalls(process: Process): Syscalls {
     ...new EpollCalls(process),
     ...new PollCalls(process),
     ...new EventCalls(process),
+    ...new MemoryCalls(process),
   };
 }

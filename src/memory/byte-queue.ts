@@ -1,5 +1,6 @@
 // A queue of bytes over linked chunks of packet memory: a socket's send queue, receive queue or out-of-order run.
-// Appending copies once into packet memory; transmitting refers to the chunks; nothing is allocated per segment.
+// Appending copies once into packet memory, or not at all what is there already; transmitting refers to the chunks; nothing is
+// allocated per segment.
 
 import type { MemoryAccount } from './memory-account.js';
 import { CHUNK_LARGE, CHUNK_SMALL, CHUNK_TINY, type PacketMemory } from './packet-memory.js';
@@ -51,7 +52,7 @@ export class ByteQueue {
   #room(more: number): number {
     const memory = this.memory;
     const tail = this.#tail;
-    if (tail !== 0) {
+    if (tail !== 0 && tail < memory.firstShown) {
       const room = (memory.offsetOf(tail) + memory.sizeOf(tail) - memory.end[tail]) | 0;
       if (room > 0) return room;
     }
@@ -120,13 +121,28 @@ export class ByteQueue {
     if (chunk === 0) return false;
     memory.start[chunk] = offset;
     memory.end[chunk] = offset + count;
-    if (this.#tail === 0) this.head = chunk;
-    else memory.next[this.#tail] = chunk;
-    this.#tail = chunk;
-    this.length = (this.length + count) | 0;
+    this.#link(chunk, count);
     this.held = (this.held + CHUNK_LARGE) | 0;
     if (this.#account !== null) this.#account.charge(CHUNK_LARGE);
     return true;
+  }
+
+  /**
+   * Appends bytes that the program has mapped (sys.mmap), by reference: they must stay as they are while they are queued. For
+   * queues that nothing is spliced to. False, and nothing changed, when there is no chunk to refer to them with.
+   */
+  appendMapped(offset: number, count: number): boolean {
+    const chunk = this.memory.mapped.show(offset, count);
+    if (chunk === 0) return false;
+    this.#link(chunk, count);
+    return true;
+  }
+
+  #link(chunk: number, count: number): void {
+    if (this.#tail === 0) this.head = chunk;
+    else this.memory.next[this.#tail] = chunk;
+    this.#tail = chunk;
+    this.length = (this.length + count) | 0;
   }
 
   /** Copies up to `count` bytes, starting `skip` bytes into the queue, to the application's buffer; returns how many. */

@@ -3,6 +3,8 @@
 // view per segment. Regions for links are carved from the front; blocks are taken from the end, each one large, four middle,
 // 17 small or 68 tiny chunks.
 
+import { MappedMemory } from './mapped-memory.js';
+
 const PAGE = 4096;
 /** Chunks begin at multiples of this; handles count them. */
 const UNIT = 1024;
@@ -24,7 +26,11 @@ const WHOLE = 3;
 const SPLIT_TINY = 4;
 /** Lent to a NIC, which receives into it. */
 const POSTED = 5;
-const SIZES = Int32Array.of(0, CHUNK_SMALL, CHUNK_MIDDLE, CHUNK_LARGE, CHUNK_TINY, CHUNK_LARGE);
+/** A program has it to itself; and what the chunks count as that show mapped bytes (mapped-memory.ts). */
+const MAPPED = 6;
+const SIZES = Int32Array.of(0, CHUNK_SMALL, CHUNK_MIDDLE, CHUNK_LARGE, CHUNK_TINY, CHUNK_LARGE, 0);
+/** One block's worth of handles for this many blocks is kept for chunks that show mapped bytes. */
+const BLOCKS_PER_SHOWN = 16;
 
 /** Word offsets of a link's control block, shared with the NIC. */
 export const CTRL_TX_HEAD = 0;
@@ -53,10 +59,13 @@ export class PacketMemory {
   /** Bytes in chunks that are handed out. */
   used = 0;
   readonly capacity: number;
+  readonly mapped: MappedMemory;
+  /** Chunks from this handle on show mapped bytes and have none of their own. */
+  readonly firstShown: number;
+  /** Where block 0 would begin, were it all blocks. */
+  readonly base: number;
 
   #front = 64;
-  /** Where block 0 would begin, were it all blocks. */
-  readonly #base: number;
   /** Blocks from here on have been in use. */
   #fresh: number;
   readonly #freeBlocks: number[] = [];
@@ -89,23 +98,26 @@ export class PacketMemory {
     this.words = new Int32Array(this.buffer);
     this.capacity = this.buffer.byteLength;
     const blocks = Math.floor(this.capacity / BLOCK);
-    this.#base = this.capacity - blocks * BLOCK;
+    this.base = this.capacity - blocks * BLOCK;
     this.#fresh = blocks;
-    const handles = blocks * BLOCK_UNITS + 1;
+    this.firstShown = blocks * BLOCK_UNITS + 1;
+    const shownBlocks = Math.ceil(blocks / BLOCKS_PER_SHOWN);
+    const handles = this.firstShown + shownBlocks * BLOCK_UNITS;
     this.next = new Int32Array(handles);
     this.start = new Int32Array(handles);
     this.end = new Int32Array(handles);
-    this.#state = new Uint8Array(blocks);
+    this.#state = new Uint8Array(blocks + shownBlocks).fill(MAPPED, blocks);
     this.#live = new Uint8Array(blocks);
     this.#freeInBlock = new Int32Array(blocks);
     this.#partialNext = new Int32Array(blocks);
     this.#partialPrev = new Int32Array(blocks);
+    this.mapped = new MappedMemory(this, BLOCK, this.firstShown, shownBlocks * BLOCK_UNITS);
   }
 
   /** Carves a region for a link, aligned to `align` bytes. */
   region(size: number, align = 64): number {
     const at = (this.#front + align - 1) & ~(align - 1);
-    if (at + size > this.#base + this.#fresh * BLOCK)
+    if (at + size > this.base + this.#fresh * BLOCK)
       throw new Error(
         'a link must be attached before traffic fills the packet memory: its rings have no place',
       );
@@ -149,13 +161,13 @@ export class PacketMemory {
     this.#state[block] = POSTED;
     // Which word it stands in; nobody else uses the bounds of a chunk that holds no queue's bytes.
     this.start[block * BLOCK_UNITS + 1] = word;
-    return (this.#base + block * BLOCK) | 0;
+    return (this.base + block * BLOCK) | 0;
   }
 
   /** Takes back what `post` lent; the NIC is closed. */
   unpost(list: number, count: number): void {
     for (let word = list; word < list + count; word++) {
-      if (this.words[word] !== 0) this.#freeBlock(((this.words[word] - this.#base) / BLOCK) | 0);
+      if (this.words[word] !== 0) this.#freeBlock(((this.words[word] - this.base) / BLOCK) | 0);
       this.words[word] = 0;
     }
   }
@@ -165,8 +177,8 @@ export class PacketMemory {
    * in none, or there is no other. Only for a frame that is the last of its block, as one of half a block always is.
    */
   adopt(offset: number): number {
-    const block = ((offset - this.#base) / BLOCK) | 0;
-    if (offset < this.#base || this.#state[block] !== POSTED) return 0;
+    const block = ((offset - this.base) / BLOCK) | 0;
+    if (offset < this.base || this.#state[block] !== POSTED) return 0;
     const other = this.#popBlock();
     if (other < 0) return 0;
     const chunk = block * BLOCK_UNITS + 1;
@@ -176,6 +188,31 @@ export class PacketMemory {
     this.next[chunk] = 0;
     this.used = (this.used + CHUNK_LARGE) | 0;
     return chunk;
+  }
+
+  /** Takes `count` neighbouring blocks for a program to map: the first one's byte offset, or 0. */
+  takeRun(count: number): number {
+    let first = this.#freeRun(count);
+    if (first < 0) {
+      first = this.#fresh - count;
+      if (this.base + first * BLOCK < this.#front) return 0;
+      this.#fresh = first;
+    }
+    this.#state.fill(MAPPED, first, first + count);
+    this.used = (this.used + count * BLOCK) | 0;
+    return (this.base + first * BLOCK) | 0;
+  }
+
+  #freeRun(count: number): number {
+    const free = this.#freeBlocks.sort((a, b) => a - b);
+    const at = free.findIndex((block, i) => free[i + count - 1] === block + count - 1);
+    return at < 0 ? -1 : free.splice(at, count)[0];
+  }
+
+  giveRun(offset: number, count: number): void {
+    const first = ((offset - this.base) / BLOCK) | 0;
+    for (let block = first; block < first + count; block++) this.#freeBlock(block);
+    this.used = (this.used - count * BLOCK) | 0;
   }
 
   /** A chunk of at least `wanted` bytes if that is at most CHUNK_LARGE, else a large one; 0 when memory is exhausted. */
@@ -204,7 +241,7 @@ export class PacketMemory {
 
   /** Byte offset of a chunk's first byte. */
   offsetOf(chunk: number): number {
-    return (this.#base + (chunk - 1) * UNIT) | 0;
+    return (this.base + (chunk - 1) * UNIT) | 0;
   }
 
   /** Size of a chunk in bytes. */
@@ -294,7 +331,7 @@ export class PacketMemory {
   }
 
   #hasFresh(): boolean {
-    return this.#base + (this.#fresh - 1) * BLOCK >= this.#front;
+    return this.base + (this.#fresh - 1) * BLOCK >= this.#front;
   }
 
   #freeBlock(block: number): void {
@@ -332,6 +369,10 @@ export class PacketMemory {
     const kind = this.#state[block];
     if (kind === WHOLE) {
       this.#freeBlock(block);
+      return;
+    }
+    if (kind === MAPPED) {
+      this.mapped.release(chunk);
       return;
     }
     const wasFull = this.#freeInBlock[block] === 0;

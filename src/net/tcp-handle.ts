@@ -17,6 +17,7 @@ import {
   AF_INET,
   MSG_MORE,
   MSG_NOSIGNAL,
+  MSG_SPLICE_PAGES,
   SHUT_WR,
   SO_ERROR,
   SO_LINGER,
@@ -33,6 +34,8 @@ import { WriteQueue } from './write-queue.js';
 export const EOF = -4095;
 
 const READING = EPOLLIN | EPOLLRDHUP | EPOLLET;
+/** What lies in memory that the program mapped (sys.mmap) is sent from there. */
+const SEND = MSG_NOSIGNAL | MSG_SPLICE_PAGES;
 const ENDS = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
 export class TcpHandle extends HandleBase {
@@ -181,7 +184,7 @@ export class TcpHandle extends HandleBase {
   #send(data: Uint8Array, length: number, flags: number): number {
     if (this.fd < 0) return -EBADF;
     if (this.#writes !== null && !this.#writes.empty) return 0;
-    const sent = this.reactor.sys.send(this.fd, data, length, MSG_NOSIGNAL | flags);
+    const sent = this.reactor.sys.send(this.fd, data, length, SEND | flags);
     return sent === -EAGAIN ? 0 : sent;
   }
 
@@ -328,7 +331,7 @@ export class TcpHandle extends HandleBase {
     const writes = this.#writes as WriteQueue;
     while (!this.closing && !writes.empty) {
       const piece = writes.first;
-      const sent = this.reactor.sys.send(this.fd, piece.data, piece.data.length, MSG_NOSIGNAL);
+      const sent = this.reactor.sys.send(this.fd, piece.data, piece.data.length, SEND);
       if (sent === -EAGAIN) return;
       if (sent < 0) {
         const request = writes.drop();

@@ -1,9 +1,9 @@
-// From the application's buffer into the send queue (tcp_sendmsg_locked), one copy, and on to output. Never sleeps: where a
-// blocking caller would wait for room, the answer is -EAGAIN or what was taken so far.
+// From the application's buffer into the send queue (tcp_sendmsg_locked), one copy, or none with MSG_ZEROCOPY, and on to output.
+// Never sleeps: where a blocking caller would wait for room, the answer is -EAGAIN or what was taken so far.
 
 import { SEND_SHUTDOWN } from '../core/sock.js';
 import { EAGAIN, EPIPE } from '../uapi/errno.js';
-import { MSG_EOR, MSG_MORE, MSG_OOB } from '../uapi/socket.js';
+import { MSG_EOR, MSG_MORE, MSG_OOB, MSG_SPLICE_PAGES, MSG_ZEROCOPY } from '../uapi/socket.js';
 import { TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
 import { CHRONO_BUSY, chronoStart } from './chrono.js';
 import { NAGLE_PUSH } from './constants.js';
@@ -16,6 +16,9 @@ import { sizeGoal } from './size-goal.js';
 import type { TcpSock } from './sock.js';
 import { markWritten, mayZerocopy } from './tx-marks.js';
 import { ROW_END, ROW_EOR, ROW_FLAGS, ROW_PSH, ROW_SEQ } from './write-queue.js';
+
+/** What is shorter costs less to copy than to refer to. */
+const WORTH_REFERRING = 4096;
 
 /** Bytes taken, or -EAGAIN, -EPIPE, or the pending error. */
 export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: number): number {
@@ -37,6 +40,7 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
   rateCheckAppLimited(sk);
   let taken = 0;
   let starved = false;
+  let byReference = mayRefer(sk, buffer, length, flags);
   while (taken < length) {
     let room = tailRoom(sk, goal);
     const fresh = room <= 0;
@@ -50,7 +54,11 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
       starved = true;
       break;
     }
-    const done = sk.sndQueue.append(buffer, taken, part);
+    let done = part;
+    if (!byReference || !sk.sndQueue.appendMapped(buffer.byteOffset + taken, part)) {
+      byReference = false;
+      done = sk.sndQueue.append(buffer, taken, part);
+    }
     if (done > 0) queueBytes(sk, done, fresh, taken === 0);
     taken += done;
     if (done < part) {
@@ -69,12 +77,22 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
       sk.tx.sndUp = sk.writeSeq;
       sk.tx.urgMode = true;
     }
-    if (sk.extras !== null) markWritten(sk, sk.extras, flags, taken, !full);
+    if (sk.extras !== null) markWritten(sk, sk.extras, flags, taken, !full, byReference);
     push(sk, (flags & MSG_MORE) !== 0 && !full, full, goal);
   }
   if (taken > 0 || length === 0) return taken;
   // Without packet memory there is no room; `memoryAvailable` tells when there is.
   return starved ? -EAGAIN : wouldBlock(sk);
+}
+
+/**
+ * Whether the bytes can be queued where they stand, as the program mapped that memory: with a note when they are done with
+ * (skb_zerocopy_iter_stream) or without (skb_splice_from_iter).
+ */
+function mayRefer(sk: TcpSock, buffer: Uint8Array, length: number, flags: number): boolean {
+  if ((flags & (MSG_ZEROCOPY | MSG_SPLICE_PAGES)) === 0 || length < WORTH_REFERRING) return false;
+  if ((flags & MSG_SPLICE_PAGES) === 0 && sk.extras?.zerocopy !== true) return false;
+  return sk.host.memory.mapped.holds(buffer);
 }
 
 /** -EAGAIN; with nothing queued at all, room is what there is, and the epoll user is told so (tcp_sendmsg_locked). */

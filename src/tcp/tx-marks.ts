@@ -54,8 +54,8 @@ function sharesNote(sk: TcpSock, extras: SockExtras, first: number): boolean {
 }
 
 /**
- * `taken` bytes were written (`all`: it was all the program gave), the last of them not sent yet. Marks within one segment are
- * merged, as there is one to a segment.
+ * `taken` bytes were written (`all`: it was all the program gave; `byReference`: none was copied), the last of them not sent yet.
+ * Marks within one segment are merged, as there is one to a segment.
  */
 export function markWritten(
   sk: TcpSock,
@@ -63,9 +63,10 @@ export function markWritten(
   flags: number,
   taken: number,
   all: boolean,
+  byReference: boolean,
 ): void {
   const seq = (sk.writeSeq - 1) | 0;
-  if ((flags & MSG_ZEROCOPY) !== 0 && extras.zerocopy) markZerocopy(sk, extras, seq, taken);
+  if ((flags & MSG_ZEROCOPY) !== 0 && extras.zerocopy) markZerocopy(sk, extras, seq, taken, !byReference);
   // A call that will go on is timed by its last byte.
   if (all || extras.writeStep === WRITE_WHOLE) markTimed(sk, extras);
 }
@@ -73,7 +74,7 @@ export function markWritten(
 /** The SYN took `taken` bytes of a send, which may be acknowledged already (tcp_sendmsg_fastopen). They are not timed. */
 export function markSynData(sk: TcpSock, extras: SockExtras, flags: number, taken: number): void {
   if ((flags & MSG_ZEROCOPY) === 0 || !extras.zerocopy) return;
-  markZerocopy(sk, extras, (sk.writeSeq - 1) | 0, taken);
+  markZerocopy(sk, extras, (sk.writeSeq - 1) | 0, taken, true);
   stampAcked(sk, extras, sk.sndUna);
 }
 
@@ -94,11 +95,12 @@ function markTimed(sk: TcpSock, extras: SockExtras): void {
   } else extras.txMarks.push({ seq, flags: wanted });
 }
 
-function markZerocopy(sk: TcpSock, extras: SockExtras, seq: number, taken: number): void {
+function markZerocopy(sk: TcpSock, extras: SockExtras, seq: number, taken: number, copied: boolean): void {
   const sends = extras.zerocopySends;
   const last = sends[sends.length - 1];
   if (extras.writeStep === WRITE_LATER && last !== undefined) {
     last.seq = seq;
+    last.copied ||= copied;
     return;
   }
   const id = extras.zckey;
@@ -107,7 +109,8 @@ function markZerocopy(sk: TcpSock, extras: SockExtras, seq: number, taken: numbe
   if (shares) {
     last.seq = seq;
     last.last = id;
-  } else sends.push({ seq, first: id, last: id });
+    last.copied ||= copied;
+  } else sends.push({ seq, first: id, last: id, copied });
 }
 
 /** Whether byte `a`, written before the last byte `b`, waits in one segment with it. */
@@ -163,7 +166,8 @@ export function dropMarks(sk: TcpSock, extras: SockExtras): void {
 
 function completeFirst(sk: TcpSock, extras: SockExtras): void {
   const send = extras.zerocopySends.shift();
-  if (send !== undefined && !sk.orphan) extras.errorQueue.zerocopyDone(sk, send.first, send.last);
+  if (send === undefined || sk.orphan) return;
+  extras.errorQueue.zerocopyDone(sk, send.first, send.last, send.copied);
 }
 
 function reportAck(sk: TcpSock, extras: SockExtras, seq: number): void {

@@ -153,6 +153,8 @@ export const MSG_ERRQUEUE = 0x2000;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_MORE = 0x8000;
 export const MSG_ZEROCOPY = 0x4000000;
+/** Linux has it inside its kernel only, for sendfile and splice. */
+export const MSG_SPLICE_PAGES = 0x8000000;
 export const MSG_FASTOPEN = 0x20000000;
 
 export const SIOCATMARK = 0x8905;

@@ -77,7 +77,7 @@ export function reportSent(
   // It was copied, so the program's buffer is free already.
   const id = extras.zckey;
   extras.zckey = (id + 1) >>> 0;
-  extras.errorQueue.zerocopyDone(sk, id, id);
+  extras.errorQueue.zerocopyDone(sk, id, id, true);
 }
 
 function queueStamp(

@@ -1,7 +1,16 @@
 // What a round trip and a megabyte cost the stacks: frames sent, bytes copied, bytes allocated. Counted, never timed; run by
 // cost.test.ts in a process of its own, whose young generation is so large that no collection comes between two looks at it.
 
-import { AF_INET, EPOLL_CTL_ADD, EPOLLIN, EPOLLOUT, epollEvents, SOCK_NONBLOCK, SOCK_STREAM } from 'tapstack';
+import {
+  AF_INET,
+  EPOLL_CTL_ADD,
+  EPOLLIN,
+  EPOLLOUT,
+  epollEvents,
+  MSG_SPLICE_PAGES,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+} from 'tapstack';
 import { joinedStacks } from './still-cable.mjs';
 
 const SERVER = { family: AF_INET, address: '10.0.0.2', port: 7 };
@@ -21,17 +30,18 @@ async function serve(sys, work) {
   const epfd = must(sys.epoll_create1(0));
   must(sys.epoll_ctl(epfd, EPOLL_CTL_ADD, listener, { events: EPOLLIN, data: listener }));
   const events = epollEvents(64);
-  const inside = new Uint8Array(256 << 10);
+  const inside = work === 'sourceMapped' ? sys.mmap(256 << 10) : new Uint8Array(256 << 10);
+  const writes = work.startsWith('source');
   for (;;) {
     const ready = must(await sys.epoll_wait(epfd, events, 64, -1));
     for (let i = 0; i < ready; i++) {
       const fd = events[i].data;
       if (fd === listener) {
         const accepted = must(sys.accept4(listener, null, SOCK_NONBLOCK));
-        const wants = work === 'source' ? EPOLLOUT : EPOLLIN;
+        const wants = writes ? EPOLLOUT : EPOLLIN;
         must(sys.epoll_ctl(epfd, EPOLL_CTL_ADD, accepted, { events: wants, data: accepted }));
-      } else if (work === 'source') {
-        sys.write(fd, inside, inside.length);
+      } else if (writes) {
+        sys.send(fd, inside, inside.length, MSG_SPLICE_PAGES);
       } else {
         const count = sys.read(fd, inside);
         if (count > 0 && work === 'echo') must(sys.write(fd, inside, count));
@@ -149,5 +159,7 @@ for (const tso of [true, false]) {
     found[`${work}${tso ? '' : 'Plain'}`] = per(cost, 8);
   }
 }
+// Sent from where the program has it.
+found.sourceMapped = per(await costOf('sourceMapped', true, 8 * MB, 128 * MB, bulk), 8);
 console.log(JSON.stringify(found));
 process.exit();

@@ -38,6 +38,7 @@ export const groups: Readonly<Record<string, readonly string[]>> = {
     'TCP_CORK',
     'MSG_MORE',
     'autocorking (tcp_autocorking)',
+    'sending by reference (MSG_ZEROCOPY)',
     'urgent data',
     'payload by reference',
   ],

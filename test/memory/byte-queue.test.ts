@@ -74,6 +74,45 @@ describe('ByteQueue', () => {
     expect(memory.used).toBe(0);
   });
 
+  it('refers to mapped bytes where they stand, and never writes behind them', () => {
+    const memory = new PacketMemory(4 << 20);
+    const mapped = memory.mapped.map(10_000) as Uint8Array;
+    const { used } = memory;
+    mapped.fill(7);
+    const queue = new ByteQueue(memory);
+    queue.append(Uint8Array.of(1, 2), 0, 2);
+    expect(queue.appendMapped(mapped.byteOffset, 5)).toBe(true);
+    queue.append(Uint8Array.of(3), 0, 1);
+    expect([...content(queue)]).toEqual([1, 2, 7, 7, 7, 7, 7, 3]);
+    mapped[4] = 8;
+    expect([...content(queue)]).toEqual([1, 2, 7, 7, 7, 7, 8, 3]);
+    expect([...mapped.subarray(4, 7)]).toEqual([8, 7, 7]);
+    expect(queue.contiguous(0, 8, 2)).toBe(7);
+    expect(queue.held).toBe(2 * CHUNK_SMALL);
+    queue.drop(4);
+    queue.truncate(3);
+    expect([...content(queue)]).toEqual([7, 7, 8]);
+    queue.clear();
+    expect(memory.used).toBe(used);
+  });
+
+  it('refers to no more than there are chunks for, and to as many again once those are given back', () => {
+    const memory = new PacketMemory(4 << 20);
+    const mapped = memory.mapped.map(1000) as Uint8Array;
+    const queue = new ByteQueue(memory);
+    const fill = () => {
+      let count = 0;
+      while (queue.appendMapped(mapped.byteOffset, 1)) count++;
+      return count;
+    };
+    const most = fill();
+    expect(most).toBeGreaterThan(200);
+    queue.drop(10);
+    expect(fill()).toBe(10);
+    queue.clear();
+    expect(fill()).toBe(most);
+  });
+
   it('takes what fits when memory runs out, and nothing at all where it must be all', () => {
     const memory = new PacketMemory(4 << 20);
     const hog = new ByteQueue(memory);
