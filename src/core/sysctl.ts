@@ -109,6 +109,8 @@ export class Sysctl {
   tcpCongestionControl = 'cubic';
   /** Names with spaces between; kept by the registry of congestion controls. */
   tcpAvailableCongestionControl = 'reno cubic bbr';
+  /** Those of them that processes may choose who are not root (TCP_CONG_NON_RESTRICTED). */
+  tcpAllowedCongestionControl = 'reno cubic';
   /** Parameters of CUBIC, by the names of Linux's module. */
   tcpCubicBeta = 717;
   tcpCubicFastConvergence = 1;
@@ -130,7 +132,7 @@ export class Sysctl {
     return entry === undefined ? -ENOENT : this.#show(entry);
   }
 
-  /** Sets by name: 0, -ENOENT, -EINVAL (not a number, out of bounds) or -EACCES (read only). */
+  /** Sets by name: 0, -ENOENT (also for what no congestion control is called), -EINVAL (no number, out of bounds), -EACCES (read only). */
   set(name: string, value: string | number | readonly number[]): number {
     const entry = table.get(normalise(name));
     if (entry === undefined) return -ENOENT;
@@ -138,13 +140,8 @@ export class Sysctl {
     const current = this[entry.field];
     if (typeof current === 'string') {
       if (typeof value !== 'string') return -EINVAL;
-      if (
-        entry.field === 'tcpCongestionControl' &&
-        !this.tcpAvailableCongestionControl.split(' ').includes(value)
-      )
-        return -ENOENT;
-      const text = entry.canonical === undefined ? value : entry.canonical(value);
-      if (text === null) return -EINVAL;
+      const text = entry.canonical === undefined ? value : entry.canonical(value, this);
+      if (typeof text === 'number') return text;
       (this as Record<string, unknown>)[entry.field] = text;
       return 0;
     }
@@ -183,8 +180,8 @@ interface Entry {
   min: number;
   max: number;
   readOnly?: boolean;
-  /** A text as it is kept, or null if it is none. */
-  canonical?: (text: string) => string | null;
+  /** A text as it is kept, or -errno if it cannot be. */
+  canonical?: (text: string, sysctl: Sysctl) => string | number;
   /** What stands for ''. */
   unset?: string;
 }
@@ -294,6 +291,7 @@ define('net.ipv4.tcp_rto_min_us', 'tcpMinRtoUs', 1);
 define('net.ipv4.tcp_rto_max_ms', 'tcpRtoMaxMs', 1000, 120_000);
 define('net.ipv4.tcp_congestion_control', 'tcpCongestionControl');
 define('net.ipv4.tcp_available_congestion_control', 'tcpAvailableCongestionControl');
+define('net.ipv4.tcp_allowed_congestion_control', 'tcpAllowedCongestionControl');
 define('tcp_cubic.beta', 'tcpCubicBeta', 1, 1023);
 define('tcp_cubic.fast_convergence', 'tcpCubicFastConvergence', 0, 1);
 define('tcp_cubic.tcp_friendliness', 'tcpCubicTcpFriendliness', 0, 1);
@@ -305,12 +303,28 @@ define('fs.epoll.max_user_watches', 'epollMaxUserWatches');
 define('fs.file-max', 'fileMax');
 (table.get('net.ipv4.tcp_available_congestion_control') as Entry).readOnly = true;
 
+/** tcp_set_default_congestion_control: what is everybody's unasked may be asked for, too. */
+(table.get('net.ipv4.tcp_congestion_control') as Entry).canonical = (name, sysctl) => {
+  const allowed = allowedNames(`${sysctl.tcpAllowedCongestionControl} ${name}`, sysctl);
+  if (typeof allowed === 'string') sysctl.tcpAllowedCongestionControl = allowed;
+  return typeof allowed === 'string' ? name : allowed;
+};
+(table.get('net.ipv4.tcp_allowed_congestion_control') as Entry).canonical = allowedNames;
+
+/** tcp_set_allowed_congestion_control: all names or none; they are shown in the order in which they were registered. */
+function allowedNames(text: string, sysctl: Sysctl): string | number {
+  const available = sysctl.tcpAvailableCongestionControl.split(' ');
+  const names = text.split(/\s+/).filter((name) => name !== '');
+  if (names.some((name) => !available.includes(name))) return -ENOENT;
+  return available.filter((name) => names.includes(name)).join(' ');
+}
+
 const fastopenKey = table.get('net.ipv4.tcp_fastopen_key') as Entry;
 fastopenKey.unset = '00000000-00000000-00000000-00000000';
 /** proc_tcp_fastopen_key: four hexadecimal words, and perhaps a comma and four more. */
 fastopenKey.canonical = (text) => {
   const keys = text.trim().split(',');
-  if (keys.length > 2 || keys.some((key) => !/^[0-9a-f]{1,8}(-[0-9a-f]{1,8}){3}$/i.test(key))) return null;
+  if (keys.length > 2 || keys.some((key) => !/^[0-9a-f]{1,8}(-[0-9a-f]{1,8}){3}$/i.test(key))) return -EINVAL;
   const words = (key: string): string =>
     key
       .split('-')

@@ -1,6 +1,7 @@
 // Options of level IPPROTO_TCP (do_tcp_setsockopt, do_tcp_getsockopt): clamps and units are Linux's, and two of them act at
 // once: TCP_NODELAY and TCP_CORK send what waited, TCP_NOTSENT_LOWAT may make the socket writable.
 
+import type { CongestionControl } from '../tcp/congestion/congestion.js';
 import {
   ACK_PUSHED,
   ACK_SCHED,
@@ -19,7 +20,7 @@ import { UNSENT } from '../tcp/send-state.js';
 import type { TcpSock } from '../tcp/sock.js';
 import type { Tcp } from '../tcp/tcp.js';
 import { armKeepalive } from '../tcp/tcp-timer.js';
-import { EINVAL, ENOENT } from '../uapi/errno.js';
+import { EINVAL, ENOENT, EPERM } from '../uapi/errno.js';
 import {
   TCP_CLOSE,
   TCP_CLOSE_WAIT,
@@ -244,18 +245,28 @@ function setQuickAck(sk: TcpSock, value: number): void {
   }
 }
 
+/** tcp_set_congestion_control */
 function setCongestion(tcp: Tcp, sk: TcpSock, value: OptionValue, length: number): number {
   if (length < 1) return -EINVAL;
   const control = typeof value === 'string' ? tcp.congestionControl(value) : null;
-  if (control === null) return -ENOENT;
-  // tcp_reinit_congestion_control: a connection that is there already goes on under the new one.
+  // Asking for what it has changes nothing, and needs no right.
+  if (control !== sk.cc) {
+    if (control === null) return -ENOENT;
+    if (sk.uid !== 0 && !tcp.controls.allowed(control.name)) return -EPERM;
+    changeControl(sk, control);
+  }
+  if (!sk.tuning.controlChosen) sk.ownTuning().controlChosen = true;
+  return 0;
+}
+
+/** tcp_reinit_congestion_control: a connection that is there already goes on under the new one. */
+function changeControl(sk: TcpSock, control: CongestionControl): void {
   sk.cc.release(sk);
   sk.cc = control;
   sk.caPriv = null;
   sk.pacingNeeded = false;
   if (sk.tx !== UNSENT) sk.tx.priorSsthresh = 0;
   if (sk.state !== TCP_CLOSE && sk.state !== TCP_LISTEN) control.init(sk);
-  return 0;
 }
 
 /** secs_to_retrans: how many SYN-ACK time-outs it takes until so many seconds are over. */

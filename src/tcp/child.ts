@@ -5,6 +5,7 @@ import { Tcp as TcpMib } from '../core/mib.js';
 import { SOCK_BINDPORT_LOCK } from '../core/sock.js';
 import { ends, traceAcceptQueueAdd, traceSynRecvSock } from '../core/trace.js';
 import { TCP_SYN_RECV } from '../uapi/tcp.js';
+import type { CongestionControl } from './congestion/congestion.js';
 import { tupleHash } from './demux.js';
 import { ecnInherit } from './ecn.js';
 import type { ListenState } from './listen-state.js';
@@ -17,7 +18,7 @@ import { TcpSock } from './sock.js';
 export function newChild(request: RequestSock, segment: Segment): TcpSock {
   const parent = request.listener;
   const { tcp, host } = parent;
-  const sk = new TcpSock(host, tcp, parent.cc);
+  const sk = new TcpSock(host, tcp, chosenControl(parent));
   inherit(sk, parent);
   sk.route = request.route;
   chooseControl(sk, request.route);
@@ -64,6 +65,12 @@ export function newChild(request: RequestSock, segment: Segment): TcpSock {
   tcp.established.insert(sk, tupleHash(tcp.tableKey, sk.saddr, sk.sport, sk.daddr, sk.dport));
   sk.hashed = true;
   return sk;
+}
+
+/** tcp_ca_openreq_child: what was set at the listener; else what is new sockets' as of now, not as of the listener's. */
+function chosenControl(parent: TcpSock): CongestionControl {
+  if (parent.tuning.controlChosen) return parent.cc;
+  return parent.tcp.controlNamed(parent.host.sysctl.tcpCongestionControl) ?? parent.cc;
 }
 
 /** accept() will find it (inet_csk_reqsk_queue_add). */

@@ -35,6 +35,11 @@ export class CongestionControls {
     return this.#byName.get(name) ?? null;
   }
 
+  /** Whoever is not root may choose it (net.ipv4.tcp_allowed_congestion_control). */
+  allowed(name: string): boolean {
+    return this.#sysctl.tcpAllowedCongestionControl.split(' ').includes(name);
+  }
+
   /** That of net.ipv4.tcp_congestion_control, for new sockets. */
   get default(): CongestionControl {
     return this.#byName.get(this.#sysctl.tcpCongestionControl) as CongestionControl;
