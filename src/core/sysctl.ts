@@ -43,6 +43,9 @@ export class Sysctl {
   tcpRmem: number[] = [4096, 131072, 6291456];
   tcpWmem: number[] = [4096, 16384, 4194304];
   tcpAdvWinScale = 1;
+  tcpAppWin = 31;
+  tcpShrinkWindow = 0;
+  tcpWorkaroundSignedWindows = 0;
   tcpModerateRcvbuf = 1;
   tcpWindowScaling = 1;
   tcpTimestamps = 1;
@@ -99,6 +102,7 @@ export class Sysctl {
   tcpMinRtoUs = 200000;
   tcpRtoMaxMs = 120_000;
   tcpDelackMinMs = 40;
+  tcpPingpongThresh = 1;
   tcpCompSackDelayNs = 1_000_000;
   tcpCompSackNr = 44;
   /** TFO_* bits of tcp/fastopen.ts. */
@@ -230,6 +234,9 @@ define('net.ipv4.tcp_mem', 'tcpMem');
 define('net.ipv4.tcp_rmem', 'tcpRmem', 2304);
 define('net.ipv4.tcp_wmem', 'tcpWmem', 4096);
 define('net.ipv4.tcp_adv_win_scale', 'tcpAdvWinScale', -31, 31);
+define('net.ipv4.tcp_app_win', 'tcpAppWin', 0, 31);
+define('net.ipv4.tcp_shrink_window', 'tcpShrinkWindow', 0, 1);
+define('net.ipv4.tcp_workaround_signed_windows', 'tcpWorkaroundSignedWindows', 0, 255);
 define('net.ipv4.tcp_moderate_rcvbuf', 'tcpModerateRcvbuf', 0, 1);
 define('net.ipv4.tcp_window_scaling', 'tcpWindowScaling', 0, 1);
 define('net.ipv4.tcp_timestamps', 'tcpTimestamps', 0, 2);
@@ -282,6 +289,7 @@ define('net.ipv4.tcp_pacing_ss_ratio', 'tcpPacingSsRatio', 0, 1000);
 define('net.ipv4.tcp_pacing_ca_ratio', 'tcpPacingCaRatio', 0, 1000);
 define('net.ipv4.tcp_retrans_collapse', 'tcpRetransCollapse', 0, 1);
 define('net.ipv4.tcp_thin_linear_timeouts', 'tcpThinLinearTimeouts', 0, 1);
+define('net.ipv4.tcp_pingpong_thresh', 'tcpPingpongThresh', 1, 255);
 define('net.ipv4.tcp_comp_sack_delay_ns', 'tcpCompSackDelayNs');
 define('net.ipv4.tcp_comp_sack_nr', 'tcpCompSackNr', 0, 255);
 define('net.ipv4.tcp_fastopen', 'tcpFastopen', -INT_MAX - 1);

@@ -10,11 +10,10 @@ import {
   NAGLE_OFF,
   NAGLE_PUSH,
   TCP_MIN_MSS,
-  TCP_PINGPONG_THRESH,
   TCP_RTO_MAX,
   TCP_TIMEOUT_INIT,
 } from '../tcp/constants.js';
-import { afterRead } from '../tcp/delayed-ack.js';
+import { afterRead, enterPingpong, pingpong } from '../tcp/delayed-ack.js';
 import { pushPendingFrames } from '../tcp/output.js';
 import { UNSENT } from '../tcp/send-state.js';
 import type { TcpSock } from '../tcp/sock.js';
@@ -161,7 +160,7 @@ export function getTcpOption(tcp: Tcp, sk: TcpSock, name: number, out: OptionRes
       out.value = sk.state === TCP_CLOSE || sk.state === TCP_LISTEN ? tuning.windowClamp : sk.windowClamp;
       return 0;
     case TCP_QUICKACK:
-      out.value = sk.ackPingpong < TCP_PINGPONG_THRESH ? 1 : 0;
+      out.value = pingpong(sk) ? 0 : 1;
       return 0;
     case TCP_USER_TIMEOUT:
       out.value = tuning.userTimeoutMs;
@@ -233,7 +232,7 @@ function setWindowClamp(sk: TcpSock, wanted: number): number {
 /** __tcp_sock_set_quickack: even values turn quick acknowledgement off, and an owed ACK goes out first if it is on. */
 function setQuickAck(sk: TcpSock, value: number): void {
   if (value === 0) {
-    sk.ackPingpong = TCP_PINGPONG_THRESH;
+    enterPingpong(sk);
     return;
   }
   sk.ackPingpong = 0;
@@ -241,7 +240,7 @@ function setQuickAck(sk: TcpSock, value: number): void {
   if (connected && (sk.ackPending & ACK_SCHED) !== 0) {
     sk.ackPending |= ACK_PUSHED;
     afterRead(sk, 1);
-    if ((value & 1) === 0) sk.ackPingpong = TCP_PINGPONG_THRESH;
+    if ((value & 1) === 0) enterPingpong(sk);
   }
 }
 

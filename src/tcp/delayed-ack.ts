@@ -15,7 +15,6 @@ import {
   TCP_FASTRETRANS_THRESH,
   TCP_MAX_QUICKACKS,
   TCP_MSS_DEFAULT,
-  TCP_PINGPONG_THRESH,
 } from './constants.js';
 import { ECN_OK, ecnDataReceived } from './ecn.js';
 import { delackMaxMs } from './route-hints.js';
@@ -25,9 +24,19 @@ import { armCompressedAck, armDelack } from './tcp-timer.js';
 import { deferAck, sendAck } from './transmit.js';
 import { growWindow, measureRttByWindow, offerWindow, receiveWindow, segmentSizeKnown } from './window.js';
 
+/** inet_csk_in_pingpong_mode: so many answers in a row came within the delayed-ACK time that the next is waited for, too. */
+export function pingpong(sk: TcpSock): boolean {
+  return sk.ackPingpong >= sk.host.sysctl.tcpPingpongThresh;
+}
+
+/** inet_csk_enter_pingpong_mode */
+export function enterPingpong(sk: TcpSock): void {
+  sk.ackPingpong = sk.host.sysctl.tcpPingpongThresh;
+}
+
 /** tcp_in_quickack_mode */
 function inQuickAckMode(sk: TcpSock): boolean {
-  return sk.route?.metrics.quickack === true || (sk.ackQuick > 0 && sk.ackPingpong < TCP_PINGPONG_THRESH);
+  return sk.route?.metrics.quickack === true || (sk.ackQuick > 0 && !pingpong(sk));
 }
 
 /** tcp_incr_quickack */
@@ -152,7 +161,7 @@ export function delayAck(sk: TcpSock): void {
   const least = sysctl.tcpDelackMinMs;
   if (ato > least) {
     let most = 500;
-    if (sk.ackPingpong >= TCP_PINGPONG_THRESH || (sk.ackPending & ACK_PUSHED) !== 0) most = TCP_DELACK_MAX;
+    if (pingpong(sk) || (sk.ackPending & ACK_PUSHED) !== 0) most = TCP_DELACK_MAX;
     if (sk.srttUs !== 0) most = Math.min(most, Math.max(Math.floor((sk.srttUs >> 3) / 1000), least));
     ato = Math.min(ato, most);
   }
@@ -174,7 +183,7 @@ export function delackExpired(sk: TcpSock): void {
   if ((sk.ackPending & ACK_TIMER) === 0) return;
   sk.ackPending &= ~ACK_TIMER;
   if ((sk.ackPending & ACK_SCHED) === 0) return;
-  if (sk.ackPingpong < TCP_PINGPONG_THRESH) {
+  if (!pingpong(sk)) {
     sk.ackAto = Math.min(sk.ackAto << 1, sk.rto);
   } else {
     // The answer that was to carry the ACK did not come: not interactive after all.
@@ -190,8 +199,7 @@ export function afterRead(sk: TcpSock, copied: number): void {
   let due = false;
   if ((sk.ackPending & ACK_SCHED) !== 0) {
     const pushed =
-      (sk.ackPending & ACK_PUSHED2) !== 0 ||
-      ((sk.ackPending & ACK_PUSHED) !== 0 && sk.ackPingpong < TCP_PINGPONG_THRESH);
+      (sk.ackPending & ACK_PUSHED2) !== 0 || ((sk.ackPending & ACK_PUSHED) !== 0 && !pingpong(sk));
     due = ((sk.rcvNxt - sk.rcvWup) | 0) > sk.rcvMss || (copied > 0 && pushed && sk.rmemAlloc === 0);
   }
   if (copied > 0 && !due && (sk.shutdown & RCV_SHUTDOWN) === 0) {

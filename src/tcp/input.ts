@@ -16,18 +16,15 @@ import {
 } from '../uapi/tcp.js';
 import { ACK_BAD, checkSpace, tcpAck } from './ack.js';
 import { dropOutOfOrder, setState, timeWait } from './close.js';
+import { ACK, ACK_NOW, ACK_SCHED, FIN, RST, SYN, TCP_MAX_QUICKACKS, URG } from './constants.js';
 import {
-  ACK,
-  ACK_NOW,
-  ACK_SCHED,
-  FIN,
-  RST,
-  SYN,
-  TCP_MAX_QUICKACKS,
-  TCP_PINGPONG_THRESH,
-  URG,
-} from './constants.js';
-import { dueAck, enterQuickAck, eventDataReceived, flushCompressed, measureRcvMss } from './delayed-ack.js';
+  dueAck,
+  enterPingpong,
+  enterQuickAck,
+  eventDataReceived,
+  flushCompressed,
+  measureRcvMss,
+} from './delayed-ack.js';
 import { ECN_OK, ecnAcceptCwr, ecnCountReceived, ecnDataReceived } from './ecn.js';
 import { pushPendingFrames } from './output.js';
 import { streamIsReadable } from './poll.js';
@@ -222,7 +219,7 @@ export function receiveFin(sk: TcpSock): void {
     case TCP_SYN_RECV:
     case TCP_ESTABLISHED:
       setState(sk, TCP_CLOSE_WAIT);
-      sk.ackPingpong = TCP_PINGPONG_THRESH;
+      enterPingpong(sk);
       break;
     case TCP_FIN_WAIT1:
       sendAck(sk);

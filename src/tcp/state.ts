@@ -36,7 +36,7 @@ import {
   TIME_RETRANS,
   URG,
 } from './constants.js';
-import { dueAck, enterQuickAck } from './delayed-ack.js';
+import { dueAck, enterQuickAck, pingpong } from './delayed-ack.js';
 import { ecnSynReceived } from './ecn.js';
 import { fastOpenSynAck } from './fastopen-client.js';
 import { checkFastOpen, fastOpenAcked, fastOpenFinished } from './fastopen-server.js';
@@ -244,7 +244,7 @@ function synAckReceived(sk: TcpSock, segment: Segment): void {
     fastopen?.writePending ||
     sk.sndNxt !== sk.writeSeq ||
     sk.tuning.deferAccept !== 0 ||
-    sk.ackPingpong > 0
+    pingpong(sk)
   ) {
     // Somebody is about to write: the first data carries the ACK.
     enterQuickAck(sk, TCP_MAX_QUICKACKS);

@@ -5,7 +5,7 @@ import type { Host } from '../core/host.js';
 import { TcpExt } from '../core/mib.js';
 import { SOCK_RCVBUF_LOCK } from '../core/sock.js';
 import type { RouteMetrics } from '../ip/route-metrics.js';
-import { MAX_TCP_WSCALE, TCP_INIT_CWND } from './constants.js';
+import { MAX_TCP_WINDOW, MAX_TCP_WSCALE, TCP_INIT_CWND } from './constants.js';
 import { spaceFromWindow, windowFromSpace } from './scaling-ratio.js';
 import type { Segment } from './segment.js';
 import { before } from './seq.js';
@@ -64,7 +64,9 @@ export function selectInitialWindow(
     wscale = Math.max(0, Math.min(31 - Math.clz32(most) - 15, MAX_TCP_WSCALE));
   }
   clamp = Math.min(65535 * 2 ** wscale, clamp);
-  initialWindow.window = metrics.initrwnd === 0 ? space : Math.min(space, metrics.initrwnd * mss);
+  // What a peer that reads it as a signed number may misunderstand (tcp_workaround_signed_windows).
+  const most = host.sysctl.tcpWorkaroundSignedWindows !== 0 ? Math.min(space, MAX_TCP_WINDOW) : space;
+  initialWindow.window = metrics.initrwnd === 0 ? most : Math.min(most, metrics.initrwnd * mss);
   initialWindow.clamp = clamp;
   initialWindow.wscale = wscale;
 }
@@ -79,6 +81,7 @@ export function offerWindow(sk: TcpSock): number {
     mss = full;
     if (mss <= 0) return 0;
   }
+  if (mayShrink(sk)) return shrinkingOffer(sk, free, full, allowed, mss);
   if (free < full >> 1) {
     sk.ackQuick = 0;
     if (sk.tcp.memory.pressure) underPressure(sk);
@@ -97,6 +100,23 @@ export function offerWindow(sk: TcpSock): number {
   return window;
 }
 
+/** The right edge may be taken back where memory asks for it (tcp_shrink_window); with scaled windows only. */
+function mayShrink(sk: TcpSock): boolean {
+  return sk.host.sysctl.tcpShrinkWindow !== 0 && sk.rcvWscale > 0;
+}
+
+/** Its second half, when the window may shrink: what is free and no more, rounded down to what the header can tell. */
+function shrinkingOffer(sk: TcpSock, space: number, full: number, allowed: number, mss: number): number {
+  const unit = 1 << sk.rcvWscale;
+  const free = space & -unit;
+  if (free < full >> 1) {
+    sk.ackQuick = 0;
+    if (sk.tcp.memory.pressure) underPressure(sk);
+    if (free < allowed >> 4 || free < mss || free < unit) return 0;
+  }
+  return free > sk.rcvSsthresh ? (sk.rcvSsthresh + unit - 1) & -unit : free;
+}
+
 /** tcp_adjust_rcv_ssthresh: memory is short, so the offer falls to a few segments. */
 export function underPressure(sk: TcpSock): void {
   const few = 4 * sk.advmss;
@@ -109,7 +129,7 @@ export function selectWindow(sk: TcpSock): number {
   const old = sk.rcvWnd;
   const current = receiveWindow(sk);
   let window = offerWindow(sk);
-  if (window < current) {
+  if (window < current && !mayShrink(sk)) {
     if (window === 0) mib.count(TcpExt.TCPWantZeroWindowAdv);
     const unit = 1 << sk.rcvWscale;
     window = (current + unit - 1) & ~(unit - 1);
@@ -118,6 +138,8 @@ export function selectWindow(sk: TcpSock): number {
   if (window > most) window = most;
   sk.rcvWnd = window;
   sk.rcvWup = sk.rcvNxt;
+  if (sk.rcvWscale === 0 && window > MAX_TCP_WINDOW && sk.host.sysctl.tcpWorkaroundSignedWindows !== 0)
+    window = MAX_TCP_WINDOW;
   const field = window >>> sk.rcvWscale;
   if (field === 0) {
     if (old !== 0) mib.count(TcpExt.TCPToZeroWindowAdv);
@@ -140,14 +162,25 @@ export function growWindow(sk: TcpSock, length: number): void {
   sk.ackQuick |= 1;
 }
 
-/** tcp_init_buffer_space: once connected, sizes follow the segments that were agreed on. */
+/**
+ * tcp_init_buffer_space: once connected, sizes follow the segments that were agreed on. Some of what the buffer is worth is kept
+ * back from the window (tcp_app_win): a part of it, and at least one segment.
+ */
 export function initBufferSpace(sk: TcpSock): void {
-  sk.rcvSpace = Math.min(sk.rcvSsthresh, sk.rcvWnd, TCP_INIT_CWND * sk.advmss) || 1;
-  sk.rcvSpaceSeq = sk.copiedSeq;
-  sk.rcvSpaceTime = sk.host.nowUs;
+  const { advmss, host } = sk;
+  const part = host.sysctl.tcpAppWin;
   const full = fullSpace(sk);
-  if (sk.windowClamp >= full) sk.windowClamp = full;
-  if (sk.rcvSsthresh > sk.windowClamp) sk.rcvSsthresh = sk.windowClamp;
+  let clamp = sk.windowClamp;
+  if (clamp >= full) {
+    clamp = full;
+    if (part !== 0 && full > 4 * advmss) clamp = Math.max(full - (full >> part), 4 * advmss);
+  }
+  if (part !== 0 && clamp > 2 * advmss && clamp + advmss > full) clamp = Math.max(2 * advmss, full - advmss);
+  sk.windowClamp = clamp;
+  if (sk.rcvSsthresh > clamp) sk.rcvSsthresh = clamp;
+  sk.rcvSpace = Math.min(sk.rcvSsthresh, sk.rcvWnd, TCP_INIT_CWND * advmss) || 1;
+  sk.rcvSpaceSeq = sk.copiedSeq;
+  sk.rcvSpaceTime = host.nowUs;
 }
 
 /** tcp_rcv_rtt_measure_ts: how long ago we sent the timestamp that full-sized data echoes; once for each timestamp. */

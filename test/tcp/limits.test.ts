@@ -25,7 +25,7 @@ describe('the receive buffer', () => {
     const { peer, program } = conversation().established();
     const worth = () => [program.sk.windowClamp, program.sk.rmemAlloc];
     peer.sends({ data: 400 });
-    expect(worth()).toEqual([65_535, 800]);
+    expect(worth()).toEqual([64_076, 800]);
     program.drain();
     peer.sends({ seq: 401, data: 1460 });
     expect(worth()).toEqual([87_552, 2185]);
