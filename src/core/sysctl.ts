@@ -51,6 +51,7 @@ export class Sysctl {
   tcpTimestamps = 1;
   tcpSack = 1;
   tcpDsack = 1;
+  tcpReflectTos = 0;
   tcpSynRetries = 6;
   tcpSynLinearTimeouts = 4;
   tcpSynackRetries = 5;
@@ -242,6 +243,7 @@ define('net.ipv4.tcp_window_scaling', 'tcpWindowScaling', 0, 1);
 define('net.ipv4.tcp_timestamps', 'tcpTimestamps', 0, 2);
 define('net.ipv4.tcp_sack', 'tcpSack', 0, 1);
 define('net.ipv4.tcp_dsack', 'tcpDsack', 0, 1);
+define('net.ipv4.tcp_reflect_tos', 'tcpReflectTos', 0, 1);
 define('net.ipv4.tcp_syn_retries', 'tcpSynRetries', 1, 127);
 define('net.ipv4.tcp_syn_linear_timeouts', 'tcpSynLinearTimeouts', 0, 127);
 define('net.ipv4.tcp_synack_retries', 'tcpSynackRetries', 0, 255);

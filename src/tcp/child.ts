@@ -7,7 +7,7 @@ import { ends, traceAcceptQueueAdd, traceSynRecvSock } from '../core/trace.js';
 import { TCP_SYN_RECV } from '../uapi/tcp.js';
 import type { CongestionControl } from './congestion/congestion.js';
 import { tupleHash } from './demux.js';
-import { ecnInherit } from './ecn.js';
+import { ecnInherit, INET_ECN_MASK } from './ecn.js';
 import type { ListenState } from './listen-state.js';
 import type { RequestSock } from './request-sock.js';
 import { chooseControl } from './route-hints.js';
@@ -49,6 +49,7 @@ export function newChild(request: RequestSock, segment: Segment): TcpSock {
   sk.tstampOk = request.tstampOk;
   sk.sackOk = request.sackOk;
   ecnInherit(sk, request);
+  if (host.sysctl.tcpReflectTos !== 0) sk.tos = request.tos & ~INET_ECN_MASK;
   sk.tsRecent = request.tsRecent;
   sk.tsRecentStamp = request.tstampOk ? host.nowMs || 1 : 0;
   sk.tsOffset = request.tsOffset;

@@ -107,7 +107,7 @@ export function checkFastOpen(sk: TcpSock, request: RequestSock, segment: Segmen
     const carries = segment.endSeq !== segment.seq && (flags & SYN) === 0;
     if (!isRst && !oowRateLimited(tcp, request.lastOowAckTime, carries, TcpExt.TCPACKSkippedSynRecv)) {
       if (!carries) request.lastOowAckTime = host.nowMs || 1;
-      sendRequestAck(request, sk.sndNxt);
+      sendRequestAck(request, segment, sk.sndNxt);
     }
     return HANDLED;
   }

@@ -111,6 +111,7 @@ export function newRequest(sk: TcpSock, packet: RxPacket, segment: Segment): Req
   const daddr = route.destination.equals(packet.src) ? route.destination : packet.src.clone();
   const request = new RequestSock(sk, route, saddr, segment.dport, daddr, segment.sport);
   request.tsOffset = timestampOffset(sk.tcp, saddr, daddr);
+  request.tos = packet.tos;
   return request;
 }
 

@@ -36,6 +36,8 @@ export class RequestSock extends Timer implements Tuple<RequestSock> {
   tstampOk = false;
   sackOk = false;
   ecnOk = false;
+  /** Type of service of the SYN, or of the ACK that brought its cookie back. */
+  tos = 0;
   tsRecent = 0;
   tsOffset = 0;
   /** Microseconds when the first SYN-ACK went out, for the first round-trip time. */

@@ -38,7 +38,7 @@ export class Segment {
   flags = 0;
   /** The header's reserved bits, and the ECN field of the IP header. */
   reserved = 0;
-  ecn = 0;
+  tos = 0;
   /** As in the header, not scaled. */
   window = 0;
   urgent = 0;
@@ -56,6 +56,11 @@ export class Segment {
   cookie = 0;
   cookieLength = -1;
   cookieExp = false;
+
+  /** INET_ECN_* */
+  get ecn(): number {
+    return this.tos & 3;
+  }
 
   /** Parses the header at the packet's transport offset; false if it cannot be one. */
   parse(view: DataView, packet: RxPacket): boolean {
@@ -76,7 +81,7 @@ export class Segment {
     this.ackSeq = view.getInt32(at + 8);
     this.flags = word & 0xff;
     this.reserved = (word >> 8) & 15;
-    this.ecn = packet.tos & 3;
+    this.tos = packet.tos;
     this.window = view.getUint16(at + 14);
     this.urgent = view.getUint16(at + 18);
     this.endSeq = (this.seq + this.length + ((word & SYN) !== 0 ? 1 : 0) + (word & FIN)) | 0;

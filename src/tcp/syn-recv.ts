@@ -55,7 +55,7 @@ export function checkRequest(request: RequestSock, packet: RxPacket, segment: Se
       const carries = segment.endSeq !== segment.seq && (flags & SYN) === 0;
       if (!oowRateLimited(tcp, request.lastOowAckTime, carries, TcpExt.TCPACKSkippedSynRecv)) {
         if (!carries) request.lastOowAckTime = host.nowMs || 1;
-        sendRequestAck(request);
+        sendRequestAck(request, segment);
       }
     }
     return null;

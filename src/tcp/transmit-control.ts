@@ -4,6 +4,7 @@
 import { Tcp as TcpMib } from '../core/mib.js';
 import type { RxPacket } from '../ip/rx-packet.js';
 import { ACK, ECE, RST, SYN } from './constants.js';
+import { INET_ECN_MASK } from './ecn.js';
 import type { RequestSock } from './request-sock.js';
 import {
   fastOpenOptionLength,
@@ -69,11 +70,15 @@ export function transmitSynAck(
     at,
     headerLength,
     0,
-    listener.tos,
+    host.sysctl.tcpReflectTos !== 0 ? withoutEcn(request.tos) | (listener.tos & INET_ECN_MASK) : listener.tos,
     listener.ttl,
     0,
     request.route.dontFragment(listener.mtuDiscover),
   );
+}
+
+function withoutEcn(tos: number): number {
+  return tos & ~INET_ECN_MASK;
 }
 
 /** A segment without options that answers for no sock in particular: the packet's addresses, turned round. */
@@ -90,7 +95,19 @@ function reply(
   const at = tcp.ip.begin(route);
   if (at < 0) return;
   writeHeader(tcp.host.memory.view, at, segment.dport, segment.sport, seq, ack, 20, flags, 0);
-  sendSegment(tcp, route, packet.dst.clone(), packet.src.clone(), at, 20, 0, 0, 0, 0, true);
+  sendSegment(
+    tcp,
+    route,
+    packet.dst.clone(),
+    packet.src.clone(),
+    at,
+    20,
+    0,
+    withoutEcn(segment.tos),
+    0,
+    0,
+    true,
+  );
 }
 
 /** tcp_v4_send_reset: the RST that RFC 9293 section 3.10.7.1 prescribes for a segment that belongs to nobody. */
@@ -102,7 +119,11 @@ export function sendReset(tcp: TcpShared, packet: RxPacket, segment: Segment): v
 }
 
 /** tcp_v4_reqsk_send_ack: the request's side of an unacceptable segment; of a Fast Open child, `seq` is its next. */
-export function sendRequestAck(request: RequestSock, seq: number = (request.iss + 1) | 0): void {
+export function sendRequestAck(
+  request: RequestSock,
+  segment: Segment,
+  seq: number = (request.iss + 1) | 0,
+): void {
   const { tcp, host } = request.listener;
   controlAck(
     tcp,
@@ -113,7 +134,7 @@ export function sendRequestAck(request: RequestSock, seq: number = (request.iss 
     request.tstampOk,
     (host.nowMs + request.tsOffset) | 0,
     request.tsRecent,
-    ACK,
+    withoutEcn(segment.tos),
   );
 }
 
@@ -121,7 +142,17 @@ export function sendRequestAck(request: RequestSock, seq: number = (request.iss 
 export function sendTimeWaitAck(tw: TimeWaitSock): void {
   const tcp = tw.tcp;
   const now = (tcp.host.nowMs + tw.tsOffset) | 0;
-  controlAck(tcp, tw, tw.sndNxt, tw.rcvNxt, tw.rcvWnd >>> tw.rcvWscale, tw.tstampOk, now, tw.tsRecent, ACK);
+  controlAck(
+    tcp,
+    tw,
+    tw.sndNxt,
+    tw.rcvNxt,
+    tw.rcvWnd >>> tw.rcvWscale,
+    tw.tstampOk,
+    now,
+    tw.tsRecent,
+    tw.tos,
+  );
 }
 
 function controlAck(
@@ -133,13 +164,13 @@ function controlAck(
   timestamps: boolean,
   tsVal: number,
   tsEcr: number,
-  flags: number,
+  tos: number,
 ): void {
   const at = tcp.ip.begin(from.route);
   if (at < 0) return;
   const view = tcp.host.memory.view;
   const headerLength = timestamps ? 32 : 20;
   if (timestamps) writeTimestamp(view, at + 20, tsVal, tsEcr);
-  writeHeader(view, at, from.sport, from.dport, seq, ack, headerLength, flags, Math.min(window, 65535));
-  sendSegment(tcp, from.route, from.saddr, from.daddr, at, headerLength, 0, 0, 0, 0, true);
+  writeHeader(view, at, from.sport, from.dport, seq, ack, headerLength, ACK, Math.min(window, 65535));
+  sendSegment(tcp, from.route, from.saddr, from.daddr, at, headerLength, 0, tos, 0, 0, true);
 }

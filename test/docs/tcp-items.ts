@@ -20,6 +20,7 @@ export const groups: Readonly<Record<string, readonly string[]>> = {
     'Fast Open, server',
     'Fast Open cookies and keys',
     'TCP_DEFER_ACCEPT',
+    'type of service reflected (tcp_reflect_tos)',
   ],
   Data: [
     'receiving in order',
