@@ -3,6 +3,10 @@
 import { EACCES, EINVAL, ENOENT } from '../uapi/errno.js';
 
 const INT_MAX = 0x7fffffff;
+/** Many that are a yes or no take a whole byte, as on Linux: what is not 0 is a yes. */
+const U8_MAX = 255;
+/** So that the milliseconds fit into an int32. */
+const SECONDS_MAX = Math.floor(INT_MAX / 1000);
 
 /** Values of net.* and fs.*; times in the unit Linux's name has (seconds unless it says ms). */
 export class Sysctl {
@@ -42,7 +46,11 @@ export class Sysctl {
   tcpMem: number[] = [0, 0, 0];
   tcpRmem: number[] = [4096, 131072, 6291456];
   tcpWmem: number[] = [4096, 16384, 4194304];
+  // Without effect, as on Linux since 6.6, 4.14 and 4.15.
   tcpAdvWinScale = 1;
+  tcpLowLatency = 0;
+  tcpFack = 0;
+
   tcpAppWin = 31;
   tcpShrinkWindow = 0;
   tcpWorkaroundSignedWindows = 0;
@@ -203,9 +211,9 @@ function normalise(name: string): string {
 
 define('net.ipv4.ip_default_ttl', 'ipDefaultTtl', 1, 255);
 define('net.ipv4.ip_local_port_range', 'ipLocalPortRange', 1, 65535);
-define('net.ipv4.ip_nonlocal_bind', 'ipNonlocalBind', 0, 1);
+define('net.ipv4.ip_nonlocal_bind', 'ipNonlocalBind', 0, U8_MAX);
 define('net.ipv4.ip_unprivileged_port_start', 'ipUnprivilegedPortStart', 0, 65535);
-define('net.ipv4.ip_no_pmtu_disc', 'ipNoPmtuDisc', 0, 3);
+define('net.ipv4.ip_no_pmtu_disc', 'ipNoPmtuDisc', 0, U8_MAX);
 define('net.ipv4.route.min_pmtu', 'ipRtMinPmtu', 68);
 define('net.ipv4.route.mtu_expires', 'ipRtMtuExpires');
 define('net.ipv4.route.min_adv_mss', 'ipRtMinAdvmss');
@@ -237,12 +245,14 @@ define('net.ipv4.tcp_wmem', 'tcpWmem', 4096);
 define('net.ipv4.tcp_adv_win_scale', 'tcpAdvWinScale', -31, 31);
 define('net.ipv4.tcp_app_win', 'tcpAppWin', 0, 31);
 define('net.ipv4.tcp_shrink_window', 'tcpShrinkWindow', 0, 1);
-define('net.ipv4.tcp_workaround_signed_windows', 'tcpWorkaroundSignedWindows', 0, 255);
-define('net.ipv4.tcp_moderate_rcvbuf', 'tcpModerateRcvbuf', 0, 1);
-define('net.ipv4.tcp_window_scaling', 'tcpWindowScaling', 0, 1);
-define('net.ipv4.tcp_timestamps', 'tcpTimestamps', 0, 2);
-define('net.ipv4.tcp_sack', 'tcpSack', 0, 1);
-define('net.ipv4.tcp_dsack', 'tcpDsack', 0, 1);
+define('net.ipv4.tcp_workaround_signed_windows', 'tcpWorkaroundSignedWindows', 0, U8_MAX);
+define('net.ipv4.tcp_low_latency', 'tcpLowLatency', 0, U8_MAX);
+define('net.ipv4.tcp_fack', 'tcpFack', 0, U8_MAX);
+define('net.ipv4.tcp_moderate_rcvbuf', 'tcpModerateRcvbuf', 0, U8_MAX);
+define('net.ipv4.tcp_window_scaling', 'tcpWindowScaling', 0, U8_MAX);
+define('net.ipv4.tcp_timestamps', 'tcpTimestamps', 0, U8_MAX);
+define('net.ipv4.tcp_sack', 'tcpSack', 0, U8_MAX);
+define('net.ipv4.tcp_dsack', 'tcpDsack', 0, U8_MAX);
 define('net.ipv4.tcp_reflect_tos', 'tcpReflectTos', 0, 1);
 define('net.ipv4.tcp_syn_retries', 'tcpSynRetries', 1, 127);
 define('net.ipv4.tcp_syn_linear_timeouts', 'tcpSynLinearTimeouts', 0, 127);
@@ -250,35 +260,35 @@ define('net.ipv4.tcp_synack_retries', 'tcpSynackRetries', 0, 255);
 define('net.ipv4.tcp_retries1', 'tcpRetries1', 0, 255);
 define('net.ipv4.tcp_retries2', 'tcpRetries2', 0, 255);
 define('net.ipv4.tcp_orphan_retries', 'tcpOrphanRetries', 0, 255);
-define('net.ipv4.tcp_fin_timeout', 'tcpFinTimeout', 1);
-define('net.ipv4.tcp_keepalive_time', 'tcpKeepaliveTime', 1, 32767);
-define('net.ipv4.tcp_keepalive_intvl', 'tcpKeepaliveIntvl', 1, 32767);
-define('net.ipv4.tcp_keepalive_probes', 'tcpKeepaliveProbes', 1, 255);
+define('net.ipv4.tcp_fin_timeout', 'tcpFinTimeout', 0, SECONDS_MAX);
+define('net.ipv4.tcp_keepalive_time', 'tcpKeepaliveTime', 1, SECONDS_MAX);
+define('net.ipv4.tcp_keepalive_intvl', 'tcpKeepaliveIntvl', 1, SECONDS_MAX);
+define('net.ipv4.tcp_keepalive_probes', 'tcpKeepaliveProbes', 0, U8_MAX);
 define('net.ipv4.tcp_max_syn_backlog', 'tcpMaxSynBacklog');
 define('net.ipv4.tcp_max_orphans', 'tcpMaxOrphans');
 define('net.ipv4.tcp_max_tw_buckets', 'tcpMaxTwBuckets');
-define('net.ipv4.tcp_syncookies', 'tcpSyncookies', 0, 2);
-define('net.ipv4.tcp_abort_on_overflow', 'tcpAbortOnOverflow', 0, 1);
-define('net.ipv4.tcp_stdurg', 'tcpStdurg', 0, 1);
-define('net.ipv4.tcp_rfc1337', 'tcpRfc1337', 0, 1);
+define('net.ipv4.tcp_syncookies', 'tcpSyncookies', 0, U8_MAX);
+define('net.ipv4.tcp_abort_on_overflow', 'tcpAbortOnOverflow', 0, U8_MAX);
+define('net.ipv4.tcp_stdurg', 'tcpStdurg', 0, U8_MAX);
+define('net.ipv4.tcp_rfc1337', 'tcpRfc1337', 0, U8_MAX);
 define('net.ipv4.tcp_tw_reuse', 'tcpTwReuse', 0, 2);
 define('net.ipv4.tcp_tw_reuse_delay', 'tcpTwReuseDelay', 1, 60_000);
 define('net.ipv4.tcp_invalid_ratelimit', 'tcpInvalidRatelimit');
 define('net.ipv4.tcp_challenge_ack_limit', 'tcpChallengeAckLimit');
 define('net.ipv4.tcp_notsent_lowat', 'tcpNotsentLowat', 0, 0xffffffff);
-define('net.ipv4.tcp_no_metrics_save', 'tcpNoMetricsSave', 0, 1);
+define('net.ipv4.tcp_no_metrics_save', 'tcpNoMetricsSave', 0, U8_MAX);
 define('net.ipv4.tcp_no_ssthresh_metrics_save', 'tcpNoSsthreshMetricsSave', 0, 1);
-define('net.ipv4.tcp_mtu_probing', 'tcpMtuProbing', 0, 2);
+define('net.ipv4.tcp_mtu_probing', 'tcpMtuProbing', 0, U8_MAX);
 define('net.ipv4.tcp_base_mss', 'tcpBaseMss');
 define('net.ipv4.tcp_mtu_probe_floor', 'tcpMtuProbeFloor', 48, 65535);
 define('net.ipv4.tcp_probe_interval', 'tcpProbeInterval');
 define('net.ipv4.tcp_probe_threshold', 'tcpProbeThreshold');
 define('net.ipv4.tcp_min_snd_mss', 'tcpMinSndMss', 48, 65535);
 define('net.ipv4.tcp_autocorking', 'tcpAutocorking', 0, 1);
-define('net.ipv4.tcp_slow_start_after_idle', 'tcpSlowStartAfterIdle', 0, 1);
+define('net.ipv4.tcp_slow_start_after_idle', 'tcpSlowStartAfterIdle', 0, U8_MAX);
 define('net.ipv4.tcp_reordering', 'tcpReordering', 1, 1000);
-define('net.ipv4.tcp_max_reordering', 'tcpMaxReordering', 1, 1000);
-define('net.ipv4.tcp_recovery', 'tcpRecovery', 0, 7);
+define('net.ipv4.tcp_max_reordering', 'tcpMaxReordering', 1);
+define('net.ipv4.tcp_recovery', 'tcpRecovery', 0, U8_MAX);
 define('net.ipv4.tcp_early_retrans', 'tcpEarlyRetrans', 0, 4);
 define('net.ipv4.tcp_ecn', 'tcpEcn', 0, 2);
 define('net.ipv4.tcp_ecn_fallback', 'tcpEcnFallback', 0, 1);
@@ -289,8 +299,8 @@ define('net.ipv4.tcp_tso_rtt_log', 'tcpTsoRttLog', 0, 255);
 define('net.ipv4.tcp_tso_win_divisor', 'tcpTsoWinDivisor', 0, 255);
 define('net.ipv4.tcp_pacing_ss_ratio', 'tcpPacingSsRatio', 0, 1000);
 define('net.ipv4.tcp_pacing_ca_ratio', 'tcpPacingCaRatio', 0, 1000);
-define('net.ipv4.tcp_retrans_collapse', 'tcpRetransCollapse', 0, 1);
-define('net.ipv4.tcp_thin_linear_timeouts', 'tcpThinLinearTimeouts', 0, 1);
+define('net.ipv4.tcp_retrans_collapse', 'tcpRetransCollapse', 0, U8_MAX);
+define('net.ipv4.tcp_thin_linear_timeouts', 'tcpThinLinearTimeouts', 0, U8_MAX);
 define('net.ipv4.tcp_pingpong_thresh', 'tcpPingpongThresh', 1, 255);
 define('net.ipv4.tcp_comp_sack_delay_ns', 'tcpCompSackDelayNs');
 define('net.ipv4.tcp_comp_sack_nr', 'tcpCompSackNr', 0, 255);

@@ -31,7 +31,7 @@ import {
   UDP_NO_CHECK6_RX,
   UDP_NO_CHECK6_TX,
 } from '../uapi/socket.js';
-import { TCP_IS_MPTCP, TCP_REPAIR, TCP_THIN_DUPACK, TCP_THIN_LINEAR_TIMEOUTS } from '../uapi/tcp.js';
+import { TCP_IS_MPTCP, TCP_REPAIR, TCP_THIN_DUPACK } from '../uapi/tcp.js';
 
 export interface KeptOption {
   readonly level: number;
@@ -81,7 +81,6 @@ export const KEPT_OPTIONS: readonly KeptOption[] = [
   { level: IPPROTO_IP, name: IP_ROUTER_ALERT, fixed: -EINVAL },
   { level: IPPROTO_IP, name: IP_PASSSEC, flag: true },
   { level: IPPROTO_IP, name: IP_MULTICAST_ALL, initial: 1, min: 0, max: 1 },
-  { level: IPPROTO_TCP, name: TCP_THIN_LINEAR_TIMEOUTS, min: 0, max: 1 },
   { level: IPPROTO_TCP, name: TCP_THIN_DUPACK, min: 0, max: 1, fixed: 0 },
   { level: IPPROTO_TCP, name: TCP_REPAIR, fixed: -EPERM },
   { level: IPPROTO_TCP, name: TCP_IS_MPTCP, fixed: -ENOPROTOOPT },

@@ -19,6 +19,7 @@ import {
   TCP_RTO_MIN_US,
   TCP_SAVE_SYN,
   TCP_SAVED_SYN,
+  TCP_THIN_LINEAR_TIMEOUTS,
   TCP_TIMESTAMP,
   TCP_ULP,
 } from '../uapi/tcp.js';
@@ -41,6 +42,10 @@ export function setRareTcp(sk: TcpSock, name: number, int: number): number {
     case TCP_SAVE_SYN:
       if (!within(int, 0, 2)) return -EINVAL;
       if (int !== 0 || sk.extras !== null) sk.ownExtras().saveSyn = int;
+      return 0;
+    case TCP_THIN_LINEAR_TIMEOUTS:
+      if (!within(int, 0, 1)) return -EINVAL;
+      sk.ownTuning().thinLinearTimeouts = int !== 0;
       return 0;
     case TCP_RTO_MAX_MS:
       if (!within(int, 1000, TCP_RTO_MAX)) return -EINVAL;
@@ -83,6 +88,9 @@ export function getRareTcp(sk: TcpSock, name: number, out: OptionResult): number
       // Told once: who has read it needs it no more.
       out.value = extras?.savedSyn ?? new Uint8Array(0);
       if (extras !== null) extras.savedSyn = null;
+      return 0;
+    case TCP_THIN_LINEAR_TIMEOUTS:
+      out.value = Number(sk.tuning.thinLinearTimeouts);
       return 0;
     case TCP_RTO_MAX_MS:
       out.value = sk.tuning.rtoMaxMs;

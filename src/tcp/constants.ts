@@ -18,6 +18,7 @@ export const TCP_TIMEOUT_MIN = 8;
 export const TCP_TIMEWAIT_LEN = 60_000;
 export const TCP_ATO_MIN = 40;
 export const TCP_DELACK_MAX = 200;
+export const TCP_THIN_LINEAR_RETRIES = 6;
 export const TCP_RESOURCE_PROBE_INTERVAL = 500;
 export const TCP_FASTRETRANS_THRESH = 3;
 export const TCP_MAX_QUICKACKS = 16;

@@ -55,6 +55,7 @@ export class TcpTuning {
   rtoMinUs = 0;
   /** TCP_DELACK_MAX_US, in milliseconds. */
   delackMaxMs = TCP_DELACK_MAX;
+  thinLinearTimeouts = false;
   /** TCP_CONGESTION was set: children have this congestion control, too (icsk_ca_setsockopt). */
   controlChosen = false;
 

@@ -8,6 +8,7 @@ import {
   TCP_CA_Loss,
   TCP_CA_Recovery,
   TCP_CLOSE,
+  TCP_ESTABLISHED,
   TCP_FIN_WAIT2,
   TCP_LISTEN,
   TCP_SYN_RECV,
@@ -18,7 +19,9 @@ import {
   ACK,
   FIN,
   PSH,
+  TCP_INFINITE_SSTHRESH,
   TCP_RESOURCE_PROBE_INTERVAL,
+  TCP_THIN_LINEAR_RETRIES,
   TCP_TIMEOUT_INIT,
   TCP_TIMEWAIT_LEN,
   TIME_LOSS_PROBE,
@@ -38,6 +41,7 @@ import { newDataSent, probe0Bound, probe0When } from './output.js';
 import { enterLoss } from './recovery.js';
 import { resumeSending, retransmitRow } from './retransmit.js';
 import { rowLength } from './row-packets.js';
+import { setRto } from './rtt.js';
 import { before, between } from './seq.js';
 import type { TcpSock } from './sock.js';
 import {
@@ -161,11 +165,26 @@ function repeatSyn(sk: TcpSock): void {
   } else backOff(sk);
 }
 
-/** Karn's backoff: doubled, up to two minutes or what TCP_RTO_MAX_MS says. */
+/** Karn's backoff: doubled, up to two minutes or what TCP_RTO_MAX_MS says; of thin streams only after a few more of the same. */
 function backOff(sk: TcpSock): void {
-  sk.tx.backoff++;
-  sk.rto = Math.min(sk.rto * 2, sk.tuning.rtoMaxMs);
+  if (timeoutsAreLinear(sk)) {
+    sk.tx.backoff = 0;
+    setRto(sk);
+  } else {
+    sk.tx.backoff++;
+    sk.rto = Math.min(sk.rto * 2, sk.tuning.rtoMaxMs);
+  }
   armRetransmit(sk, TIME_RETRANS, userTimeoutBound(sk));
+}
+
+/**
+ * tcp_thin_linear_timeouts: who has too little under way for duplicate ACKs to tell of a loss (tcp_stream_is_thin) cannot be what
+ * congests the network, and waits for repetitions of the same length first.
+ */
+function timeoutsAreLinear(sk: TcpSock): boolean {
+  if (sk.host.sysctl.tcpThinLinearTimeouts === 0 && !sk.tuning.thinLinearTimeouts) return false;
+  const thin = sk.tx.packetsOut < 4 && sk.sndSsthresh < TCP_INFINITE_SSTHRESH;
+  return sk.state === TCP_ESTABLISHED && thin && sk.tx.retransmits <= TCP_THIN_LINEAR_RETRIES;
 }
 
 /** tcp_clamp_rto_to_user_timeout */

@@ -26,7 +26,7 @@ describe('options', () => {
     expect(refused({ link, address: '192.0.2.999/24' })).toMatch(/like '192\.0\.2\.2\/24'/);
     expect(refused({ address: '192.0.2.2/24' })).toMatch(/without a `link`/);
     expect(refused({ sysctl: { 'net.ipv4.nonesuch': 1 } })).toMatch(/no such tunable/);
-    expect(refused({ sysctl: { 'net.ipv4.tcp_syncookies': 7 } })).toMatch(/cannot be 7/);
+    expect(refused({ sysctl: { 'net.ipv4.tcp_syncookies': 256 } })).toMatch(/cannot be 256/);
     expect(refused({ memory: 100 })).toMatch(/between 4 MiB and 2 GiB/);
     expect(refused({ routes: [{ to: '10.0.0.0/8', via: '192.0.2.1' }] })).toMatch(/no interface reaches/);
     expect(refused({ routes: [{ to: '10.0.0.0/8', via: 'router' }] })).toMatch(/no IPv4 address/);
