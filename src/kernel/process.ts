@@ -31,6 +31,8 @@ export class Process {
   readonly blocking: Blocking;
   /** How often each signal was raised. None does anything else here. */
   readonly signals = { SIGPIPE: 0 };
+  /** What it has of the packet memory (sys.mmap). A child has none of it: its memory is a copy. */
+  readonly mappings = new Set<Uint8Array>();
   /** Called for each SIGPIPE. */
   onSigpipe: (() => void) | null = null;
 
@@ -66,8 +68,9 @@ export class Process {
     return new Process(this.kernel, { uid: this.uid }, files);
   }
 
-  /** execve, as far as descriptors go: those marked close-on-exec are closed. */
+  /** execve: descriptors marked close-on-exec are closed, and what is mapped is given back. */
   exec(): void {
+    this.#unmapAll();
     for (const fd of [...this.files.numbers()]) if (this.files.closeOnExec(fd)) this.sys.close(fd);
   }
 
@@ -80,10 +83,15 @@ export class Process {
     return number;
   }
 
-  /** exit: closes everything. Calls asleep hold their files, and so end by themselves or by their signal. */
+  /** exit: closes everything and gives back what is mapped. Calls asleep hold their files, and so end by themselves or by their signal. */
   exit(): void {
     for (const fd of [...this.files.numbers()]) this.sys.close(fd);
+    this.#unmapAll();
     this.kernel.processes.delete(this);
+  }
+
+  #unmapAll(): void {
+    for (const bytes of this.mappings) this.sys.munmap(bytes);
   }
 
   /** send_sig(SIGPIPE) */

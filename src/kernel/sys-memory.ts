@@ -17,13 +17,19 @@ export class MemoryCalls {
    */
   readonly mmap = (length: number): Uint8Array<ArrayBuffer> | number => {
     if (!(Number.isInteger(length) && length > 0)) return -EINVAL;
-    return this.#process.kernel.host.memory.mapped.map(length) ?? -ENOMEM;
+    const bytes = this.#process.kernel.host.memory.mapped.map(length);
+    if (bytes === null) return -ENOMEM;
+    this.#process.mappings.add(bytes);
+    return bytes;
   };
 
   /**
-   * Gives back all that one mmap gave; who touches it later finds other people's bytes there. What is queued of it is sent
-   * first. 0 or -EINVAL. munmap(2).
+   * Gives back what one mmap of this process gave, all of it; who touches it later finds other people's bytes there. What is queued
+   * of it is sent first. 0 or -EINVAL. munmap(2).
    */
-  readonly munmap = (bytes: Uint8Array): number =>
-    this.#process.kernel.host.memory.mapped.unmap(bytes) ? 0 : -EINVAL;
+  readonly munmap = (bytes: Uint8Array): number => {
+    if (!this.#process.mappings.delete(bytes)) return -EINVAL;
+    this.#process.kernel.host.memory.mapped.unmap(bytes);
+    return 0;
+  };
 }

@@ -46,14 +46,11 @@ export class MappedMemory {
     return new Uint8Array(memory.buffer, offset, length);
   }
 
-  /** Takes back what `map` gave, once nothing shows it any more. False, and nothing happened, for any other bytes. */
-  unmap(bytes: Uint8Array): boolean {
-    if (bytes.buffer !== this.#memory.buffer) return false;
-    const run = this.#runs.get(this.#blockAt(bytes.byteOffset));
-    if (run?.offset !== bytes.byteOffset || run.length !== bytes.length || !run.mapped) return false;
+  /** Takes back what `map` gave, once nothing shows it any more. */
+  unmap(bytes: Uint8Array): void {
+    const run = this.#runs.get(this.#blockAt(bytes.byteOffset)) as Run;
     run.mapped = false;
     if (run.shown === 0) this.#giveBack(run);
-    return true;
   }
 
   /** Whether `bytes` lie in memory that is mapped, in one piece. */

@@ -161,6 +161,19 @@ it('is refused where it cannot be: mmap(2), munmap(2)', () => {
   expect(m.sys.munmap(mapped)).toBe(-EINVAL);
 });
 
+it("is its process's own, and goes with it", () => {
+  const other = m.stack.createProcess();
+  const { used } = m.stack.host.memory;
+  expect(other.sys.munmap(mapped)).toBe(-EINVAL);
+  other.sys.mmap(SIZE);
+  other.exec();
+  expect(m.stack.host.memory.used).toBe(used);
+  other.sys.mmap(SIZE);
+  expect(m.stack.host.memory.used).toBeGreaterThan(used + SIZE);
+  other.exit();
+  expect(m.stack.host.memory.used).toBe(used);
+});
+
 it('is zero each time, and pieces that were given back are mapped again', () => {
   const pieces: Uint8Array[] = [mapped];
   for (let more = m.sys.mmap(SIZE); typeof more !== 'number'; more = m.sys.mmap(SIZE)) pieces.push(more);
