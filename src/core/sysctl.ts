@@ -60,6 +60,7 @@ export class Sysctl {
   tcpSack = 1;
   tcpDsack = 1;
   tcpReflectTos = 0;
+  tcpMigrateReq = 0;
   tcpSynRetries = 6;
   tcpSynLinearTimeouts = 4;
   tcpSynackRetries = 5;
@@ -253,6 +254,7 @@ define('net.ipv4.tcp_window_scaling', 'tcpWindowScaling', 0, U8_MAX);
 define('net.ipv4.tcp_timestamps', 'tcpTimestamps', 0, U8_MAX);
 define('net.ipv4.tcp_sack', 'tcpSack', 0, U8_MAX);
 define('net.ipv4.tcp_dsack', 'tcpDsack', 0, U8_MAX);
+define('net.ipv4.tcp_migrate_req', 'tcpMigrateReq', 0, 1);
 define('net.ipv4.tcp_reflect_tos', 'tcpReflectTos', 0, 1);
 define('net.ipv4.tcp_syn_retries', 'tcpSynRetries', 1, 127);
 define('net.ipv4.tcp_syn_linear_timeouts', 'tcpSynLinearTimeouts', 0, 127);

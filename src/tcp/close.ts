@@ -23,6 +23,7 @@ import {
 import { TCP_INFINITE_SSTHRESH, TCP_INIT_CWND, TCP_TIMEOUT_INIT, TCP_TIMEWAIT_LEN } from './constants.js';
 import type { FastOpenState } from './fastopen.js';
 import { checkOom } from './memory.js';
+import { migrateQueues } from './migrate.js';
 import { sendFin } from './output.js';
 import { updateMetrics } from './save-metrics.js';
 import { UNSENT } from './send-state.js';
@@ -207,10 +208,11 @@ function needsReset(state: number): boolean {
   );
 }
 
-/** inet_csk_listen_stop: every child that nobody accepted is reset, oldest first; half-open requests vanish. */
+/** inet_csk_listen_stop: every child that nobody accepted, nor inherits, is reset, oldest first; half-open requests vanish. */
 function listenStop(sk: TcpSock): void {
   const listener = sk.listener;
   if (listener === null) return;
+  migrateQueues(sk, listener);
   for (const request of listener.requests()) {
     sk.host.wheel.cancel(request);
     sk.tcp.requests.remove(request);

@@ -38,8 +38,7 @@ export class ListenerTable {
       }
     }
     if (best === null || group < 2) return best;
-    // reciprocal_scale: an even share of the hash space for each member.
-    let pick = Math.floor(((hash >>> 0) / 0x100000000) * group);
+    let pick = share(hash, group);
     for (const sk of list) {
       const isMember = sk.reusePort && rank(sk) === rank(best) && sk.laddr.equals(best.laddr);
       if (isMember && matches(sk, local, device) && pick-- === 0) return sk;
@@ -47,9 +46,24 @@ export class ListenerTable {
     return best;
   }
 
+  /** reuseport_select_sock_by_hash: another of the SO_REUSEPORT group that `sk`, which listens no more, was in. */
+  another(sk: TcpSock, hash: number): TcpSock | null {
+    const list = this.#ports.get(sk.sport) ?? [];
+    const { laddr, boundDevice } = sk;
+    const group = list.filter(
+      (one) => one.reusePort && one.boundDevice === boundDevice && one.laddr.equals(laddr),
+    );
+    return group.length === 0 ? null : group[share(hash, group.length)];
+  }
+
   *[Symbol.iterator](): IterableIterator<TcpSock> {
     for (const list of this.#ports.values()) yield* list;
   }
+}
+
+/** reciprocal_scale: an even share of the hash space for each of a group. */
+function share(hash: number, group: number): number {
+  return Math.floor(((hash >>> 0) / 0x100000000) * group);
 }
 
 function matches(sk: TcpSock, local: IpAddress, device: number): boolean {

@@ -14,7 +14,8 @@ export class RequestSock extends Timer implements Tuple<RequestSock> {
   queued = false;
   queueNext: RequestSock | null = null;
   queuePrev: RequestSock | null = null;
-  readonly listener: TcpSock;
+  /** Another when it has ended (migrate.ts). */
+  listener: TcpSock;
   readonly route: Route;
   readonly saddr: IpAddress;
   readonly daddr: IpAddress;

@@ -13,6 +13,7 @@ export const groups: Readonly<Record<string, readonly string[]>> = {
     'ephemeral ports by keyed hash',
     'SYN queue and its limits',
     'accept queue and its limit',
+    'queues of a listener that ends (tcp_migrate_req)',
     'SYN cookies (tcp_syncookies 0, 1, 2)',
     'what a cookie carries: MSS, SACK, window scale, timestamps',
     'counters of cookies and full queues',
