@@ -6,6 +6,7 @@ import {
   EPOLLOUT,
   IPPROTO_TCP,
   MSG_NOSIGNAL,
+  MSG_SPLICE_PAGES,
   MSG_TRUNC,
   TCP_INFO,
   type TcpInfo,
@@ -163,7 +164,7 @@ export class IperfStream implements Watched {
     const { block } = this.#owner;
     for (let i = Math.min(HELPING, this.#owner.allowed(this)); i > 0; i--) {
       if (this.#blockLeft === 0) this.#blockLeft = block.length;
-      const sent = sys.send(this.fd, block, this.#blockLeft, MSG_NOSIGNAL);
+      const sent = sys.send(this.fd, block, this.#blockLeft, MSG_NOSIGNAL | MSG_SPLICE_PAGES);
       if (sent === -EAGAIN) return;
       if (sent < 0) {
         this.#fail(IESTREAMWRITE, 'unable to write to stream socket', -sent);

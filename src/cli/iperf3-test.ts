@@ -3,6 +3,7 @@
 import { randomFillSync } from 'node:crypto';
 import {
   ENOENT,
+  ENOMEM,
   IP_TOS,
   IPPROTO_IP,
   IPPROTO_TCP,
@@ -28,6 +29,7 @@ export class IperfTest implements StreamOwner {
   readonly parameters: TestParameters;
   readonly role: 'server' | 'client';
   readonly streams: IperfStream[] = [];
+  /** Sent by reference where nothing is received into it, and there is memory to be mapped. */
   readonly block: Uint8Array;
   readonly receiveFlags: number;
   /** Bytes and whole blocks of all streams since the start, or since what is omitted ended. */
@@ -70,7 +72,8 @@ export class IperfTest implements StreamOwner {
     this.role = role;
     this.#interval = interval;
     this.#observer = observer;
-    this.block = new Uint8Array(parameters.blockSize);
+    const mapped = this.receiving === 0 ? loop.sys.mmap(parameters.blockSize) : -ENOMEM;
+    this.block = typeof mapped === 'number' ? new Uint8Array(parameters.blockSize) : mapped;
     if (parameters.repeatingPayload)
       for (let i = 0; i < this.block.length; i++) this.block[i] = 48 + (i % 10);
     else randomFillSync(this.block);
@@ -126,6 +129,8 @@ export class IperfTest implements StreamOwner {
   close(): void {
     this.stop();
     for (const stream of this.streams) stream.close();
+    // -EINVAL where it was not mapped, or is no more.
+    this.#loop.sys.munmap(this.block);
   }
 
   /** Seconds that were measured. */
