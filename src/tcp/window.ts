@@ -134,10 +134,11 @@ export function selectWindow(sk: TcpSock): number {
     const unit = 1 << sk.rcvWscale;
     window = (current + unit - 1) & ~(unit - 1);
   }
-  const most = sk.rcvWscale === 0 ? 65535 : 65535 << sk.rcvWscale;
-  if (window > most) window = most;
+  // Kept as it was offered, although the field may not hold it: else it would look half as large as it could be after each read.
   sk.rcvWnd = window;
   sk.rcvWup = sk.rcvNxt;
+  const most = 65535 << sk.rcvWscale;
+  if (window > most) window = most;
   if (sk.rcvWscale === 0 && window > MAX_TCP_WINDOW && sk.host.sysctl.tcpWorkaroundSignedWindows !== 0)
     window = MAX_TCP_WINDOW;
   const field = window >>> sk.rcvWscale;
