@@ -72,7 +72,7 @@ static uint16_t fold(uint32_t sum) {
 static void send_frame(struct conn *conn, uint16_t peer, uint8_t flags, const uint8_t *data, size_t length) {
   struct {
     struct virtio_net_hdr vnet;
-    uint8_t bytes[HEADERS + 8];
+    uint8_t bytes[HEADERS + MSS];
   } __attribute__((packed)) out;
   memset(&out.vnet, 0, sizeof out.vnet);
   memcpy(out.bytes, template, HEADERS);
@@ -107,11 +107,18 @@ static void send_frame(struct conn *conn, uint16_t peer, uint8_t flags, const ui
     tcp->check =
         (uint16_t)~fold(sum + add16((uint8_t *)tcp, 20 + options) + (length != 0 ? add16(data, length) : 0));
   }
-  struct iovec pieces[2] = {
-      {offload ? (void *)&out : (void *)out.bytes, HEADERS + options + (offload ? sizeof out.vnet : 0)},
-      {(void *)(uintptr_t)data, length}};
-  if (writev(tap, pieces, length != 0 ? 2 : 1) < 0 && errno != EAGAIN && errno != ENOBUFS)
-    tap_fail("writev to the TAP device");
+  void *first = offload ? (void *)&out : (void *)out.bytes;
+  const size_t headers = HEADERS + options + (offload ? sizeof out.vnet : 0);
+  ssize_t sent;
+  if (length <= MSS) { /* in one piece, which is faster than to let the kernel gather */
+    if (length != 0)
+      memcpy(out.bytes + HEADERS + options, data, length);
+    sent = write(tap, first, headers + length);
+  } else {
+    sent = writev(tap, (struct iovec[]){{first, headers}, {(void *)(uintptr_t)data, length}}, 2);
+  }
+  if (sent < 0 && errno != EAGAIN && errno != ENOBUFS)
+    tap_fail("writing to the TAP device");
   conn->snd_nxt += (uint32_t)length + (flags & (TH_SYN | TH_FIN) ? 1 : 0);
   conn->owes_ack = false;
 }
