@@ -194,9 +194,9 @@ export class PacketMemory {
   takeRun(count: number): number {
     let first = this.#freeRun(count);
     if (first < 0) {
-      first = this.#fresh - count;
-      if (this.base + first * BLOCK < this.#front) return 0;
-      this.#fresh = first;
+      if (!this.#hasFresh(count)) return 0;
+      this.#fresh -= count;
+      first = this.#fresh;
     }
     this.#state.fill(MAPPED, first, first + count);
     this.used = (this.used + count * BLOCK) | 0;
@@ -330,8 +330,8 @@ export class PacketMemory {
     return this.#hasFresh() ? --this.#fresh : -1;
   }
 
-  #hasFresh(): boolean {
-    return this.base + (this.#fresh - 1) * BLOCK >= this.#front;
+  #hasFresh(count = 1): boolean {
+    return this.base + (this.#fresh - count) * BLOCK >= this.#front;
   }
 
   #freeBlock(block: number): void {
@@ -367,14 +367,12 @@ export class PacketMemory {
     this.used = (this.used - this.sizeOf(chunk)) | 0;
     const block = ((chunk - 1) / BLOCK_UNITS) | 0;
     const kind = this.#state[block];
-    if (kind === WHOLE) {
-      this.#freeBlock(block);
-      return;
-    }
-    if (kind === MAPPED) {
-      this.mapped.release(chunk);
-      return;
-    }
+    if (kind === WHOLE) this.#freeBlock(block);
+    else if (kind === MAPPED) this.mapped.release(chunk);
+    else this.#releaseSplit(chunk, block, kind);
+  }
+
+  #releaseSplit(chunk: number, block: number, kind: number): void {
     const wasFull = this.#freeInBlock[block] === 0;
     this.next[chunk] = this.#freeInBlock[block];
     this.#freeInBlock[block] = chunk;
