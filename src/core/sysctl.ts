@@ -98,8 +98,11 @@ export class Sysctl {
   tcpRecovery = 1;
   tcpEarlyRetrans = 3;
   tcpFrto = 2;
-  /** 0 never, 1 also ask for it, 2 only if asked; AccECN (3 and more) is not here. */
+  /** 0 never; 1 also ask for it, 2 only if asked; 3 to 5: agree to Accurate ECN, and ask for that, for RFC 3168's, for none. */
   tcpEcn = 2;
+  /** AccECN's option: 0 never, 1 where it has news and some times a round trip (the beacon), 2 always. */
+  tcpEcnOption = 2;
+  tcpEcnOptionBeacon = 3;
   tcpEcnFallback = 1;
   tcpMinRttWlen = 300;
   tcpMinTsoSegs = 2;
@@ -292,7 +295,9 @@ define('net.ipv4.tcp_reordering', 'tcpReordering', 1, 1000);
 define('net.ipv4.tcp_max_reordering', 'tcpMaxReordering', 1);
 define('net.ipv4.tcp_recovery', 'tcpRecovery', 0, U8_MAX);
 define('net.ipv4.tcp_early_retrans', 'tcpEarlyRetrans', 0, 4);
-define('net.ipv4.tcp_ecn', 'tcpEcn', 0, 2);
+define('net.ipv4.tcp_ecn', 'tcpEcn', 0, 5);
+define('net.ipv4.tcp_ecn_option', 'tcpEcnOption', 0, 2);
+define('net.ipv4.tcp_ecn_option_beacon', 'tcpEcnOptionBeacon', 0, 3);
 define('net.ipv4.tcp_ecn_fallback', 'tcpEcnFallback', 0, 1);
 define('net.ipv4.tcp_frto', 'tcpFrto', 0, 255);
 define('net.ipv4.tcp_min_rtt_wlen', 'tcpMinRttWlen', 0, 86400);

@@ -22,6 +22,8 @@ export const FLAG_SND_UNA_ADVANCED = 0x400;
 export const FLAG_DSACKING_ACK = 0x800;
 export const FLAG_SET_XMIT_TIMER = 0x1000;
 export const FLAG_SACK_RENEGING = 0x2000;
+/** Its timestamp is newer than the one before (FLAG_TS_PROGRESS). */
+export const FLAG_TS_PROGRESS = 0x40000;
 /** It may have been delayed, as it acknowledges the only segment; its D-SACK is about a loss probe. */
 export const FLAG_ACK_MAYBE_DELAYED = 0x10000;
 export const FLAG_DSACK_TLP = 0x20000;
@@ -46,6 +48,8 @@ export class AckState {
   sacked = false;
   firstSackUs = 0;
   lastSackUs = 0;
+  /** Bytes that it selected and no other before it; valid with FLAG_DATA_SACKED. */
+  selectedBytes = 0;
   rexmit = REXMIT_NONE;
   reneged = false;
   hasEcr = false;

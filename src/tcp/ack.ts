@@ -5,6 +5,8 @@ import { TcpExt } from '../core/mib.js';
 import { SOCK_SNDBUF_LOCK } from '../core/sock.js';
 import { dropped } from '../core/trace.js';
 import { TCP_CA_Open, TCP_ESTABLISHED } from '../uapi/tcp.js';
+import { ECN_MODE_ACCECN } from './accecn.js';
+import { accEcnAcked } from './accecn-ack.js';
 import {
   type AckState,
   FLAG_CA_ALERT,
@@ -16,6 +18,7 @@ import {
   FLAG_NOT_DUP,
   FLAG_SET_XMIT_TIMER,
   FLAG_SND_UNA_ADVANCED,
+  FLAG_TS_PROGRESS,
   FLAG_WIN_UPDATE,
   REXMIT_NONE,
 } from './ack-state.js';
@@ -82,7 +85,7 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
     ack.flag |= FLAG_SND_UNA_ADVANCED;
     sk.tx.retransmits = 0;
   }
-  replaceTsRecent(sk, segment);
+  if (replaceTsRecent(sk, segment)) ack.flag |= FLAG_TS_PROGRESS;
   const priorPackets = sk.tx.packetsOut;
   const priorSacked = sk.tx.sackedOut;
   if (segment.endSeq !== segment.seq) ack.flag |= FLAG_DATA;
@@ -97,7 +100,9 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
     sk.sndUna = ackSeq;
   }
   if (selects) tagSacked(sk, segment, ack);
+  const accecn = (sk.ecnFlags & ECN_MODE_ACCECN) !== 0 ? sk.rare.accecn : null;
   if (priorPackets === 0) {
+    if (accecn !== null) accEcnAcked(sk, accecn, segment, ack, sk.delivered - priorDelivered);
     if ((ack.flag & FLAG_DSACKING_ACK) !== 0) fastRetransAlert(sk, ack, 0);
     ackProbe(sk);
     if (sk.tx.tlpOut) processTlpAck(sk, ackSeq, ack);
@@ -105,6 +110,7 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   }
   cleanRtxQueue(sk, ack, priorSacked);
   rackUpdateWindow(sk, ack);
+  const marked = accecn === null ? 0 : accEcnAcked(sk, accecn, segment, ack, sk.delivered - priorDelivered);
   if (sk.tx.tlpOut) processTlpAck(sk, ackSeq, ack);
   if ((ack.flag & FLAG_NOT_DUP) === 0 || (ack.flag & FLAG_CA_ALERT) !== 0 || sk.caState !== TCP_CA_Open) {
     const news = FLAG_SND_UNA_ADVANCED | FLAG_NOT_DUP | FLAG_DSACKING_ACK;
@@ -115,8 +121,9 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   const delivered = sk.delivered - priorDelivered;
   const lost = sk.tx.lost - priorLost;
   if ((ack.flag & FLAG_ECE) !== 0) {
-    sk.tx.deliveredCe += delivered;
-    sk.host.mib.add(TcpExt.TCPDeliveredCE, delivered);
+    // Of RFC 3168's echo it is only known that something was marked.
+    if (accecn === null) sk.tx.deliveredCe += delivered;
+    sk.host.mib.add(TcpExt.TCPDeliveredCE, accecn === null ? delivered : marked);
   }
   sk.host.mib.add(TcpExt.TCPDelivered, delivered);
   const { rexmit } = ack;
@@ -159,14 +166,15 @@ function congestionControl(sk: TcpSock, ack: AckState, delivered: number, lost: 
   sk.tx.pacingRate = usualPacingRate(sk);
 }
 
-/** tcp_replace_ts_recent: the timestamp to echo is that of the segment at the left edge (RFC 7323 section 4.3). */
-export function replaceTsRecent(sk: TcpSock, segment: Segment): void {
-  if (!segment.hasTs || !sk.tstampOk || after(segment.seq, sk.rcvWup)) return;
+/** tcp_replace_ts_recent: the timestamp to echo is that of the segment at the left edge (RFC 7323 section 4.3). True: a newer one. */
+function replaceTsRecent(sk: TcpSock, segment: Segment): boolean {
+  if (!segment.hasTs || !sk.tstampOk || after(segment.seq, sk.rcvWup)) return false;
+  const delta = (segment.tsVal - sk.tsRecent) | 0;
   // PAWS has passed it; this only keeps tsRecent from going back.
-  if (sk.tsRecentStamp === 0 || ((segment.tsVal - sk.tsRecent) | 0) >= 0) {
-    sk.tsRecent = segment.tsVal;
-    sk.tsRecentStamp = sk.host.nowMs || 1;
-  }
+  if (sk.tsRecentStamp !== 0 && delta < 0) return false;
+  sk.tsRecent = segment.tsVal;
+  sk.tsRecentStamp = sk.host.nowMs || 1;
+  return delta > 0;
 }
 
 /** tcp_may_update_window (RFC 9293 section 3.10.7.4): only newer segments may move it. `window` in bytes. */

@@ -5,7 +5,7 @@ import { TcpExt } from '../core/mib.js';
 import { below } from '../core/random.js';
 import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
-import { sendAck } from './transmit.js';
+import { sendAck, sendReflectingAck } from './transmit.js';
 
 /** tcp_challenge_ack_limit that is none. */
 const INT_MAX = 0x7fffffff;
@@ -19,14 +19,15 @@ export function oowRateLimited(tcp: TcpShared, last: number, carriesData: boolea
   return true;
 }
 
-/** tcp_send_challenge_ack (RFC 5961 section 7): rate-limited per connection and in all. */
-export function sendChallengeAck(sk: TcpSock): void {
+/** tcp_send_challenge_ack (RFC 5961 section 7): rate-limited per connection and in all. `reflecting`: it answers a SYN. */
+export function sendChallengeAck(sk: TcpSock, reflecting = false): void {
   const { tcp, host } = sk;
   if (oowRateLimited(tcp, sk.lastOowAckTime, false, TcpExt.TCPACKSkippedChallenge)) return;
   sk.lastOowAckTime = host.nowMs || 1;
   if (host.sysctl.tcpChallengeAckLimit !== INT_MAX && !spendChallenge(tcp)) return;
   host.mib.count(TcpExt.TCPChallengeACK);
-  sendAck(sk);
+  if (reflecting) sendReflectingAck(sk);
+  else sendAck(sk);
 }
 
 /** One of this second's challenges, if any is left; how many there are is not for others to count (CVE-2016-5696). */

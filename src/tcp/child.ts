@@ -48,7 +48,7 @@ export function newChild(request: RequestSock, segment: Segment): TcpSock {
   sk.wscaleOk = request.wscaleOk;
   sk.tstampOk = request.tstampOk;
   sk.sackOk = request.sackOk;
-  ecnInherit(sk, request);
+  ecnInherit(sk, request, segment);
   if (host.sysctl.tcpReflectTos !== 0) sk.tos = request.tos & ~INET_ECN_MASK;
   sk.tsRecent = request.tsRecent;
   sk.tsRecentStamp = request.tstampOk ? host.nowMs || 1 : 0;

@@ -35,6 +35,7 @@ export const ACK = 0x10;
 export const URG = 0x20;
 export const ECE = 0x40;
 export const CWR = 0x80;
+export const AE = 0x100;
 
 /** nonagle bits (TCP_NAGLE_*). */
 export const NAGLE_OFF = 1;

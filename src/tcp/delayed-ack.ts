@@ -16,7 +16,7 @@ import {
   TCP_MAX_QUICKACKS,
   TCP_MSS_DEFAULT,
 } from './constants.js';
-import { ECN_OK, ecnDataReceived } from './ecn.js';
+import { ECN_ANY, ecnDataReceived } from './ecn.js';
 import { delackMaxMs } from './route-hints.js';
 import type { Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
@@ -71,7 +71,7 @@ export function eventDataReceived(sk: TcpSock, segment: Segment, length: number)
     else if (pause > sk.rto) incrementQuickAck(sk, TCP_MAX_QUICKACKS);
   }
   sk.lrcvtime = now;
-  if ((sk.ecnFlags & ECN_OK) !== 0 && ecnDataReceived(sk, segment)) enterQuickAck(sk, 2);
+  if ((sk.ecnFlags & ECN_ANY) !== 0 && ecnDataReceived(sk, segment)) enterQuickAck(sk, 2);
   if (segment.length >= 128) growWindow(sk, length);
 }
 

@@ -10,6 +10,7 @@ import { oowRateLimited } from './challenge.js';
 import { newChild } from './child.js';
 import { doneWithError, removeFastOpen, setState, tcpReset, tcpShutdown } from './close.js';
 import { ACK, GO_ON, HANDLED, RESET_PEER, RST, SYN, TCP_TIMEOUT_INIT, TIME_RETRANS } from './constants.js';
+import { ecnThirdAck } from './ecn.js';
 import { TFO_SERVER_COOKIE_NOT_REQD, TFO_SERVER_ENABLE } from './fastopen.js';
 import { addSynData } from './fastopen-data.js';
 import { enterLoss } from './recovery.js';
@@ -139,6 +140,7 @@ export function fastOpenAcked(sk: TcpSock, request: RequestSock, segment: Segmen
   sk.sndWl1 = segment.seq;
   sk.lsndtime = sk.host.nowMs;
   initializeRcvMss(sk);
+  ecnThirdAck(sk, segment);
   if ((sk.shutdown & SEND_SHUTDOWN) !== 0) tcpShutdown(sk, SEND_SHUTDOWN);
 }
 

@@ -10,7 +10,7 @@ import {
   TCPI_OPT_WSCALE,
 } from '../uapi/tcp.js';
 import { CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, chronoTotal } from './chrono.js';
-import { ECN_OK, ECN_SEEN } from './ecn.js';
+import { ECN_ANY, ECN_SEEN } from './ecn.js';
 import type { ListenState } from './listen-state.js';
 import type { TcpSock } from './sock.js';
 
@@ -82,6 +82,13 @@ export interface TcpInfo {
   received_e1_bytes: number;
   received_e0_bytes: number;
   received_ce_bytes: number;
+  /** AccECN: the same of what the peer received from us, as its options tell. */
+  delivered_e1_bytes: number;
+  delivered_e0_bytes: number;
+  delivered_ce_bytes: number;
+  /** ACE_FAIL_* and OPT_FAIL_* of accecn.ts: what does not get through; OPT_*_SEEN: which option came first. */
+  accecn_fail_mode: number;
+  accecn_opt_seen: number;
   /** TFO_* of fastopen.ts: why the data of our SYN did not get through. */
   fastopen_client_fail: number;
 }
@@ -103,6 +110,7 @@ function listenerInfo(sk: TcpSock, listener: ListenState): TcpInfo {
 
 function connectionInfo(sk: TcpSock): TcpInfo {
   const { host } = sk;
+  const { accecn } = sk.rare;
   const since = (stamp: number): number => (stamp === 0 ? 0 : (host.nowMs - stamp) | 0);
   return {
     state: sk.state,
@@ -114,7 +122,7 @@ function connectionInfo(sk: TcpSock): TcpInfo {
       (sk.tstampOk ? TCPI_OPT_TIMESTAMPS : 0) |
       (sk.sackOk ? TCPI_OPT_SACK : 0) |
       (sk.wscaleOk ? TCPI_OPT_WSCALE : 0) |
-      ((sk.ecnFlags & ECN_OK) !== 0 ? TCPI_OPT_ECN : 0) |
+      ((sk.ecnFlags & ECN_ANY) !== 0 ? TCPI_OPT_ECN : 0) |
       ((sk.ecnFlags & ECN_SEEN) !== 0 ? TCPI_OPT_ECN_SEEN : 0) |
       (sk.fastopen?.synDataAcked ? TCPI_OPT_SYN_DATA : 0),
     snd_wscale: sk.sndWscale,
@@ -173,6 +181,11 @@ function connectionInfo(sk: TcpSock): TcpInfo {
     received_e1_bytes: sk.rx.receivedEct1Bytes,
     received_e0_bytes: sk.rx.receivedEct0Bytes,
     received_ce_bytes: sk.rx.receivedCeBytes,
+    delivered_e1_bytes: accecn === null ? 0 : accecn.delivered[0],
+    delivered_e0_bytes: accecn === null ? 0 : accecn.delivered[1],
+    delivered_ce_bytes: accecn === null ? 0 : accecn.delivered[2],
+    accecn_fail_mode: accecn === null ? 0 : accecn.failMode,
+    accecn_opt_seen: accecn === null ? 0 : accecn.optSeen,
     fastopen_client_fail: sk.fastopen === null ? 0 : sk.fastopen.clientFail,
   };
 }

@@ -14,6 +14,7 @@ import {
   TCP_SYN_RECV,
   TCP_TIME_WAIT,
 } from '../uapi/tcp.js';
+import { ECN_MODE_ACCECN } from './accecn.js';
 import { ACK_BAD, checkSpace, tcpAck } from './ack.js';
 import { dropOutOfOrder, setState, timeWait } from './close.js';
 import { ACK, ACK_NOW, ACK_SCHED, FIN, RST, SYN, TCP_MAX_QUICKACKS, URG } from './constants.js';
@@ -25,7 +26,7 @@ import {
   flushCompressed,
   measureRcvMss,
 } from './delayed-ack.js';
-import { ECN_OK, ecnAcceptCwr, ecnCountReceived, ecnDataReceived } from './ecn.js';
+import { ECN_ANY, ECN_OK, ecnAcceptCwr, ecnCountReceived, ecnDataReceived, INET_ECN_MASK } from './ecn.js';
 import { pushPendingFrames } from './output.js';
 import { streamIsReadable } from './poll.js';
 import { tryRmemSchedule } from './prune.js';
@@ -51,7 +52,8 @@ export function receiveEstablished(sk: TcpSock, segment: Segment, first: boolean
     dropped(sk.host, 'TCP_FLAGS');
     return;
   }
-  if (segment.ecn !== 0 && !first) ecnCountReceived(sk, segment);
+  if (((segment.tos & INET_ECN_MASK) | (sk.ecnFlags & ECN_MODE_ACCECN)) !== 0 && !first)
+    ecnCountReceived(sk, segment);
   if (tcpAck(sk, segment) === ACK_BAD) return;
   if (!first) measureRttByTimestamp(sk, segment);
   if ((segment.flags & URG) !== 0 || sk.rx.urgData !== 0) receiveUrgent(sk, segment);
@@ -176,7 +178,7 @@ function tellReader(sk: TcpSock): void {
 
 /** tcp_data_queue_ofo */
 function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
-  if ((sk.ecnFlags & ECN_OK) !== 0 && ecnDataReceived(sk, segment)) enterQuickAck(sk, 2);
+  if ((sk.ecnFlags & ECN_ANY) !== 0 && ecnDataReceived(sk, segment)) enterQuickAck(sk, 2);
   const { mib, memory } = sk.host;
   if (!tryRmemSchedule(sk, segment, sk.rcvbuf)) {
     dropped(sk.host, 'PROTO_MEM');

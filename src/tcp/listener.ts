@@ -61,7 +61,7 @@ export function connectionRequest(sk: TcpSock, packet: RxPacket, segment: Segmen
     request.wscaleOk = segment.wscale >= 0 && sysctl.tcpWindowScaling !== 0;
     request.sndWscale = request.wscaleOk ? segment.wscale : 0;
   }
-  request.ecnOk = (!cookie || segment.hasTs) && ecnRequested(sk, segment);
+  if (!cookie || segment.hasTs) ecnRequested(request, segment);
   openWindow(request);
   if (cookie) {
     listener.lastCookieMs = host.nowMs;
@@ -164,10 +164,9 @@ export function requestExpired(request: RequestSock): void {
     return;
   }
   const resend = defer === 0 || !request.acked || request.timeouts >= defer - 1;
+  // Before it is counted: what the SYN-ACK bears depends on how often it was in vain (tcp_synack_options).
+  if (resend) repeatSynAck(request);
   if (request.timeouts++ === 0) listener.young--;
-  if (resend) {
-    repeatSynAck(request);
-  }
   armRequest(request);
 }
 

@@ -2,10 +2,12 @@
 // peer's MSS and the options that ride along (tcp_sync_mss, tcp_current_mss).
 
 import type { Route } from '../ip/routes.js';
+import { ECN_MODE_ACCECN } from './accecn.js';
+import { accEcnLength } from './accecn-option.js';
 import { TCP_MSS_DEFAULT, TCPOLEN_TSTAMP_ALIGNED } from './constants.js';
 import { recount } from './row-packets.js';
+import { sackLength } from './sack-option.js';
 import type { TcpSock } from './sock.js';
-import { sackLength } from './transmit.js';
 
 /** IPv4 and TCP headers without options. */
 export const HEADERS = 40;
@@ -56,9 +58,10 @@ export function syncMss(sk: TcpSock, mtu: number = sk.route === null ? 576 : sk.
   if (sk.tx.packetsOut > 0) recount(sk);
 }
 
-/** tcp_current_mss: less the SACK blocks that will ride along just now. */
+/** tcp_current_mss: less the SACK blocks, and the option of AccECN, that will ride along just now. */
 export function currentMss(sk: TcpSock): number {
   // Another connection on the same path may have learnt that it carries less, or forgotten it.
   if (sk.route !== null && sk.route.mtu !== sk.pmtu) syncMss(sk);
-  return sk.mss - sackLength(sk);
+  const accecn = (sk.ecnFlags & ECN_MODE_ACCECN) !== 0 ? sk.rare.accecn : null;
+  return sk.mss - (accecn === null ? sackLength(sk) : accEcnLength(sk, accecn));
 }

@@ -5,9 +5,9 @@ import { TcpExt } from '../core/mib.js';
 import { TX_PIECES } from '../link/tx-ring.js';
 import { TCP_CA_CWR, TCP_CA_Open } from '../uapi/tcp.js';
 import { HEADERS, mssToMtu, mtuToMss, syncMss } from './mss.js';
+import { sackLength } from './sack-option.js';
 import { after } from './seq.js';
 import type { TcpSock } from './sock.js';
-import { sackLength } from './transmit.js';
 
 /** Fewer segments in the window, and a lost probe could not be told from congestion by duplicates (tcp_mtu_probe). */
 const LEAST_CWND = 11;

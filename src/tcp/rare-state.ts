@@ -1,7 +1,8 @@
-// What few TCP socks have: a listener's queues, Fast Open, a search for the path's MTU, a keepalive timer. Made with the first of
+// What few TCP socks have: a listener's queues, Fast Open, AccECN, a search for the path's MTU, a keepalive timer. Made with the first of
 // it (`sk.ownRare`); until then all socks share NOTHING_RARE, which only reads, so that idle connections carry none of it.
 
 import type { Timer } from '../time/timer-wheel.js';
+import type { AccEcn } from './accecn.js';
 import type { Backlog } from './backlog.js';
 import { TCP_INFINITE_SSTHRESH } from './constants.js';
 import type { FastOpenState } from './fastopen.js';
@@ -14,6 +15,8 @@ export class RareState {
   /** Listener's queues; null unless LISTEN. */
   listener: ListenState | null = null;
   fastopen: FastOpenState | null = null;
+  /** While AccECN is agreed on, or asked for. */
+  accecn: AccEcn | null = null;
   /** While the path is searched for larger packets (RFC 4821). */
   mtup: MtuProbing | null = null;
   /** Bound of sndCwnd, if the route has one. */

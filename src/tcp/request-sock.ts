@@ -4,6 +4,7 @@
 import type { Route } from '../ip/routes.js';
 import type { IpAddress } from '../packet/address.js';
 import { Timer } from '../time/timer-wheel.js';
+import type { AccEcn } from './accecn.js';
 import type { Tuple } from './demux.js';
 import type { TcpSock } from './sock.js';
 
@@ -37,6 +38,8 @@ export class RequestSock extends Timer implements Tuple<RequestSock> {
   tstampOk = false;
   sackOk = false;
   ecnOk = false;
+  /** Accurate ECN is agreed on. */
+  accecn: AccEcn | null = null;
   /** Type of service of the SYN, or of the ACK that brought its cookie back. */
   tos = 0;
   tsRecent = 0;

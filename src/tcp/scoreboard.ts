@@ -34,6 +34,7 @@ const blocks = new Int32Array(2 * MAX_BLOCKS);
 /** tcp_sacktag_write_queue: reads the blocks of this segment. */
 export function tagSacked(sk: TcpSock, segment: Segment, ack: AckState): void {
   const { view } = sk.host.memory;
+  ack.selectedBytes = 0;
   const duplicate = checkDsack(sk, segment, ack);
   if (sk.tx.packetsOut === 0) return;
   if (sk.tx.sackedOut === 0) sk.tx.sackCache?.fill(0);
@@ -241,6 +242,7 @@ function tagRow(sk: TcpSock, ack: AckState, i: number, duplicate: boolean): void
     ack.flag |= FLAG_DATA_SACKED;
     sk.tx.sackedOut += packets;
     sk.delivered += packets;
+    ack.selectedBytes += (end - seq) | 0;
     rows[at + ROW_FLAGS] = flags;
     rateDelivered(sk, at, ack.sample);
     flags = rows[at + ROW_FLAGS];

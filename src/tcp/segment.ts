@@ -2,6 +2,7 @@
 // tcp_options_received). Nothing a peer sends makes parsing throw; what is malformed is refused or ignored.
 
 import type { RxPacket } from '../ip/rx-packet.js';
+import { nopOrRest, nopsOrRest, writeSynAckFields } from './accecn-fields.js';
 import { FIN, SYN } from './constants.js';
 import { TCP_FASTOPEN_COOKIE_MAX, TCP_FASTOPEN_COOKIE_MIN } from './fastopen-cookie.js';
 
@@ -13,7 +14,10 @@ const OPT_SACK_PERMITTED = 4;
 const OPT_SACK = 5;
 const OPT_TIMESTAMP = 8;
 const OPT_FASTOPEN = 34;
+const OPT_ACCECN0 = 172;
+const OPT_ACCECN1 = 174;
 const OPT_EXPERIMENT = 254;
+const NOPS = 0x0101;
 /** nop, nop, timestamp, length 10: the layout all common stacks use once connected (RFC 7323 appendix A). */
 const ALIGNED_TIMESTAMP = 0x0101080a;
 /** Fast Open among the experiments of kind 254 (RFC 6994). */
@@ -48,6 +52,8 @@ export class Segment {
   /** Offset of the first SACK block and how many there are. */
   sacks = 0;
   sackCount = 0;
+  /** Where AccECN's option is (RFC 9768); 0: nowhere. */
+  accecn = 0;
   /** Options of a SYN: 0 and -1 mean absent. */
   mss = 0;
   wscale = -1;
@@ -87,6 +93,7 @@ export class Segment {
     this.endSeq = (this.seq + this.length + ((word & SYN) !== 0 ? 1 : 0) + (word & FIN)) | 0;
     this.hasTs = false;
     this.sackCount = 0;
+    this.accecn = 0;
     this.cookieLength = -1;
     if (headerLength === 32 && view.getInt32(at + 20) === ALIGNED_TIMESTAMP) {
       this.hasTs = true;
@@ -124,6 +131,8 @@ export class Segment {
       } else if (kind === OPT_SACK && length >= 10 && (length - 2) % 8 === 0) {
         this.sacks = at + 2;
         this.sackCount = (length - 2) >> 3;
+      } else if (kind === OPT_ACCECN0 || kind === OPT_ACCECN1) {
+        this.accecn = at;
       } else if (isSyn && kind === OPT_MSS && length === 4) {
         this.mss = view.getUint16(at + 2);
       } else if (isSyn && kind === OPT_WSCALE && length === 3) {
@@ -155,7 +164,10 @@ export class Segment {
   }
 }
 
-/** Writes the SYN's options in the kernel's order; returns their length (tcp_syn_options, tcp_synack_options). */
+/**
+ * Writes the SYN's options in the kernel's order; returns their length (tcp_syn_options, tcp_synack_options). `accecn`: so many
+ * fields of AccECN's option, -1: without it.
+ */
 export function writeSynOptions(
   view: DataView,
   at: number,
@@ -165,6 +177,7 @@ export function writeSynOptions(
   tsVal: number,
   tsEcr: number,
   wscale: number,
+  accecn = -1,
 ): number {
   let to = at;
   view.setUint32(to, (OPT_MSS << 24) | (4 << 16) | mss);
@@ -174,12 +187,19 @@ export function writeSynOptions(
     view.setInt32(to + 4, tsVal);
     view.setInt32(to + 8, tsEcr);
     to += 12;
-  } else if (sackPermitted) {
-    view.setUint32(to, 0x01010402);
+  }
+  to += writeSynAckFields(view, to, accecn);
+  if (sackPermitted && !timestamps) {
+    view.setUint32(to, (nopsOrRest() << 16) | (OPT_SACK_PERMITTED << 8) | 2);
     to += 4;
   }
   if (wscale >= 0) {
-    view.setUint32(to, (OPT_NOP << 24) | (OPT_WSCALE << 16) | (3 << 8) | wscale);
+    view.setUint32(to, (nopOrRest() << 24) | (OPT_WSCALE << 16) | (3 << 8) | wscale);
+    to += 4;
+  }
+  const rest = nopsOrRest();
+  if (rest !== NOPS) {
+    view.setUint32(to, (rest << 16) | NOPS);
     to += 4;
   }
   return to - at;

@@ -262,6 +262,7 @@ export class TcpSock extends FlaggedSock {
   forgetTransfers(): void {
     this.tx = UNSENT;
     this.rx = UNRECEIVED;
+    if (this.rare.accecn !== null) this.rare.accecn = null;
     this.sndQueue = this.tcp.noBytes;
     this.rcvQueue = this.tcp.noBytes;
     this.writeQueue = NO_SEGMENTS;

@@ -37,7 +37,7 @@ import {
   URG,
 } from './constants.js';
 import { dueAck, enterQuickAck, pingpong } from './delayed-ack.js';
-import { ecnSynReceived } from './ecn.js';
+import { ecnCrossingSyn, ecnSynAckReceived, ecnThirdAck } from './ecn.js';
 import { fastOpenSynAck } from './fastopen-client.js';
 import { checkFastOpen, fastOpenAcked, fastOpenFinished } from './fastopen-server.js';
 import { queueData } from './input.js';
@@ -50,7 +50,7 @@ import { after, before, between } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { armDelack, armKeepalive, armRetransmit } from './tcp-timer.js';
 import { initializeRcvMss, initTransfer, peerMss } from './transfer.js';
-import { sendAck, transmitSyn } from './transmit.js';
+import { sendReflectingAck, transmitSyn } from './transmit.js';
 import { receiveUrgent } from './urgent.js';
 import { validateIncoming } from './validate.js';
 
@@ -159,6 +159,7 @@ function synReceivedAcked(sk: TcpSock, segment: Segment): void {
   sk.sndWnd = segment.window << sk.sndWscale;
   sk.sndWl1 = segment.seq;
   syncMss(sk);
+  ecnThirdAck(sk, segment);
   if ((sk.shutdown & SEND_SHUTDOWN) !== 0) tcpShutdown(sk, SEND_SHUTDOWN);
 }
 
@@ -251,7 +252,7 @@ function synAckReceived(sk: TcpSock, segment: Segment): void {
     sk.ackPending |= ACK_SCHED | ACK_TIMER;
     armDelack(sk, TCP_DELACK_MAX);
   } else {
-    sendAck(sk);
+    sendReflectingAck(sk);
   }
   if ((segment.flags & URG) !== 0) receiveUrgent(sk, segment);
   pushPendingFrames(sk);
@@ -276,7 +277,8 @@ function learnFromSyn(sk: TcpSock, segment: Segment): void {
     sk.tsRecent = segment.tsVal;
     sk.tsRecentStamp = sk.host.nowMs || 1;
   }
-  ecnSynReceived(sk, segment);
+  if (sk.state === TCP_SYN_RECV) ecnCrossingSyn(sk, segment);
+  else ecnSynAckReceived(sk, segment);
   sk.sackOk = sk.sackOk && segment.sackPermitted;
   sk.wscaleOk = sk.wscaleOk && segment.wscale >= 0;
   if (sk.wscaleOk) {

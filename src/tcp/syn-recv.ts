@@ -10,6 +10,7 @@ import { oowRateLimited } from './challenge.js';
 import { newChild, queueChild } from './child.js';
 import { tcpShutdown } from './close.js';
 import { ACK, FIN, RST, SYN } from './constants.js';
+import { ecnOfCookie, ecnOptionOfRequest } from './ecn.js';
 import type { ListenState } from './listen-state.js';
 import { armRequest, dropRequest, newRequest, openWindow, repeatSynAck } from './listener.js';
 import { misfit, oldTimestamp, synAckRtt } from './request-checks.js';
@@ -74,6 +75,7 @@ export function checkRequest(request: RequestSock, packet: RxPacket, segment: Se
     dropped(host, 'TCP_FLAGS');
     return null;
   }
+  ecnOptionOfRequest(request, segment);
   const bare = segment.endSeq === rcvNxt && (flags & FIN) === 0;
   if (request.timeouts < sk.tuning.deferAccept && bare) {
     request.acked = true;
@@ -123,6 +125,7 @@ export function checkCookie(sk: TcpSock, packet: RxPacket, segment: Segment): Tc
     host.mib.count(TcpExt.ListenDrops);
     return null;
   }
+  ecnOfCookie(request, segment);
   openWindow(request);
   return createChild(request, segment);
 }

@@ -3,6 +3,8 @@
 
 import { Tcp as TcpMib } from '../core/mib.js';
 import type { RxPacket } from '../ip/rx-packet.js';
+import { reflectorFlags } from './accecn.js';
+import { fieldsOfSynAck, synOptionsLength } from './accecn-fields.js';
 import { ACK, ECE, RST, SYN } from './constants.js';
 import { INET_ECN_MASK } from './ecn.js';
 import type { RequestSock } from './request-sock.js';
@@ -36,19 +38,30 @@ export function transmitSynAck(
   const at = tcp.ip.begin(request.route);
   if (at < 0) return;
   const view = host.memory.view;
+  const { sackOk, tstampOk, wscaleOk, accecn } = request;
+  const others = synOptionsLength(sackOk, tstampOk, wscaleOk);
+  const room = cookie === null ? 0 : fastOpenOptionLength(cookie.length, exp);
+  const bearsCookie = cookie !== null && others + room <= MAX_OPTIONS;
   let length = writeSynOptions(
     view,
     at + 20,
     request.advmss,
-    request.sackOk,
-    request.tstampOk,
+    sackOk,
+    tstampOk,
     (clockMs + request.tsOffset) | 0,
     request.tsRecent,
-    request.wscaleOk ? request.rcvWscale : -1,
+    wscaleOk ? request.rcvWscale : -1,
+    // Not when it timed out twice: a box on the way may drop what it does not know.
+    accecn === null || request.timeouts > 0 || host.sysctl.tcpEcnOption === 0
+      ? -1
+      : fieldsOfSynAck(sackOk, tstampOk, wscaleOk, bearsCookie ? room : 0),
   );
-  if (cookie !== null && length + fastOpenOptionLength(cookie.length, exp) <= MAX_OPTIONS) {
-    length += writeFastOpen(view, at + 20 + length, cookie, exp);
-  }
+  if (bearsCookie) length += writeFastOpen(view, at + 20 + length, cookie, exp);
+  let flags = SYN | ACK;
+  if (accecn !== null) {
+    flags |= reflectorFlags(accecn.synEctRcv);
+    accecn.synEctSnt = listener.tos & INET_ECN_MASK;
+  } else if (request.ecnOk) flags |= ECE;
   const window = Math.min(request.rcvWnd, 65535);
   const headerLength = 20 + length;
   writeHeader(
@@ -59,7 +72,7 @@ export function transmitSynAck(
     request.iss,
     request.rcvNxt,
     headerLength,
-    request.ecnOk ? SYN | ACK | ECE : SYN | ACK,
+    flags,
     window,
   );
   sendSegment(

@@ -7,11 +7,15 @@ import { DEFAULT_METRICS } from '../ip/route-metrics.js';
 import type { Route } from '../ip/routes.js';
 import type { IpAddress } from '../packet/address.js';
 import { IPPROTO_TCP } from '../uapi/socket.js';
+import { ACE_FAIL_RECV, aceToSend, ECN_MODE_ACCECN, reflectorFlags } from './accecn.js';
+import { fieldsOfSynAck } from './accecn-fields.js';
+import { accEcnLength, writeAccEcn } from './accecn-option.js';
 import { settleCompressed } from './ack-compression.js';
 import { CA_EVENT_TX_START } from './congestion/congestion.js';
 import {
   ACK,
   ACK_SCHED,
+  AE,
   CWR,
   ECE,
   PSH,
@@ -24,7 +28,8 @@ import {
 import { ECN_OK, ecnFlagsToSend, ecnSynFlags, INET_ECN_ECT_0, INET_ECN_MASK } from './ecn.js';
 import type { FastOpenRequest } from './fastopen.js';
 import { checkRoute } from './route-hints.js';
-import { writeFastOpen, writeSackHeader, writeSynOptions, writeTimestamp } from './segment.js';
+import { sackLength, writeSack } from './sack-option.js';
+import { writeFastOpen, writeSynOptions, writeTimestamp } from './segment.js';
 import { after, before } from './seq.js';
 import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
@@ -34,7 +39,6 @@ import { initialWindow, selectInitialWindow, selectWindow } from './window.js';
 
 /** Offset of the checksum in the TCP header. */
 export const CSUM_OFFSET = 16;
-const MAX_SACK_BLOCKS = 4;
 
 /** Our timestamp clock: milliseconds, shifted per connection so that it tells nothing about uptime (RFC 7323 section 7.1). */
 export function tcpTimestamp(sk: TcpSock): number {
@@ -110,40 +114,6 @@ function tellTransmitted(
   traceTransmit.emit(host, { ...about, seq, ackSeq, flags: view.getUint8(at + 13), length });
 }
 
-/** Length of the SACK option on the next segment: while there are holes, or a duplicate to report (tcp_established_options). */
-export function sackLength(sk: TcpSock): number {
-  if (sk.rx.reassembly === null && !sk.rx.dsackPending) return 0;
-  const blocks = sackBlocks(sk, sk.tstampOk ? TCPOLEN_TSTAMP_ALIGNED : 0);
-  return blocks > 0 ? 4 + 8 * blocks : 0;
-}
-
-function sackBlocks(sk: TcpSock, used: number): number {
-  if (!sk.sackOk) return 0;
-  const runs = sk.rx.reassembly === null ? 0 : sk.rx.reassembly.sacks;
-  const blocks = runs + (sk.rx.dsackPending ? 1 : 0);
-  const most = Math.min(MAX_SACK_BLOCKS, (40 - used - 4) >> 3);
-  return blocks < most ? blocks : most;
-}
-
-function writeSack(sk: TcpSock, view: DataView, at: number, blocks: number): void {
-  writeSackHeader(view, at, blocks);
-  let to = at + 4;
-  let left = blocks;
-  if (sk.rx.dsackPending) {
-    view.setInt32(to, sk.rx.dsackStart);
-    view.setInt32(to + 4, sk.rx.dsackEnd);
-    to += 8;
-    left--;
-    sk.rx.dsackPending = false;
-  }
-  if (left === 0 || sk.rx.reassembly === null) return;
-  const { sackStart, sackEnd } = sk.rx.reassembly;
-  for (let i = 0; i < left; i++, to += 8) {
-    view.setInt32(to, sackStart[i]);
-    view.setInt32(to + 4, sackEnd[i]);
-  }
-}
-
 /**
  * Sends one segment of a connection: `length` bytes of the send queue from sequence `seq` (0: none). `whole`: as one packet,
  * though it be larger than the MSS (a probe of the path's MTU).
@@ -163,12 +133,12 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     writeTimestamp(view, at + 20, tcpTimestamp(sk), sk.tsRecent);
     headerLength = 32;
   }
-  const sack = sackLength(sk);
-  if (sack > 0) {
-    writeSack(sk, view, at + headerLength, (sack - 4) >> 3);
-    headerLength += sack;
-  }
-  const gsoSize = !whole && length > sk.mss - sack ? sk.mss - sack : 0;
+  const accecn = (sk.ecnFlags & ECN_MODE_ACCECN) !== 0 ? sk.rare.accecn : null;
+  const extra = accecn === null ? sackLength(sk) : accEcnLength(sk, accecn);
+  if (accecn !== null) writeAccEcn(sk, accecn, view, at + headerLength);
+  else if (extra > 0) writeSack(sk, view, at + headerLength, (extra - 4) >> 3);
+  headerLength += extra;
+  const gsoSize = !whole && length > sk.mss - extra ? sk.mss - extra : 0;
   if (length > 0) {
     // The first data after all was acknowledged (tcp_event_data_sent).
     if (sk.inFlight === 0) sk.cc.cwndEvent(sk, CA_EVENT_TX_START);
@@ -186,6 +156,11 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     const isNewData = length > 0 && !before(seq, sk.sndNxt);
     if (isNewData || sk.cc.needsEcn) tos = (tos & ~INET_ECN_MASK) | INET_ECN_ECT_0;
     flags |= ecnFlagsToSend(sk, isNewData);
+  } else if (accecn !== null) {
+    // All that is sent may be marked, and counts for the ACE field; only an ACK of a SYN has another use for it.
+    accecn.marking ||= (accecn.failMode & ACE_FAIL_RECV) === 0;
+    if (accecn.marking) tos = (tos & ~INET_ECN_MASK) | INET_ECN_ECT_0;
+    if ((flags & (AE | CWR | ECE)) === 0) flags |= aceToSend(sk, accecn);
   }
   writeHeader(view, at, sk.sport, sk.dport, seq, sk.rcvNxt, headerLength, flags, selectWindow(sk));
   if (sk.tx.urgMode && before(seq, sk.tx.sndUp)) {
@@ -263,6 +238,15 @@ export function sendAck(sk: TcpSock): void {
   sk.tcp.defer(sk);
 }
 
+/** tcp_send_ack_reflect_ect: the ACK of a SYN-ACK, or of a SYN that comes again; with AccECN its flags tell how that came. */
+export function sendReflectingAck(sk: TcpSock): void {
+  const accecn = (sk.ecnFlags & ECN_MODE_ACCECN) !== 0 ? sk.rare.accecn : null;
+  const flags = accecn === null ? ACK : ACK | reflectorFlags(accecn.synEctRcv);
+  if (transmit(sk, sendSeq(sk), 0, flags) || sk.tcp.congested) return;
+  sk.ackDeferred = true;
+  sk.tcp.defer(sk);
+}
+
 /** tcp_acceptable_seq: next to be sent, or the peer's right edge after it shrank its window. */
 function sendSeq(sk: TcpSock): number {
   const edge = (sk.sndUna + sk.sndWnd) | 0;
@@ -308,6 +292,8 @@ export function transmitSyn(
   const at = tcp.ip.begin(route);
   if (at < 0) return false;
   const view = host.memory.view;
+  const accecn = synAck && (sk.ecnFlags & ECN_MODE_ACCECN) !== 0 ? sk.rare.accecn : null;
+  const wscale = sk.wscaleOk ? sk.rcvWscale : -1;
   let options = writeSynOptions(
     view,
     at + 20,
@@ -316,7 +302,10 @@ export function transmitSyn(
     sk.tstampOk,
     tcpTimestamp(sk),
     sk.tsRecent,
-    sk.wscaleOk ? sk.rcvWscale : -1,
+    wscale,
+    accecn === null || sk.tx.retransmits >= 2 || host.sysctl.tcpEcnOption === 0
+      ? -1
+      : fieldsOfSynAck(sk.sackOk, sk.tstampOk, wscale >= 0, 0),
   );
   if (fastopen !== null && fastopen.cookie !== null)
     options += writeFastOpen(view, at + 20 + options, fastopen.cookie, fastopen.exp);
@@ -328,7 +317,10 @@ export function transmitSyn(
   }
   // Accepted with ECE alone in a SYN-ACK, asked for with both flags in a SYN.
   const agreed = (sk.ecnFlags & ECN_OK) !== 0;
-  const flags = synAck ? SYN | ACK | (agreed ? ECE : 0) : SYN | ecnSynFlags(sk, sk.tx.retransmits > 0);
+  let flags = SYN;
+  if (!synAck) flags |= ecnSynFlags(sk, sk.tx.retransmits > 0);
+  else if (accecn !== null) flags |= ACK | reflectorFlags(accecn.synEctRcv);
+  else flags |= agreed ? ACK | ECE : ACK;
   // A SYN's window is never scaled (RFC 7323 section 2.2).
   const window = Math.min(sk.rcvWnd, 65535);
   writeHeader(view, at, sk.sport, sk.dport, sk.iss, synAck ? sk.rcvNxt : 0, 20 + options, flags, window);

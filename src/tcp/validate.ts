@@ -10,6 +10,7 @@ import { oowRateLimited, sendChallengeAck } from './challenge.js';
 import { tcpReset } from './close.js';
 import { ACK, FIN, RST, SYN, TCP_MAX_QUICKACKS, TCP_PAWS_WINDOW } from './constants.js';
 import { enterQuickAck } from './delayed-ack.js';
+import { ecnSynAgain } from './ecn.js';
 import { pawsPasses } from './paws.js';
 import type { Segment } from './segment.js';
 import { after, before } from './seq.js';
@@ -68,7 +69,8 @@ export function validateIncoming(sk: TcpSock, segment: Segment): boolean {
   // RFC 5961 section 4: the true peer answers a challenge by a reset if it has started anew.
   dropped(sk.host, 'TCP_INVALID_SYN');
   sk.host.mib.count(TcpExt.TCPSYNChallenge);
-  sendChallengeAck(sk);
+  ecnSynAgain(sk, segment);
+  sendChallengeAck(sk, true);
   return false;
 }
 

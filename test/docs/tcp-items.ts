@@ -79,6 +79,11 @@ export const groups: Readonly<Record<string, readonly string[]>> = {
     'pacing by the timer wheel',
     'ECN',
     'AccECN refused',
+    'AccECN negotiation',
+    'AccECN counters',
+    'AccECN response',
+    'AccECN option',
+    'AccECN mangling',
   ],
   Path: [
     'path MTU from ICMP',
