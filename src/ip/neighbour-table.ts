@@ -6,7 +6,7 @@ import type { Host } from '../core/host.js';
 import { Arp as ArpMib, LinkMib } from '../core/mib.js';
 import { dropped } from '../core/trace.js';
 import { TX_PIECE, TX_WORDS } from '../link/tx-ring.js';
-import { CTRL_TX_HEAD } from '../memory/packet-memory.js';
+import { CTRL_TX_HEAD } from '../memory/ring-control.js';
 import { ETH_DST, writeMac } from '../packet/ethernet.js';
 import type { Arp } from './arp.js';
 import type { NetDevice } from './device.js';

@@ -3,7 +3,7 @@
 
 import { RX_WORDS } from '../link/link.js';
 import { type Doorbell, TX_WORDS } from '../link/tx-ring.js';
-import { CTRL_TX_HEAD } from '../memory/packet-memory.js';
+import { CTRL_TX_HEAD } from '../memory/ring-control.js';
 import type { NetDevice } from './device.js';
 import type { Ip } from './ip.js';
 

@@ -1,7 +1,8 @@
 // A capture around any link: it passes everything through and records what comes in and goes out, checksums as they are on
 // the wire even where the kernel or the NIC fills them in. A stack without one pays nothing: it hangs on the ring's doorbell.
 
-import { CTRL_TX_HEAD, type PacketMemory } from '../memory/packet-memory.js';
+import type { PacketMemory } from '../memory/packet-memory.js';
+import { CTRL_TX_HEAD } from '../memory/ring-control.js';
 import { type Alarm, type Clock, RealClock } from '../time/clock.js';
 import { recordReceived, recordSent } from './frame-recorder.js';
 import { type Link, type LinkReceiver, RX_WORDS } from './link.js';

@@ -3,7 +3,8 @@
 
 import { SystemRandom } from '../core/random.js';
 import type { PacketMemory } from '../memory/packet-memory.js';
-import { CHUNK_LARGE, CTRL_FLUSH } from '../memory/packet-memory.js';
+import { CHUNK_LARGE } from '../memory/packet-memory.js';
+import { CTRL_FLUSH } from '../memory/ring-control.js';
 import { LINK_F_CSUM, LINK_F_ECN, LINK_F_TSO4, type Link, type LinkReceiver, RX_WORDS } from './link.js';
 import { type Nic, type NicInfo, type NicStats, nativeNic, type SystemError } from './native-nic.js';
 import { TX_SLOT, TxRing } from './tx-ring.js';

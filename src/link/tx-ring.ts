@@ -1,7 +1,8 @@
 // The transmit ring between stack and NIC. A frame is a header written into the slot's own header area and up to three
 // pieces of payload by reference; `commit` publishes it. The NIC consumes on its own: there is no doorbell per frame on a TAP.
 
-import { CTRL_TX_HEAD, CTRL_TX_TAIL, CTRL_WORDS, type PacketMemory } from '../memory/packet-memory.js';
+import type { PacketMemory } from '../memory/packet-memory.js';
+import { CTRL_TX_HEAD, CTRL_TX_TAIL, CTRL_WORDS } from '../memory/ring-control.js';
 
 /** Words of one descriptor, and where what stands. */
 export const TX_WORDS = 12;

@@ -3,6 +3,7 @@
 // view per segment. Regions for links are carved from the front; blocks are taken from the end, each one large, four middle,
 // 17 small or 68 tiny chunks.
 
+import { Limbo } from './limbo.js';
 import { MappedMemory } from './mapped-memory.js';
 
 const PAGE = 4096;
@@ -31,12 +32,6 @@ const MAPPED = 6;
 const SIZES = Int32Array.of(0, CHUNK_SMALL, CHUNK_MIDDLE, CHUNK_LARGE, CHUNK_TINY, CHUNK_LARGE, 0);
 /** One block's worth of handles for this many blocks is kept for chunks that show mapped bytes. */
 const BLOCKS_PER_SHOWN = 16;
-
-/** Word offsets of a link's control block, shared with the NIC. */
-export const CTRL_TX_HEAD = 0;
-export const CTRL_TX_TAIL = 1;
-export const CTRL_FLUSH = 2;
-export const CTRL_WORDS = 16;
 
 /** Somebody whose allocation failed and who wants to hear when there is room again. */
 export interface MemoryWaiter {
@@ -76,11 +71,7 @@ export class PacketMemory {
   readonly #partialPrev: Int32Array;
   readonly #partialHead = new Int32Array(5).fill(-1);
 
-  readonly #rings: number[] = [];
-  #limboOld = 0;
-  #limboNew = 0;
-  /** TX_HEAD of each ring when the older half of limbo was closed; same order as the rings. */
-  readonly #limboHeads: number[] = [];
+  readonly #limbo: Limbo;
   readonly #waiters: MemoryWaiter[] = [];
 
   /**
@@ -104,6 +95,7 @@ export class PacketMemory {
     const shownBlocks = Math.ceil(blocks / BLOCKS_PER_SHOWN);
     const handles = this.firstShown + shownBlocks * BLOCK_UNITS;
     this.next = new Int32Array(handles);
+    this.#limbo = new Limbo(this.words, this.next);
     this.start = new Int32Array(handles);
     this.end = new Int32Array(handles);
     this.#state = new Uint8Array(blocks + shownBlocks).fill(MAPPED, blocks);
@@ -134,15 +126,11 @@ export class PacketMemory {
 
   /** Registers a transmit ring by the word index of its control block: chunks it may still refer to are not reused. */
   watchRing(ctrl: number): void {
-    this.#rings.push(ctrl);
-    this.#limboHeads.push(this.words[ctrl + CTRL_TX_HEAD]);
+    this.#limbo.watch(ctrl);
   }
 
   unwatchRing(ctrl: number): void {
-    const at = this.#rings.indexOf(ctrl);
-    if (at < 0) return;
-    this.#rings.splice(at, 1);
-    this.#limboHeads.splice(at, 1);
+    this.#limbo.unwatch(ctrl);
     this.reap();
   }
 
@@ -228,7 +216,7 @@ export class PacketMemory {
 
   #take(kind: number): number {
     const chunk = kind === WHOLE ? this.#allocWhole() : this.#allocSplit(kind);
-    if (chunk === 0 && this.#limboOld !== 0 && this.reap()) return this.#take(kind);
+    if (chunk === 0 && this.reap()) return this.#take(kind);
     if (chunk !== 0) {
       const at = this.offsetOf(chunk);
       this.next[chunk] = 0;
@@ -251,35 +239,22 @@ export class PacketMemory {
 
   /** Gives a chunk back. While a NIC may still be reading it, it waits in limbo for the ring to pass (a grace period). */
   free(chunk: number): void {
-    if (this.#ringsIdle()) {
-      if (this.#limboOld !== 0) this.reap();
+    if (this.#limbo.ringsIdle) {
+      if (!this.#limbo.empty) this.reap();
       this.#release(chunk);
-      return;
-    }
-    if (this.#limboOld === 0) {
-      this.next[chunk] = 0;
-      this.#limboOld = chunk;
-      this.#snapshot();
-    } else {
-      this.next[chunk] = this.#limboNew;
-      this.#limboNew = chunk;
-    }
+    } else this.#limbo.put(chunk);
   }
 
   /** Releases chunks whose grace period is over; true if any came free. */
   reap(): boolean {
-    let freed = false;
-    while (this.#limboOld !== 0 && this.#passed()) {
-      let chunk = this.#limboOld;
-      this.#limboOld = this.#limboNew;
-      this.#limboNew = 0;
-      if (this.#limboOld !== 0) this.#snapshot();
+    let chunk = this.#limbo.take();
+    const freed = chunk !== 0;
+    for (; chunk !== 0; chunk = this.#limbo.take()) {
       while (chunk !== 0) {
         const next = this.next[chunk];
         this.#release(chunk);
         chunk = next;
       }
-      freed = true;
     }
     return freed;
   }
@@ -291,31 +266,10 @@ export class PacketMemory {
 
   /** Tells those who wait for memory, if there is some; called at the end of a batch. */
   notify(): void {
-    if (this.#limboOld !== 0) this.reap();
+    this.reap();
     if (this.#waiters.length === 0) return;
     if (this.#freeBlocks.length === 0 && !this.#hasFresh() && this.#partialHead[SPLIT_SMALL] < 0) return;
     for (const waiter of this.#waiters.splice(0)) waiter.memoryAvailable();
-  }
-
-  #ringsIdle(): boolean {
-    for (let i = 0; i < this.#rings.length; i++) {
-      const ctrl = this.#rings[i];
-      if (this.words[ctrl + CTRL_TX_HEAD] !== this.words[ctrl + CTRL_TX_TAIL]) return false;
-    }
-    return true;
-  }
-
-  #snapshot(): void {
-    for (let i = 0; i < this.#rings.length; i++) {
-      this.#limboHeads[i] = this.words[this.#rings[i] + CTRL_TX_HEAD];
-    }
-  }
-
-  #passed(): boolean {
-    for (let i = 0; i < this.#rings.length; i++) {
-      if (((this.words[this.#rings[i] + CTRL_TX_TAIL] - this.#limboHeads[i]) | 0) < 0) return false;
-    }
-    return true;
   }
 
   #allocWhole(): number {
