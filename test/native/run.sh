@@ -26,7 +26,9 @@ printf '%s\0' native/*.c | xargs -0 -P "$(nproc)" -I{} bash -c 'compile "$@"' co
 failed=0
 for source in test/native/*_test.c; do
   name=$(basename "$source" .c)
-  "$CC" "${flags[@]}" "$source" "$build/bench.o" "$build"/nic_*.o -o "$build/$name"
+  wrap=()
+  if [ "$name" = tx_test ]; then wrap=(-Wl,--wrap=writev); fi # counts the calls
+  "$CC" "${flags[@]}" "${wrap[@]}" "$source" "$build/bench.o" "$build"/nic_*.o -o "$build/$name"
   runner=()
   if [ "$name" = open_test ]; then runner=(./scripts/lab); fi # makes devices and namespaces
   "${runner[@]}" "$build/$name" || failed=1
