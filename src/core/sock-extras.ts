@@ -34,6 +34,8 @@ export interface ZerocopySend {
 export const WRITE_WHOLE = 0;
 export const WRITE_FIRST = 1;
 export const WRITE_LATER = 2;
+/** Among the flags of a send, ours alone: a call that slept goes on. Linux would not be at the beginning of its tcp_sendmsg again. */
+export const MSG_GOES_ON = 0x1000000;
 
 export class SockExtras {
   readonly errorQueue = new ErrorQueue();

@@ -3,7 +3,7 @@
 
 import type { File } from '../core/file.js';
 import { RCV_SHUTDOWN, SEND_SHUTDOWN } from '../core/sock.js';
-import { WRITE_FIRST, WRITE_LATER, WRITE_WHOLE } from '../core/sock-extras.js';
+import { MSG_GOES_ON, WRITE_FIRST, WRITE_LATER, WRITE_WHOLE } from '../core/sock-extras.js';
 import type { ControlMessage } from '../socket/control-message.js';
 import { handshaking } from '../socket/inet-stream.js';
 import type { MessageInfo } from '../socket/proto-ops.js';
@@ -103,6 +103,8 @@ export async function sendStream(
   const sleep = new Sleep(kernel, socketTimeout(sk.sndTimeoMs), signal, wokenWakeFunction);
   const { disconnects } = sk;
   let copied = Math.max(first, 0);
+  // Before the handshake was over nothing was tried.
+  let goesOn = handshaking(sk) ? 0 : MSG_GOES_ON;
   file.get();
   for (;;) {
     sleep.prepare(socket.wq);
@@ -113,7 +115,7 @@ export async function sendStream(
       sk,
       rest,
       count - copied,
-      flags,
+      flags | goesOn,
       control,
       copied === 0 ? WRITE_FIRST : WRITE_LATER,
     );
@@ -121,6 +123,7 @@ export async function sendStream(
       copied = result < 0 ? copied || result : copied + result;
       if (result < 0 || copied === count) break;
     }
+    if (!handshaking(sk)) goesOn = MSG_GOES_ON;
     if (sleep.over) {
       if (sleep.timedOut && handshaking(sk)) socket.ops.writeSpace(sk);
       if (copied === 0) copied = sleep.timedOut ? -EAGAIN : -EINTR;

@@ -14,6 +14,7 @@ import {
   ROW_RATED,
   ROW_SENT_US,
   TCPCB_RETRANS,
+  TCPCB_SACKED_ACKED,
 } from './write-queue.js';
 
 /** One ACK's sample; the engine keeps a single instance and reuses it. */
@@ -76,8 +77,8 @@ export function rateDelivered(sk: TcpSock, at: number, sample: RateSample): void
   const { rows } = sk.writeQueue;
   const flags = rows[at + ROW_FLAGS];
   if ((flags & ROW_RATED) === 0) return;
-  // Selected now and acknowledged later must not count twice.
-  rows[at + ROW_FLAGS] = flags & ~ROW_RATED;
+  // Selected now and acknowledged later must not count twice. What remains of a row acknowledged in part counts again.
+  if ((flags & TCPCB_SACKED_ACKED) !== 0) rows[at + ROW_FLAGS] = flags & ~ROW_RATED;
   const sent = rows[at + ROW_SENT_US];
   const end = rows[at + ROW_END];
   if (sample.hasPrior && !sentAfter(sent, sk.tx.firstTxUs, end, sample.lastEndSeq)) return;

@@ -2,6 +2,7 @@
 // Never sleeps: where a blocking caller would wait for room, the answer is -EAGAIN or what was taken so far.
 
 import { SEND_SHUTDOWN } from '../core/sock.js';
+import { MSG_GOES_ON } from '../core/sock-extras.js';
 import { EAGAIN, EPIPE } from '../uapi/errno.js';
 import { MSG_EOR, MSG_MORE, MSG_OOB, MSG_SPLICE_PAGES, MSG_ZEROCOPY } from '../uapi/socket.js';
 import { TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
@@ -37,7 +38,7 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
   currentMss(sk);
   const goal = oob ? sk.mss : sizeGoal(sk);
   const { memory } = sk.tcp;
-  rateCheckAppLimited(sk);
+  if ((flags & MSG_GOES_ON) === 0) rateCheckAppLimited(sk);
   let taken = 0;
   let starved = false;
   let byReference = mayRefer(sk, buffer, length, flags);

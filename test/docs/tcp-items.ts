@@ -76,6 +76,7 @@ export const groups: Readonly<Record<string, readonly string[]>> = {
     'initial window of ten segments',
     'window validated by use',
     'restart after idle',
+    'delivery rate',
     'pacing by the timer wheel',
     'ECN',
     'AccECN refused',

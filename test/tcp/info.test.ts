@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { TcpInfo } from '../../src/tcp/info.js';
-import { type ConversationOptions, conversation, type Opening } from './conversation.js';
+import { type ConversationOptions, conversation, LINK_F_CSUM, LINK_F_TSO4, type Opening } from './conversation.js';
 
 function connection(opening: Opening = {}, options: ConversationOptions = {}) {
   const t = conversation(options);
@@ -146,6 +146,20 @@ describe('TCP_INFO', () => {
     // Ten segments in a tenth of a second; nothing more was there to be sent.
     expect(info()).toMatchObject({ delivery_rate: 100_000, delivery_rate_app_limited: 1 });
     expect(info().pacing_rate).toBeGreaterThan(100_000);
+  });
+
+  // covers: delivery rate | Linux tcp_rate_skb_delivered; draft-cheng-iccrg-delivery-rate-estimation section 3.3 | src/tcp/rate.ts
+  it('measures each acknowledgement of a large segment, not the first alone', () => {
+    const options = { features: LINK_F_CSUM | LINK_F_TSO4 };
+    const { t, peer, program, info } = connection({ mss: 1000, sackOk: true }, options);
+    program.send(10_000);
+    t.after(100);
+    peer.sends({ ack: 4001 });
+    expect(info().delivery_rate).toBe(40_000);
+    t.after(10);
+    peer.sends({ ack: 5001 });
+    // The five that left as one, in 110 ms.
+    expect(info().delivery_rate).toBe(45_454);
   });
 
   it('begins with Linux’s figures', () => {
