@@ -64,8 +64,12 @@ export function soakCell(index) {
   });
 }
 
-/** Mbit/s that Reno would reach (Mathis et al., 1997): what decides how many transfers may share the machine. */
-export function expectedRate({ rtt, loss, reorder, rate }) {
+/**
+ * Mbit/s that a transfer may take: what decides how many may share the machine. BBR, which losses do not slow, takes what there is;
+ * others as much as Reno (Mathis et al., 1997).
+ */
+export function expectedRate({ rtt, loss, reorder, rate }, congestion) {
+  if (congestion === 'bbr') return rate;
   const lost = (loss + reorder / 4) / 100;
   if (lost === 0) return rate;
   return Math.min(rate, (1.22 * 1448 * 8) / (rtt * 1000 * Math.sqrt(lost)));

@@ -62,7 +62,8 @@ const WAYS = values.way === undefined ? ['sends', 'receives'] : [values.way];
 
 /** What two cores move in all, besides what the programs' starting takes. */
 const MACHINE_MBIT = 40;
-const weightOf = (cell) => Math.min(1, Math.max(1 / Number(values.lanes), expectedRate(cell) / MACHINE_MBIT));
+const weightOf = (cell) =>
+  Math.min(1, Math.max(1 / Number(values.lanes), expectedRate(cell, congestion) / MACHINE_MBIT));
 
 const earlier = values.continue ? JSON.parse(readFileSync(values.json, 'utf8')).results : [];
 const results = [];

@@ -2,7 +2,13 @@
 
 import { describe, expect, it } from 'vitest';
 import type { TcpInfo } from '../../src/tcp/info.js';
-import { type ConversationOptions, conversation, LINK_F_CSUM, LINK_F_TSO4, type Opening } from './conversation.js';
+import {
+  type ConversationOptions,
+  conversation,
+  LINK_F_CSUM,
+  LINK_F_TSO4,
+  type Opening,
+} from './conversation.js';
 
 function connection(opening: Opening = {}, options: ConversationOptions = {}) {
   const t = conversation(options);
