@@ -9,7 +9,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-enum { FIN = 1, PSH = 8, ACK = 16 };
+enum { FIN = 1, PSH = 8, ACK = 16, ECE = 64 };
 
 static inline uint32_t get16(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
 static inline uint32_t get32(const uint8_t *p) { return get16(p) << 16 | get16(p + 2); }
@@ -18,7 +18,8 @@ static inline void put16(uint8_t *p, uint32_t value) {
   p[1] = (uint8_t)value;
 }
 
-/* May a run begin with this frame? Its checksums hold, it is a bare data segment, and nothing pads it. */
+/* May a run begin with this frame? Its checksums hold, it is a bare data segment, and nothing pads it. CWR is
+ * one segment's only, unless it is part of Accurate ECN's number, which nobody here can know. */
 void gro_begin(struct gro_run *run, uint8_t *frame, uint32_t length) {
   const uint8_t *ip = frame + ETH_HEADER;
   run->frame = NULL;
@@ -27,7 +28,7 @@ void gro_begin(struct gro_run *run, uint8_t *frame, uint32_t length) {
   const uint8_t *tcp = ip + 20;
   uint32_t header = ETH_HEADER + 20 + (tcp[12] >> 4) * 4u;
   if (get16(ip + 2) != length - ETH_HEADER || header < ETH_HEADER + 40 || header >= length ||
-      (get16(ip + 6) & 0x3fff) != 0 || tcp[13] != ACK)
+      (get16(ip + 6) & 0x3fff) != 0 || (tcp[13] & ~ECE) != ACK)
     return;
   run->frame = frame;
   run->header = header;

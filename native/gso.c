@@ -1,10 +1,12 @@
 /*
- * TSO in software, for a device without a virtio header: cuts one big TCP/IPv4 frame into segments of
- * gso_size payload bytes and finishes every header and checksum, as tcp_gso_segment and inet_gso_segment do.
+ * TSO in software, for a device without a virtio header, and for what such a header cannot say: cuts one big
+ * TCP/IPv4 frame into segments of gso_size payload bytes and finishes every header and checksum, as
+ * tcp_gso_segment and inet_gso_segment do.
  */
 #include "internal.h"
 
 #include <errno.h>
+#include <linux/virtio_net.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -68,17 +70,20 @@ int gso_cut(struct nic_queue *queue, const struct tx_frame *frame, uint32_t tail
     put32(tcp + 4, sequence + done);
     if (done + size < payload)
       tcp[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
-    if (segment > 0)
+    if (segment > 0 && !(frame->flags & NIC_TX_ACCECN))
       tcp[13] &= (uint8_t)~TCP_CWR;
 
-    struct iovec iov[1 + NIC_TX_PIECES] = {{headers, frame->header}};
+    struct virtio_net_hdr nothing_left = {0};
+    struct iovec all[2 + NIC_TX_PIECES] = {{&nothing_left, sizeof nothing_left}, {headers, frame->header}};
+    struct iovec *iov = all + 1;
     unsigned count = 1 + slice(frame, frame->header + done, size, iov + 1);
     put16(tcp + 16, 0);
     uint64_t pseudo = csum_pseudo4(ip, IPPROTO_TCP, tcp_header + size);
     uint16_t sum = (uint16_t)~csum_fold(csum_iov(pseudo, iov, count, frame->csum_start));
     memcpy(tcp + 16, &sum, sizeof sum);
 
-    int error = tx_write(queue, iov, count, frame->header + size);
+    const unsigned vnet = queue->vnet_hdr ? 1 : 0;
+    int error = tx_write(queue, iov - vnet, count + vnet, frame->header + size);
     if (error == -EAGAIN) {
       queue->gso_partial = true;
       queue->gso_tail = tail;

@@ -40,7 +40,8 @@ enum nic_rx_flag {
 
 /* Transmit descriptor: four (offset, length) pieces, csumStart, csumOffset, gsoSize, flags. */
 enum { NIC_TX_DESC_WORDS = 12, NIC_TX_PIECES = 4 };
-enum nic_tx_flag { NIC_TX_IPV4_CSUM = 1, NIC_TX_GSO_TCP4 = 2, NIC_TX_ECN = 4 };
+/* With GSO: CWR stays with the first segment (ECN), or with all of them (ACCECN). */
+enum nic_tx_flag { NIC_TX_IPV4_CSUM = 1, NIC_TX_GSO_TCP4 = 2, NIC_TX_ECN = 4, NIC_TX_ACCECN = 8 };
 
 /* What went wrong, for people (message) and for programs (code, step). Filled by whatever returns failure. */
 struct nic_error {

@@ -90,10 +90,11 @@ static int transmit(struct nic_queue *queue, struct tx_frame *frame, uint32_t ta
     uint8_t *ip = (uint8_t *)frame->piece[0].iov_base + ETH_HEADER;
     csum_ipv4_header(ip, (ip[0] & 15u) * 4);
   }
+  /* A virtio header can say that CWR is the first segment's, but not that it is everybody's. */
+  if ((frame->flags & NIC_TX_GSO_TCP4) && (!queue->vnet_hdr || (frame->flags & NIC_TX_ACCECN)))
+    return gso_cut(queue, frame, tail);
   if (queue->vnet_hdr)
     prepend_vnet(frame);
-  else if (frame->flags & NIC_TX_GSO_TCP4)
-    return gso_cut(queue, frame, tail);
   else if (frame->csum_start != 0)
     complete_checksum(frame);
   return tx_write(queue, frame->piece, frame->pieces, frame->length);

@@ -57,7 +57,8 @@ bool tx_frame_read(const struct nic_queue *queue, uint32_t index, struct tx_fram
     length += (uint32_t)size;
   }
   int32_t csum_start = word[8], csum_offset = word[9], gso_size = word[10];
-  if (length > NIC_FRAME_MAX || (word[11] & ~(NIC_TX_IPV4_CSUM | NIC_TX_GSO_TCP4 | NIC_TX_ECN)) != 0)
+  const int32_t known = NIC_TX_IPV4_CSUM | NIC_TX_GSO_TCP4 | NIC_TX_ECN | NIC_TX_ACCECN;
+  if (length > NIC_FRAME_MAX || (word[11] & ~known) != 0)
     return false;
   if (csum_start != 0 && (csum_start < (int32_t)ETH_HEADER || csum_offset < 0 ||
                           (int64_t)csum_start + csum_offset + 2 > word[1]))

@@ -186,7 +186,7 @@ export class Ip implements LinkReceiver, UnreachableListener {
 
   /**
    * Writes the IPv4 and Ethernet headers of the claimed slot and commits it; `ttl` 0 is the default. The transport's checksum
-   * field holds the folded pseudo-header sum (`csumOffset` < 0: no checksum wanted). Frames for a neighbour not known yet wait.
+   * field holds the folded pseudo-header sum (`csumOffset` < 0: no checksum wanted). `gsoFlags`: 0, TX_ECN or TX_ACCECN. Frames for a neighbour not known yet wait.
    * 0; NET_XMIT_DROP (1) when the device's own queue is full; -EMSGSIZE when it is too large for the path, -ENETDOWN, -ENOBUFS.
    */
   send(
@@ -201,7 +201,7 @@ export class Ip implements LinkReceiver, UnreachableListener {
     df: boolean,
     csumOffset: number,
     gsoSize: number,
-    ecn: boolean,
+    gsoFlags: number,
   ): number {
     return this.#output.send(
       route,
@@ -215,7 +215,7 @@ export class Ip implements LinkReceiver, UnreachableListener {
       df,
       csumOffset,
       gsoSize,
-      ecn,
+      gsoFlags,
     );
   }
 

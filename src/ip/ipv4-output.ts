@@ -4,7 +4,7 @@
 import type { Host } from '../core/host.js';
 import { Ip as IpMib, LinkMib } from '../core/mib.js';
 import { dropped } from '../core/trace.js';
-import { TX_ECN, TX_GSO_TCP4, TX_IPV4_CSUM } from '../link/tx-ring.js';
+import { TX_GSO_TCP4, TX_IPV4_CSUM } from '../link/tx-ring.js';
 import type { IpAddress } from '../packet/address.js';
 import { addRange, complement } from '../packet/checksum.js';
 import { ETH_DST, ETH_HLEN, ETH_P_IP, ETH_SRC, ETH_TYPE, writeMac } from '../packet/ethernet.js';
@@ -54,7 +54,7 @@ export class Ipv4Output {
     df: boolean,
     csumOffset: number,
     gsoSize: number,
-    ecn: boolean,
+    gsoFlags: number,
   ): number {
     const total = (IP_HLEN + headerLength + payloadLength) | 0;
     if (total > (gsoSize === 0 ? route.mtu : IP_MAX_LENGTH)) {
@@ -74,7 +74,7 @@ export class Ipv4Output {
       df,
       csumOffset,
       gsoSize,
-      ecn,
+      gsoFlags,
     );
   }
 
@@ -90,7 +90,7 @@ export class Ipv4Output {
     df: boolean,
     csumOffset: number,
     gsoSize: number,
-    ecn: boolean,
+    gsoFlags: number,
   ): number {
     const total = (IP_HLEN + headerLength + payloadLength) | 0;
     const id = route.ipId;
@@ -102,7 +102,7 @@ export class Ipv4Output {
     const hops = ttl === 0 ? route.hopLimit : ttl;
     writeIpv4(view, frame + ETH_HLEN, total, tos, id, df ? IP_DF : 0, hops, protocol, src.a, dst.a);
     let flags = TX_IPV4_CSUM;
-    if (gsoSize !== 0) flags |= ecn ? TX_GSO_TCP4 | TX_ECN : TX_GSO_TCP4;
+    if (gsoSize !== 0) flags |= TX_GSO_TCP4 | gsoFlags;
     return csumOffset < 0
       ? this.#transmit(route, (TRANSPORT + headerLength) | 0, payloadLength, 0, 0, gsoSize, flags)
       : this.#transmit(
@@ -153,7 +153,7 @@ export class Ipv4Output {
         df,
         csumOffset,
         0,
-        false,
+        0,
       );
     }
     const mib = this.host.mib;

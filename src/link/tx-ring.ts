@@ -17,7 +17,9 @@ export const TX_FLAGS = 11;
 
 export const TX_IPV4_CSUM = 1;
 export const TX_GSO_TCP4 = 2;
+/** With TX_GSO_TCP4: CWR stays with the first segment; CWR is part of a number that all of them bear (Accurate ECN). */
 export const TX_ECN = 4;
+export const TX_ACCECN = 8;
 
 /** Bytes before a header that belong to the NIC (virtio header), and the whole header area of a slot. */
 export const TX_HEADROOM = 16;

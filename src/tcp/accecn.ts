@@ -52,8 +52,9 @@ export class AccEcn {
   optUs = 0;
   /** The ECN field of the packet before. */
   prevEcn = 0;
-  /** Marks received and not told of yet, up to 15. */
+  /** Marks received and not told of yet, up to 15; and packets of data received since anything was sent. */
   pendingCe = 0;
+  unanswered = 0;
   /** Bytes that the peer received, by mark: ECT(1), ECT(0), CE; and the mark that those of an ACK without option seem to have had. */
   readonly delivered = new Uint32Array(3);
   estimate = 0;
@@ -85,6 +86,7 @@ export function accEcnAsked(segment: Segment): boolean {
 /** tcp_accecn_set_ace: the flags of a packet: the count of marks, and none that is not told of. */
 export function aceToSend(sk: TcpSock, state: AccEcn): number {
   state.pendingCe = 0;
+  state.unanswered = 0;
   return aceFlags(sk.rx.receivedCe + CEP_INIT_OFFSET);
 }
 
@@ -154,6 +156,7 @@ export function accEcnReceived(
   after: number,
 ): void {
   const { ecn } = segment;
+  if (segment.length > 0) state.unanswered += segment.segments;
   if (ecn === CE) state.pendingCe = Math.min(state.pendingCe + segment.segments, 15);
   if (before !== after) {
     if (state.minlen < FIELDS_FOR[ecn]) state.minlen = FIELDS_FOR[ecn];
@@ -165,6 +168,16 @@ export function accEcnReceived(
   if (edge) sk.ackPending |= ACK_NOW;
   // Two: the first has two counters that grew, and only the second tells which of them it is now.
   state.demand = 2;
+}
+
+/**
+ * One ACK for a whole batch would be of more packets, or marks, than the field counts, and the sender would have to think that it came
+ * round, or not notice: one is due before this segment. Linux, which answers each, has no need to ask.
+ */
+export function aceWouldWrap(state: AccEcn, segment: Segment): boolean {
+  const { segments } = segment;
+  if (state.unanswered + segments > ACE_MASK) return true;
+  return segment.ecn === CE && state.pendingCe + segments > ACE_MASK;
 }
 
 /** So many marks wait to be told of that one more round of the field could pass unseen. */

@@ -14,7 +14,7 @@ import {
   TCP_SYN_RECV,
   TCP_TIME_WAIT,
 } from '../uapi/tcp.js';
-import { ECN_MODE_ACCECN } from './accecn.js';
+import { aceWouldWrap, ECN_MODE_ACCECN } from './accecn.js';
 import { ACK_BAD, checkSpace, tcpAck } from './ack.js';
 import { dropOutOfOrder, setState, timeWait } from './close.js';
 import { ACK, ACK_NOW, ACK_SCHED, FIN, RST, SYN, TCP_MAX_QUICKACKS, URG } from './constants.js';
@@ -52,8 +52,11 @@ export function receiveEstablished(sk: TcpSock, segment: Segment, first: boolean
     dropped(sk.host, 'TCP_FLAGS');
     return;
   }
-  if (((segment.tos & INET_ECN_MASK) | (sk.ecnFlags & ECN_MODE_ACCECN)) !== 0 && !first)
+  if (((segment.tos & INET_ECN_MASK) | (sk.ecnFlags & ECN_MODE_ACCECN)) !== 0 && !first) {
+    const accecn = (sk.ecnFlags & ECN_MODE_ACCECN) !== 0 ? sk.rare.accecn : null;
+    if (accecn !== null && (sk.ackPending & ACK_SCHED) !== 0 && aceWouldWrap(accecn, segment)) sendAck(sk);
     ecnCountReceived(sk, segment);
+  }
   if (tcpAck(sk, segment) === ACK_BAD) return;
   if (!first) measureRttByTimestamp(sk, segment);
   if ((segment.flags & URG) !== 0 || sk.rx.urgData !== 0) receiveUrgent(sk, segment);

@@ -5,6 +5,7 @@ import { Tcp as TcpMib } from '../core/mib.js';
 import { ends, traceTransmit } from '../core/trace.js';
 import { DEFAULT_METRICS } from '../ip/route-metrics.js';
 import type { Route } from '../ip/routes.js';
+import { TX_ACCECN, TX_ECN } from '../link/tx-ring.js';
 import type { IpAddress } from '../packet/address.js';
 import { IPPROTO_TCP } from '../uapi/socket.js';
 import { ACE_FAIL_RECV, aceToSend, ECN_MODE_ACCECN, reflectorFlags } from './accecn.js';
@@ -77,7 +78,7 @@ export function sendSegment(
   ttl: number,
   gsoSize: number,
   df: boolean,
-  cwr = false,
+  gsoFlags = 0,
 ): number {
   const sum = tcp.ip.pseudoSum(saddr, daddr, IPPROTO_TCP, (headerLength + payloadLength) | 0);
   tcp.host.memory.view.setUint16(at + CSUM_OFFSET, sum);
@@ -95,7 +96,7 @@ export function sendSegment(
     df,
     CSUM_OFFSET,
     gsoSize,
-    cwr,
+    gsoFlags,
   );
 }
 
@@ -186,7 +187,7 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     sk.ttl,
     gsoSize,
     route.dontFragment(sk.mtuDiscover),
-    (flags & CWR) !== 0,
+    (flags & CWR) === 0 ? 0 : accecn === null ? TX_ECN : TX_ACCECN,
   );
   if (result > 0) {
     // The device's own queue is full (net_xmit_eval): it was not sent.

@@ -90,7 +90,9 @@ describe('a packet', () => {
     stack.ip.begin(way);
     way.device.tx.piece(memory.start[chunk], 1000);
     way.device.tx.piece(memory.start[chunk] + 1000, 2000);
-    expect(stack.ip.send(way, way.source, way.destination, 6, 32, 3000, 1, 64, true, 16, 1448, true)).toBe(0);
+    expect(stack.ip.send(way, way.source, way.destination, 6, 32, 3000, 1, 64, true, 16, 1448, TX_ECN)).toBe(
+      0,
+    );
     const [sent] = stack.link.take();
     expect(sent).toMatchObject({
       csumStart: 34,
@@ -107,7 +109,7 @@ describe('a packet', () => {
     const send = (payload: number, gsoSize: number) => {
       stack.ip.begin(way);
       if (payload > 0) way.device.tx.piece(0, payload);
-      stack.ip.send(way, way.source, way.destination, 6, 32, payload, 0, 64, true, 16, gsoSize, false);
+      stack.ip.send(way, way.source, way.destination, 6, 32, payload, 0, 64, true, 16, gsoSize, 0);
       return parseFrame(stack.link.take()[0].bytes)?.ipv4?.id;
     };
     expect([send(0, 0), send(3000, 1448), send(1448, 0), send(0, 0)]).toEqual([0xfffe, 0xffff, 2, 3]);
@@ -117,7 +119,7 @@ describe('a packet', () => {
     const way = route();
     stack.ip.begin(way);
     way.device.tx.piece(0, 1473);
-    expect(stack.ip.send(way, way.source, way.destination, 6, 8, 1473, 0, 64, true, -1, 0, false)).toBe(-90);
+    expect(stack.ip.send(way, way.source, way.destination, 6, 8, 1473, 0, 64, true, -1, 0, 0)).toBe(-90);
     expect(counter(stack, 'Ip', 'FragFails')).toBe(1);
     for (let i = 0; i < 256; i++) expect(sendPlain(stack, '10.0.0.1', 200, bytes('x'))).toBe(0);
     expect(sendPlain(stack, '10.0.0.1', 200, bytes('x'))).toBe(-1);

@@ -257,6 +257,6 @@ export function sendPlain(
     df,
     -1,
     0,
-    false,
+    0,
   );
 }

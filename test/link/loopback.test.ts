@@ -113,7 +113,7 @@ describe('the loopback link', () => {
       route.device.tx.piece(at, 15);
       route.device.tx.piece(at + 15, 50_000);
       route.device.tx.piece(at + 50_015, 15_500);
-      stack.ip.send(route, route.source, route.destination, 200, 0, 65515, 0, 64, true, -1, gsoSize, false);
+      stack.ip.send(route, route.source, route.destination, 200, 0, 65515, 0, 64, true, -1, gsoSize, 0);
     }
     expect(seen).toEqual([
       [65515, 0, false],

@@ -150,7 +150,7 @@ describe('a captured link', () => {
       host.memory.view.setInt32(at + 12, 0x50100400); // header of 5 words, ACK, a window
       host.memory.view.setUint16(at + 16, pseudoHeader(route.source.a, route.destination.a, 6, 20 + payload));
       route.device.tx.piece(host.memory.start[chunk], payload);
-      ip.send(route, route.source, route.destination, 6, 20, payload, 0, 64, true, 16, gsoSize, false);
+      ip.send(route, route.source, route.destination, 6, 20, payload, 0, 64, true, 16, gsoSize, 0);
     }
     const sent = read()
       .frames.slice(2)

@@ -152,7 +152,7 @@ describe('the wire', () => {
     for (let i = 0; i < 9; i++) {
       a.ip.begin(route);
       route.device.tx.piece(0, 60_000);
-      a.ip.send(route, route.source, route.destination, 6, 32, 60_000, 0, 64, true, 16, 1448, false);
+      a.ip.send(route, route.source, route.destination, 6, 32, 60_000, 0, 64, true, 16, 1448, 0);
     }
     clock.advance(0);
     expect(seen).toEqual(Array(9).fill('60032 bytes, segments of 1448'));

@@ -5,7 +5,7 @@
 #include <linux/virtio_net.h>
 #include <sys/socket.h>
 
-enum { ACK = 0x10, PSH = 0x08, FIN = 0x01, HEADER = ETH_HEADER + 20 + 32 };
+enum { CWR = 0x80, ECE = 0x40, ACK = 0x10, PSH = 0x08, FIN = 0x01, HEADER = ETH_HEADER + 20 + 32 };
 
 static int32_t word(const struct bench *bench, int descriptor, int index) {
   int32_t value;
@@ -71,18 +71,18 @@ static void holds(const struct bench *bench, int descriptor, uint32_t seq, uint3
   CHECK(same);
 }
 
-static void runs(bool vnet) {
+static void runs(bool vnet, uint32_t flags) {
   struct bench bench = bench_open(vnet);
   uint8_t frame[2000];
   /* Three full segments, and a short one that ends the run; the next begins another. */
   uint32_t seq = 0xfffff000; /* across the wrap */
   for (int i = 0; i < 3; i++, seq += 1448)
-    give(&bench, frame, segment(frame, 1000, seq, 1448, ACK));
-  give(&bench, frame, segment(frame, 1000, seq, 100, ACK | PSH));
-  give(&bench, frame, segment(frame, 1000, seq + 100, 1448, ACK));
+    give(&bench, frame, segment(frame, 1000, seq, 1448, flags));
+  give(&bench, frame, segment(frame, 1000, seq, 100, flags | PSH));
+  give(&bench, frame, segment(frame, 1000, seq + 100, 1448, flags));
   CHECK(nic_receive(bench.queue) == 2);
   holds(&bench, 0, 0xfffff000, 3 * 1448 + 100, 1448);
-  CHECK(bench.memory[word(&bench, 0, 0) + HEADER - 32 + 13] == (ACK | PSH));
+  CHECK(bench.memory[word(&bench, 0, 0) + HEADER - 32 + 13] == (flags | PSH));
   CHECK(get16(bench.memory + word(&bench, 0, 0) + HEADER - 32 + 14) ==
         500 + (seq & 63)); /* the latest window */
   holds(&bench, 1, seq + 100, 1448, 0);
@@ -101,6 +101,10 @@ static void strangers(void) {
     PUSHED_BEFORE,
     FINAL,
     EMPTY,
+    ECHO,
+    REDUCED,
+    ACCURATE,
+    MARK,
     TTL,
     FRAGMENT,
     PADDED,
@@ -113,8 +117,15 @@ static void strangers(void) {
     give(&bench, first, length);
     uint32_t size = what == LARGER ? 1001 : what == EMPTY ? 0 : 1000;
     length = segment(frame, what == OTHER_PORT ? 1001 : 1000, what == GAP ? 1002 : 1001, size,
-                     what == FINAL ? ACK | FIN : ACK);
+                     what == FINAL     ? ACK | FIN
+                     : what == ECHO    ? ACK | ECE
+                     : what == REDUCED ? ACK | CWR
+                                       : ACK);
     uint8_t *ip = frame + ETH_HEADER;
+    if (what == ACCURATE)
+      ip[32] |= 1;
+    if (what == MARK)
+      ip[1] |= 3;
     if (what == OTHER_ACK)
       put32(ip + 28, 78);
     if (what == OTHER_STAMP)
@@ -213,8 +224,9 @@ static void anything(bool vnet) {
 }
 
 int main(void) {
-  runs(false);
-  runs(true);
+  runs(false, ACK);
+  runs(false, ACK | ECE);
+  runs(true, ACK);
   strangers();
   damage();
   longest();

@@ -134,7 +134,7 @@ const provoke: Record<DropReason, () => void> = {
     const route = stack.ip.route(address(PEER));
     stack.ip.routes.devices[1].up = false;
     if (route === null || stack.ip.begin(route) < 0) throw new Error('no way to the peer');
-    stack.ip.send(route, route.source, route.destination, 200, 0, 0, 0, 64, false, -1, 0, false);
+    stack.ip.send(route, route.source, route.destination, 200, 0, 0, 0, 64, false, -1, 0, 0);
   },
   FULL_RING: () => {
     const stack = plain({ slots: 2 });

@@ -4,6 +4,7 @@
 import { below, SeededRandom } from '../../src/core/random.js';
 import { Icmp } from '../../src/icmp/icmp.js';
 import type { WireFault } from '../../src/link/wire.js';
+import { fillIpv4 } from '../../src/packet/frame-checksum.js';
 import type { TcpSock } from '../../src/tcp/sock.js';
 import { EAGAIN } from '../../src/uapi/errno.js';
 import { TCP_CLOSE, TCP_SYN_SENT } from '../../src/uapi/tcp.js';
@@ -18,6 +19,9 @@ interface Phase {
   readonly duplicate: number;
   readonly corrupt: number;
   readonly reorder: number;
+  /** Packets that may be marked and are; and those whose mark is taken off. */
+  readonly mark: number;
+  readonly bleach: number;
   readonly delayMs: number;
   /** Largest packet that passes, and whether a router says so. */
   readonly mtu: number;
@@ -73,6 +77,9 @@ class Dice {
 
 export function schedule(seed: number): Schedule {
   const dice = new Dice(seed);
+  // Of its own, so that seeds from before there was Accurate ECN keep the rest of what they found.
+  const marks = new Dice(seed ^ 0xacec);
+  const accurate = marks.chance(40);
   const offload = dice.chance(30);
   // If both waited for the other's end, none would come.
   const patient = dice.n(2);
@@ -97,6 +104,8 @@ export function schedule(seed: number): Schedule {
       // Nobody would notice damage where no checksum is.
       corrupt: dice.chance(30) && !offload ? dice.n(50_000) : 0,
       reorder: dice.chance(40) ? dice.n(300_000) : 0,
+      mark: marks.chance(50) ? marks.n(500_000) : 0,
+      bleach: marks.chance(20) ? marks.n(1_000_000) : 0,
       delayMs: dice.chance(30) ? dice.n(300) : 0,
       mtu: dice.chance(25) && !offload ? dice.pick([576, 1000, 1400]) : 65_535,
       icmp: dice.chance(70),
@@ -109,7 +118,9 @@ export function schedule(seed: number): Schedule {
       tcpSack: dice.n(2),
       tcpTimestamps: dice.n(3),
       tcpWindowScaling: dice.n(2),
-      tcpEcn: dice.pick([0, 1, 2]),
+      tcpEcn: accurate ? dice.n(3) + 3 : dice.pick([0, 1, 2]),
+      tcpEcnOption: marks.n(3),
+      tcpEcnOptionBeacon: marks.pick([0, 3]),
       tcpMtuProbing: dice.pick([0, 1, 2]),
       tcpEarlyRetrans: dice.pick([0, 3]),
       tcpFrto: dice.pick([0, 2]),
@@ -233,6 +244,7 @@ export class Side {
 /** The wire's faults by the clock of the schedule, which begins at `start`. */
 function faultsOf(plan: Schedule, pair: () => Pair): WireFault {
   const dice = new Dice(plan.seed ^ 0x5a5a5a);
+  const marks = new Dice(plan.seed ^ 0xacece);
   const chance = (millionths: number): boolean => millionths > 0 && dice.n(1_000_000) < millionths;
   return (frame, direction) => {
     const ms = pair().clock.now() / 1000;
@@ -243,10 +255,18 @@ function faultsOf(plan: Schedule, pair: () => Pair): WireFault {
       if (phase.icmp && (frame[20] & 0x40) !== 0) complain(pair(), frame, direction === 'ab', phase.mtu);
       return false;
     }
+    remark(frame, marks.n(1_000_000) < phase.mark, marks.n(1_000_000) < phase.bleach);
     if (chance(phase.corrupt)) frame[34 + dice.n(frame.length - 34)] ^= 1 << dice.n(8);
     const late = chance(phase.reorder) ? dice.n(20_000) : 0;
     return { delayUs: late + phase.delayMs * 1000, copies: chance(phase.duplicate) ? 2 : 1 };
   };
+}
+
+/** What a router does to the ECN field of what may be marked. */
+function remark(frame: Uint8Array, marked: boolean, bleached: boolean): void {
+  if (frame[12] !== 8 || frame[13] !== 0 || (frame[15] & 3) === 0 || !(marked || bleached)) return;
+  frame[15] = bleached ? frame[15] & ~3 : frame[15] | 3;
+  fillIpv4(new DataView(frame.buffer, frame.byteOffset, frame.length), 14);
 }
 
 /** "Fragmentation needed", from the other end's address as if from a router's. */

@@ -13,6 +13,7 @@ import {
 } from '../../link/link.js';
 import {
   type Doorbell,
+  TX_ACCECN,
   TX_CSUM_OFFSET,
   TX_CSUM_START,
   TX_FLAGS,
@@ -86,7 +87,7 @@ export class ScriptLink implements Link, Doorbell {
     const offset = words[at + TX_CSUM_OFFSET];
     this.tx.shift();
     if ((flags & TX_GSO_TCP4) !== 0) {
-      for (const segment of cutTso(bytes, gsoSize)) this.#catch(segment);
+      for (const segment of cutTso(bytes, gsoSize, (flags & TX_ACCECN) !== 0)) this.#catch(segment);
       return;
     }
     const view = new DataView(bytes.buffer);
