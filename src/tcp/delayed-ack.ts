@@ -22,7 +22,14 @@ import type { Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
 import { armCompressedAck, armDelack } from './tcp-timer.js';
 import { deferAck, sendAck } from './transmit.js';
-import { growWindow, measureRttByWindow, offerWindow, receiveWindow, segmentSizeKnown } from './window.js';
+import {
+  growWindow,
+  measureRttByWindow,
+  offerWindow,
+  receiveWindow,
+  segmentSizeKnown,
+  WELL_FILLED,
+} from './window.js';
 
 /** inet_csk_in_pingpong_mode: so many answers in a row came within the delayed-ACK time that the next is waited for, too. */
 export function pingpong(sk: TcpSock): boolean {
@@ -72,7 +79,7 @@ export function eventDataReceived(sk: TcpSock, segment: Segment, length: number)
   }
   sk.lrcvtime = now;
   if ((sk.ecnFlags & ECN_ANY) !== 0 && ecnDataReceived(sk, segment)) enterQuickAck(sk, 2);
-  if (segment.length >= 128) growWindow(sk, length);
+  if (segment.length >= WELL_FILLED) growWindow(sk, length);
 }
 
 /** tcp_measure_rcv_mss: `length` bytes came, in order or not, of segments of `gsoSize` if the device joined several. */

@@ -38,7 +38,13 @@ import { sendAck } from './transmit.js';
 import { stampReceived } from './tx-marks.js';
 import { receiveUrgent } from './urgent.js';
 import { setDsack, validateIncoming } from './validate.js';
-import { growReceiveBuffer, measureRttByTimestamp, receiveWindow } from './window.js';
+import {
+  growReceiveBuffer,
+  growWindow,
+  measureRttByTimestamp,
+  receiveWindow,
+  WELL_FILLED,
+} from './window.js';
 
 /** tcp_rcv_established; `first`: the segment that made it so (tcp_rcv_state_process), of which less is noted. */
 export function receiveEstablished(sk: TcpSock, segment: Segment, first: boolean): void {
@@ -203,15 +209,21 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
     dropped(sk.host, 'PROTO_MEM');
     mib.count(TcpExt.TCPOFODrop);
   }
+  const isNew = ooo.knownEnd !== segment.endSeq || ooo.knownStart !== segment.seq;
   if (ooo.knownEnd !== ooo.knownStart) {
-    if (ooo.knownEnd === segment.endSeq && ooo.knownStart === segment.seq) {
+    if (!isNew) {
       dropped(sk.host, 'TCP_OFOMERGE');
       mib.count(TcpExt.TCPOFOMerge);
     }
     setDsack(sk, ooo.knownStart, ooo.knownEnd);
   }
-  if (rx.reassembly.runs.length === 0) rx.reassembly = null;
-  else if (sk.wq !== null) growReceiveBuffer(sk, sk.rcvSpace);
+  if (rx.reassembly.runs.length === 0) {
+    rx.reassembly = null;
+  } else {
+    // Behind a hole the peer sends on. Without SACK the window stays, so that its acknowledgements count as duplicates.
+    if (sk.sackOk && isNew && segment.length >= WELL_FILLED) growWindow(sk, segment.length);
+    if (sk.wq !== null) growReceiveBuffer(sk, sk.rcvSpace);
+  }
   if (segment.length > 0) sk.dataSegsIn += segment.segments;
 }
 

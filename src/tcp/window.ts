@@ -148,7 +148,10 @@ export function selectWindow(sk: TcpSock): number {
   return field;
 }
 
-/** tcp_grow_window: the offer opens as in-order data proves that the peer sends well-filled segments. */
+/** Bytes of a segment that a window may open for. */
+export const WELL_FILLED = 128;
+
+/** tcp_grow_window: the offer opens as data proves that the peer sends well-filled segments. */
 export function growWindow(sk: TcpSock, length: number): void {
   if (sk.tcp.memory.pressure) {
     underPressure(sk);
