@@ -1,12 +1,15 @@
 // Controlled delay (RFC 8289): frames may wait, but not all of them too long for too long. While even the shortest wait of an
-// interval exceeds the target, frames are dropped at the head, ever faster.
+// interval exceeds the target, frames are dropped at the head, ever faster, or marked where their sender heeds marks.
 
+import { markCongestion } from './mark.js';
 import { type Queue, type Queued, TailDropQueue } from './tail-drop.js';
 
 export class CodelQueue implements Queue {
   readonly #queue: TailDropQueue;
   readonly #targetUs: number;
   readonly #intervalUs: number;
+  readonly #ecn: boolean;
+  marked = 0;
   #controlled = 0;
   /** When the wait will have been too long for a whole interval; 0: it is not too long. */
   #firstAbove = 0;
@@ -15,10 +18,11 @@ export class CodelQueue implements Queue {
   #lastCount = 0;
   #dropping = false;
 
-  constructor(frames: number, targetUs: number, intervalUs: number) {
+  constructor(frames: number, targetUs: number, intervalUs: number, ecn: boolean) {
     this.#queue = new TailDropQueue(frames);
     this.#targetUs = targetUs;
     this.#intervalUs = intervalUs;
+    this.#ecn = ecn;
   }
 
   get length(): number {
@@ -40,17 +44,23 @@ export class CodelQueue implements Queue {
     if (this.#dropping) {
       if (!tooLong) this.#dropping = false;
       while (this.#dropping && frame !== null && now >= this.#dropNext) {
-        this.#controlled++;
         this.#count++;
+        if (this.#marks(frame)) {
+          this.#dropNext = this.#controlLaw(this.#dropNext);
+          return frame;
+        }
+        this.#controlled++;
         frame = this.#queue.dequeue();
         tooLong = this.#tooLong(frame, now);
         if (!tooLong) this.#dropping = false;
         else this.#dropNext = this.#controlLaw(this.#dropNext);
       }
     } else if (tooLong && frame !== null) {
-      this.#controlled++;
-      frame = this.#queue.dequeue();
-      this.#tooLong(frame, now);
+      if (!this.#marks(frame)) {
+        this.#controlled++;
+        frame = this.#queue.dequeue();
+        this.#tooLong(frame, now);
+      }
       this.#dropping = true;
       // It was here not long ago: go on dropping at about that pace.
       const delta = this.#count - this.#lastCount;
@@ -59,6 +69,12 @@ export class CodelQueue implements Queue {
       this.#lastCount = this.#count;
     }
     return frame;
+  }
+
+  #marks(frame: Queued): boolean {
+    if (!this.#ecn || !markCongestion(frame.bytes)) return false;
+    this.marked++;
+    return true;
   }
 
   #controlLaw(at: number): number {

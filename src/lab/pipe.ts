@@ -33,6 +33,8 @@ export interface PipeCounters {
   /** By the wire; by a full or impatient queue; because the cable was cut. */
   lost: number;
   queueDropped: number;
+  /** By the queue, instead of dropping it. */
+  marked: number;
   cut: number;
   duplicated: number;
   reordered: number;
@@ -55,6 +57,7 @@ export class Pipe implements Alarm {
     delivered: 0,
     lost: 0,
     queueDropped: 0,
+    marked: 0,
     cut: 0,
     duplicated: 0,
     reordered: 0,
@@ -92,7 +95,7 @@ export class Pipe implements Alarm {
     } else {
       this.#queue.enqueue({ bytes, at: this.#clock.now() });
       if (this.#transmitting === null) this.#transmit();
-      this.counters.queueDropped = this.#queue.dropped;
+      this.#tellQueue();
     }
   }
 
@@ -109,7 +112,12 @@ export class Pipe implements Alarm {
     const bytes = this.#transmitting;
     if (bytes !== null) this.#onWire(bytes);
     this.#transmit();
+    this.#tellQueue();
+  }
+
+  #tellQueue(): void {
     this.counters.queueDropped = this.#queue.dropped;
+    this.counters.marked = this.#queue.marked;
   }
 
   #onWire(bytes: Uint8Array): void {

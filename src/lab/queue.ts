@@ -5,7 +5,7 @@ import { CodelQueue } from './codel.js';
 import { RedQueue } from './red.js';
 import { type Queue, TailDropQueue } from './tail-drop.js';
 
-/** What waits for the bandwidth, and which frames are dropped. */
+/** What waits for the bandwidth, and which frames are dropped, or marked. */
 export interface QueueOptions {
   /** `tail` drop when full, `red` (Floyd and Jacobson 1993) or `codel` (RFC 8289). Default `tail`. */
   discipline?: 'tail' | 'red' | 'codel';
@@ -17,15 +17,23 @@ export interface QueueOptions {
   /** CoDel: how long frames may wait, and for how long that may be exceeded, microseconds. Default 5000 and 100000. */
   targetUs?: number;
   intervalUs?: number;
+  /** RED and CoDel mark packets that may be marked (ECN) rather than drop them. Default false. */
+  ecn?: boolean;
 }
 
 export function createQueue(options: QueueOptions, random: Random): Queue {
-  const frames = options.frames ?? 1000;
+  const { frames = 1000, ecn = false } = options;
   switch (options.discipline ?? 'tail') {
     case 'red':
-      return new RedQueue(frames, options.minimum ?? frames / 4, options.maximum ?? (frames * 3) / 4, random);
+      return new RedQueue(
+        frames,
+        options.minimum ?? frames / 4,
+        options.maximum ?? (frames * 3) / 4,
+        ecn,
+        random,
+      );
     case 'codel':
-      return new CodelQueue(frames, options.targetUs ?? 5000, options.intervalUs ?? 100_000);
+      return new CodelQueue(frames, options.targetUs ?? 5000, options.intervalUs ?? 100_000, ecn);
     default:
       return new TailDropQueue(frames);
   }

@@ -1,7 +1,8 @@
 // Random early detection (Floyd and Jacobson, 1993): the fuller the queue has been on average, the likelier a new frame is
-// dropped, so that senders slow down before it is full.
+// dropped, or marked where its sender heeds marks, so that senders slow down before it is full.
 
 import type { Random } from '../core/random.js';
+import { markCongestion } from './mark.js';
 import { type Queue, type Queued, TailDropQueue } from './tail-drop.js';
 
 /** Weight of a new length in the average, and the dropping probability at the upper threshold: the paper's. */
@@ -13,16 +14,19 @@ export class RedQueue implements Queue {
   readonly #minimum: number;
   readonly #maximum: number;
   readonly #random: Random;
+  readonly #ecn: boolean;
+  marked = 0;
   #average = 0;
   /** Frames taken since the last was dropped: spreads drops evenly. */
   #count = 0;
   #early = 0;
 
-  constructor(frames: number, minimum: number, maximum: number, random: Random) {
+  constructor(frames: number, minimum: number, maximum: number, ecn: boolean, random: Random) {
     this.#queue = new TailDropQueue(frames);
     this.#minimum = minimum;
     this.#maximum = maximum;
     this.#random = random;
+    this.#ecn = ecn;
   }
 
   get length(): number {
@@ -36,9 +40,13 @@ export class RedQueue implements Queue {
   enqueue(frame: Queued): boolean {
     this.#average += WEIGHT * (this.#queue.length - this.#average);
     if (this.#dropsEarly()) {
-      this.#early++;
       this.#count = 0;
-      return false;
+      // Above the upper threshold marks have not helped (RFC 3168 section 7).
+      if (!this.#ecn || this.#average >= this.#maximum || !markCongestion(frame.bytes)) {
+        this.#early++;
+        return false;
+      }
+      this.marked++;
     }
     this.#count++;
     return this.#queue.enqueue(frame);

@@ -14,12 +14,14 @@ export interface Queue {
   enqueue(frame: Queued): boolean;
   /** The next frame to transmit; null if there is none (any more, after drops). */
   dequeue(now: number): Queued | null;
-  /** Frames dropped by the queue's own rules. */
+  /** Frames dropped by the queue's own rules, and marked instead. */
   dropped: number;
+  marked: number;
 }
 
 export class TailDropQueue implements Queue {
   dropped = 0;
+  readonly marked = 0;
   readonly #frames: Queued[] = [];
   readonly #limit: number;
 

@@ -190,6 +190,37 @@ describe('cables', () => {
     expect(cable.ab.counters.queueDropped).toBeGreaterThan(0);
     await lab.close();
   });
+
+  it.each([
+    ['red', 1],
+    ['red', 3],
+    ['codel', 1],
+    ['codel', 3],
+  ] as const)('mark by %s rather than drop, where both ends have tcp_ecn %d', async (discipline, tcpEcn) => {
+    const queue = { discipline, frames: 60, ecn: true };
+    const { lab, cable, a, b } = pair({ bandwidth: 10_000_000, delayUs: 10_000, queue });
+    for (const stack of [a, b]) stack.sysctl('net.ipv4.tcp_ecn', `${tcpEcn}`);
+    void source(a, 3_000_000);
+    expect((await lab.run({ until: sink(b) }))?.bytes).toBe(3_000_000);
+    const { marked, queueDropped } = cable.ab.counters;
+    expect(marked).toBeGreaterThan(5);
+    expect(queueDropped).toBeLessThan(marked);
+    const { TCPDeliveredCE } = a.snmp().TcpExt;
+    // Accurate ECN tells of each mark, RFC 3168 of the round trips that saw one.
+    if (tcpEcn === 3) expect(TCPDeliveredCE).toBe(marked);
+    else expect(TCPDeliveredCE).toBeGreaterThan(marked);
+    await lab.close();
+  });
+
+  it('drop what may not be marked', async () => {
+    const queue = { discipline: 'codel', frames: 60, ecn: true } as const;
+    const { lab, cable, a, b } = pair({ bandwidth: 10_000_000, delayUs: 10_000, queue });
+    void source(a, 3_000_000);
+    expect((await lab.run({ until: sink(b) }))?.bytes).toBe(3_000_000);
+    expect(cable.ab.counters.marked).toBe(0);
+    expect(cable.ab.counters.queueDropped).toBeGreaterThan(5);
+    await lab.close();
+  });
 });
 
 describe('routers', () => {
