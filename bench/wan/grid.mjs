@@ -65,14 +65,12 @@ export function soakCell(index) {
 }
 
 /**
- * Mbit/s that a transfer may take: what decides how many may share the machine. BBR, which losses do not slow, takes what there is;
- * others as much as Reno (Mathis et al., 1997).
+ * Mbit/s, rather too much than too little: what decides how many transfers may share the machine. With losses as much as Reno (Mathis
+ * et al., 1997); mere disorder costs a sender that adapts nothing, and BBR, which losses do not slow, takes what there is.
  */
-export function expectedRate({ rtt, loss, reorder, rate }, congestion) {
-  if (congestion === 'bbr') return rate;
-  const lost = (loss + reorder / 4) / 100;
-  if (lost === 0) return rate;
-  return Math.min(rate, (1.22 * 1448 * 8) / (rtt * 1000 * Math.sqrt(lost)));
+export function expectedRate({ rtt, loss, rate }, congestion) {
+  if (loss === 0 || congestion === 'bbr') return rate;
+  return Math.min(rate, (1.22 * 1448 * 8) / (rtt * 1000 * Math.sqrt(loss / 100)));
 }
 
 export function wanArguments(cell, seed) {

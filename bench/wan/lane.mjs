@@ -2,6 +2,7 @@
 // which stand the wan's device, an address of the kernel's and, for its turns, tapstack's device: both go the same way.
 
 import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { wanArguments } from './grid.mjs';
 import { payload, sha256 } from './payload.mjs';
@@ -16,6 +17,10 @@ const NEAR_A = '10.1.0.4';
 const WAN_A = '10.1.0.9';
 
 const NETWORK = '10.1.0.0/24';
+/** What no timer is precise enough for: half of this pays for a wake-up. Only where a core is to spare. */
+const BUSY_POLL_US = 200;
+/** The network's own pauses to collect garbage: seldom, and without threads that would run in front of tapstack. */
+const FEW_PAUSES = ['--max-semi-space-size=64', '--single-threaded-gc'];
 
 /** The kernel's TCP runs before any program. Where we have real-time priority, tapstack too then runs before the kernel's programs. */
 const BEHIND_TCP = spawnSync('chrt', ['--rr', '1', 'true']).status === 0 ? ['chrt', '--rr', '1'] : [];
@@ -71,11 +76,12 @@ export class Lane {
   }
 
   /**
-   * One transfer between `who` ('kernel' or 'stack') at A and the kernel at B. `way`: 'sends' or 'receives' is what A does.
+   * One transfer between `who` ('kernel' or 'stack') at A and the kernel at B. `way`: 'sends' or 'receives' is what A does;
+   * `spare`: few transfers run at a time, so that there is a core for the network alone.
    * `begin` resolves when it shall begin. Resolves to { bytes, seconds, ended, sound, counters }; `sound`: what arrived is what was sent, from its beginning.
    */
-  async transfer({ cell, seed, who, way, bytes, seconds, pcap }, begin) {
-    const wan = await this.#wan(cell, seed, pcap);
+  async transfer({ cell, seed, who, way, bytes, seconds, pcap, spare }, begin) {
+    const wan = await this.#wan(cell, seed, pcap, spare);
     const processes = [wan];
     try {
       const role = way === 'sends' ? 'send' : 'receive';
@@ -109,10 +115,11 @@ export class Lane {
     }
   }
 
-  async #wan(cell, seed, pcap) {
+  async #wan(cell, seed, pcap, spare) {
     const ends = ['--netns-a', this.a, '--netns-b', this.b, '--tap-a', 'wan', '--tap-b', 'wan'];
     const addresses = ['--address-a', `${WAN_A}/24`, '--address-b', `${KERNEL_B}/24`];
     const wan = new Process(process.execPath, [
+      ...FEW_PAUSES,
       MAIN,
       'wan',
       '--quiet',
@@ -120,6 +127,7 @@ export class Lane {
       ...addresses,
       ...wanArguments(cell, seed),
       ...(pcap === undefined ? [] : ['--pcap', pcap]),
+      ...(spare ? ['--busy-poll', `${BUSY_POLL_US}`] : []),
     ]);
     await wan.line();
     ip('-n', this.a, 'addr', 'flush', 'dev', 'wan');
@@ -158,9 +166,17 @@ export class Lane {
     ];
     const stack = new Process(process.execPath, words.map(String));
     const { devices } = await stack.json();
+    if (BEHIND_TCP.length > 0) this.#mainThreadFirst(stack.child.pid);
     for (const device of devices) ip('-n', this.a, 'link', 'set', device, 'master', 'joint');
     stack.write('go\n');
     return stack;
+  }
+
+  /** The engine's compiler and collector must not run in front of the stack. */
+  #mainThreadFirst(pid) {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      if (thread !== `${pid}`) spawnSync('chrt', ['--rr', '-p', '1', thread]);
+    }
   }
 
   #sound({ bytes: count, sha256: digest }, bytes) {

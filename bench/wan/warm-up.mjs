@@ -3,8 +3,9 @@
 
 import { AF_INET, errnoName, SHUT_WR, SO_RCVBUF, SOCK_STREAM, SOL_SOCKET, Stack } from 'tapstack';
 import { Lab } from 'tapstack/lab';
+import { payload } from './payload.mjs';
 
-const LAB_BYTES = 3_000_000;
+const LAB_BYTES = 12_000_000;
 const FAULTS = {
   bandwidth: 50_000_000,
   delayUs: 2000,
@@ -17,7 +18,7 @@ const FAULTS = {
 const PORT = 80;
 const NEAR_BYTES = 8_000_000;
 /** Few segments at a time, as they come through a slow network, and then as many as there are. */
-const NEAR_BUFFERS = [12_000, 0];
+const NEAR_BUFFERS = Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? 12_000 : 0));
 
 /** In the lab, in virtual time, through loss and disorder. */
 export async function warmUpInLab(congestion) {
@@ -56,7 +57,7 @@ async function carry(from, to, address, bytes, rcvbuf) {
   const send = async () => {
     const fd = must(from.sys.socket(AF_INET, SOCK_STREAM));
     must(await from.blocking.connect(fd, { family: AF_INET, address, port: PORT }));
-    const data = new Uint8Array(bytes);
+    const data = payload(bytes);
     must(await from.blocking.write(fd, data, bytes));
     from.sys.shutdown(fd, SHUT_WR);
     // Over on both sides, so that nothing is sent again into the transfer that counts.

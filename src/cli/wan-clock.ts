@@ -18,6 +18,7 @@ export class WanClock {
   readonly clock = new VirtualClock();
   readonly #real: Clock;
   readonly #onMoved: () => void;
+  readonly #busyPollUs: number;
   readonly #wake = (): void => {
     this.#timer = undefined;
     this.#immediate = undefined;
@@ -25,9 +26,10 @@ export class WanClock {
   };
   readonly #turn = (): void => {
     const now = this.#real.now();
-    const nap = now > this.#attentiveUntil ? NAP_US : SHORT_NAP_US;
+    const handedOver = now - this.#handedOverAt;
+    const nap = handedOver > ANSWER_US ? NAP_US : SHORT_NAP_US;
     const wait = Math.min(nap, this.clock.nextAlarm - now - WAKE_US);
-    if (wait > 0) Atomics.wait(this.#bed, 0, 0, wait / 1000);
+    if (wait > 0 && handedOver >= this.#busyPollUs) Atomics.wait(this.#bed, 0, 0, wait / 1000);
     this.#wake();
   };
   /** Nobody ever changes it. */
@@ -35,10 +37,14 @@ export class WanClock {
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
   #timerFor = 0;
-  #attentiveUntil = 0;
+  #handedOverAt = Number.NEGATIVE_INFINITY;
 
-  /** @param onMoved Runs after all that was due has happened. */
-  constructor(real: Clock = new RealClock(), onMoved: () => void = () => {}) {
+  /**
+   * @param onMoved Runs after all that was due has happened.
+   * @param busyPollUs No naps for so long after a host was handed something: its answer is seen at once, at the cost of a core.
+   */
+  constructor(real: Clock = new RealClock(), onMoved: () => void = () => {}, busyPollUs = 0) {
+    this.#busyPollUs = busyPollUs;
     this.#real = real;
     this.#onMoved = onMoved;
   }
@@ -52,7 +58,7 @@ export class WanClock {
 
   /** A host has been handed something. */
   expectAnswer(): void {
-    this.#attentiveUntil = this.#real.now() + ANSWER_US;
+    this.#handedOverAt = this.#real.now();
   }
 
   close(): void {

@@ -33,10 +33,11 @@ export async function openWan(options: WanOptions, lifetime: Lifetime): Promise<
     a: files === null ? taps.a : record(taps.a, files[0], real, lifetime),
     b: files === null ? taps.b : record(taps.b, files[1], real, lifetime),
   };
-  const clock = new WanClock(real, () => {
+  const flush = (): void => {
     ports.a.flush();
     ports.b.flush();
-  });
+  };
+  const clock = new WanClock(real, flush, options.busyPoll);
   lifetime.onEnd(async () => clock.close());
   const hand = (port: WanPort, frames: readonly Uint8Array[]): void => {
     port.send(frames);

@@ -22,6 +22,8 @@ export interface WanOptions {
   pcap: string | undefined;
   /** Seconds; undefined: until something ends it. */
   duration: number | undefined;
+  /** Microseconds. */
+  busyPoll: number;
   quiet: boolean;
 }
 
@@ -54,6 +56,7 @@ interface Given {
   seed: number;
   pcap?: string;
   duration?: number;
+  busyPoll: number;
   quiet: boolean;
 }
 
@@ -62,6 +65,7 @@ const DISCIPLINES = ['tail', 'codel', 'red'] as const;
 const MTU_MAX = 65521;
 const MTU_MIN = 68;
 const MINUTE_MS = 60_000;
+const BUSY_POLL_MAX_US = 10_000;
 const DEFAULT_ADDRESS = '10.1.0.1/24';
 
 const percent = both(ratio);
@@ -98,6 +102,11 @@ export function addWanOptions(command: Command): Command {
       'record every frame at both ends: FILE.pcapng makes FILE-a.pcapng and FILE-b.pcapng',
     )
     .option('--duration <seconds>', 'end after so long', duration)
+    .addOption(
+      new Option('--busy-poll <us>', 'look for an answer for so many microseconds before napping')
+        .argParser((text) => Math.round(decimal(text, 0, BUSY_POLL_MAX_US, 'microseconds')))
+        .default(0),
+    )
     .option('--quiet', 'one line when it is ready, nothing else', false)
     .addHelpText(
       'after',
@@ -119,6 +128,7 @@ export function wanOptions(command: Command): WanOptions {
     seed: given.seed,
     pcap: given.pcap,
     duration: given.duration,
+    busyPoll: given.busyPoll,
     quiet: given.quiet,
   };
 }

@@ -212,9 +212,16 @@ const groups = {
 type Groups = typeof groups;
 type Index<G extends keyof Groups> = { readonly [K in Groups[G][number]]: number };
 
+/**
+ * First in each object of slot numbers, so that none has the shape of a snapshot of the same names: the engine would find out with
+ * the first snapshot that such properties vary, and throw away all compiled code that counts.
+ */
+const APART = Symbol('slots');
+
 let slots = 0;
 function number<G extends keyof Groups>(group: G): Index<G> {
-  return Object.fromEntries(groups[group].map((name) => [name, slots++])) as Index<G>;
+  const entries: [string | symbol, unknown][] = groups[group].map((name) => [name, slots++]);
+  return Object.fromEntries([[APART, group], ...entries]) as Index<G>;
 }
 
 /** Slot numbers: `host.mib.count(TcpExt.ListenOverflows)`. */
@@ -242,12 +249,10 @@ export class Mib {
 
   /** All of them, as `{ Tcp: { InSegs: … }, TcpExt: { … } … }`. */
   snapshot(): Record<string, Record<string, number>> {
-    const index = { Ip, IpExt, Icmp, Udp, Arp, Link: LinkMib, Tcp, TcpExt };
+    let slot = 0;
+    const values = (names: readonly string[]) => names.map((name) => [name, this.values[slot++]]);
     return Object.fromEntries(
-      Object.entries(index).map(([group, names]) => [
-        group,
-        Object.fromEntries(Object.entries(names).map(([name, slot]) => [name, this.values[slot]])),
-      ]),
+      Object.entries(groups).map(([group, names]) => [group, Object.fromEntries(values(names))]),
     );
   }
 }

@@ -1,5 +1,6 @@
 // Counters have the kernel's names: whoever reads nstat reads ours.
 
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Mib } from '../../src/core/mib.js';
@@ -37,5 +38,26 @@ describe('the counters', () => {
       Object.keys(names).filter((name) => !new RegExp(`\\b${group}\\.${name}\\b`).test(code));
     const uncounted = [...idle('TcpExt', TcpExt), ...idle('TcpMib', Tcp)];
     expect(uncounted.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+  });
+
+  // Otherwise a second of plain interpreting follows the first look at them, in all that counts.
+  it('may be looked at, and compiled code goes on counting', () => {
+    const program = `
+      const { Mib, TcpExt } = await import(${JSON.stringify(new URL('../../dist/core/mib.js', import.meta.url).href)});
+      const mib = new Mib();
+      const count = () => mib.count(TcpExt.TCPTimeouts);
+      %PrepareFunctionForOptimization(count);
+      count();
+      %OptimizeFunctionOnNextCall(count);
+      count();
+      const before = %GetOptimizationStatus(count);
+      mib.snapshot();
+      mib.snapshot();
+      count();
+      console.log(JSON.stringify([before, %GetOptimizationStatus(count), mib.snapshot().TcpExt.TCPTimeouts]));`;
+    const args = ['--allow-natives-syntax', '--input-type=module', '-e', program];
+    const [before, after, counted] = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));
+    expect(after).toBe(before);
+    expect(counted).toBe(3);
   });
 });
