@@ -75,6 +75,10 @@ export class Ip implements LinkReceiver, UnreachableListener {
     this.lo = new NetDevice(1, this.#loopback, LOOPBACK_V4, 8);
     this.routes.addDevice(this.lo);
     // A run of timers is a softirq: what timers send over lo is received when they are done, not inside them.
+    // After a program has kept the loop busy, what was waited for may have come long ago: no timeout before that is looked at.
+    host.wheel.onWake = () => {
+      for (const device of this.routes.devices) if (device.up) device.link.poll?.();
+    };
     const { onRunStart, onRunEnd } = host.wheel;
     host.wheel.onRunStart = () => {
       this.#loopback.hold();

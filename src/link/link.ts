@@ -54,6 +54,8 @@ export interface Link {
   requestFlush(): void;
   /** Sends what is in the ring now. */
   flush(): void;
+  /** Receives what has arrived by now, where the event loop would only do so later. Not inside a callback of the link. */
+  poll?(): void;
   /** Frees the device; idempotent. */
   close(): Promise<void>;
 }

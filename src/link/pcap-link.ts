@@ -99,6 +99,10 @@ export class CaptureLink implements Link, LinkReceiver, Doorbell, Alarm {
     this.link.flush();
   }
 
+  poll(): void {
+    this.link.poll?.();
+  }
+
   /** Closes the link, then the file. Rejects if not everything could be recorded. */
   async close(): Promise<void> {
     this.#clock.cancelAlarm(this);

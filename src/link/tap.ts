@@ -183,6 +183,11 @@ export class TapLink implements Link {
     this.#nic.turn();
   }
 
+  /** Receives what is waiting. */
+  poll(): void {
+    this.#nic.turn();
+  }
+
   /** Keeps the event loop alive while the device is open (the default), or does not. */
   ref(): this {
     this.#nic.ref();

@@ -38,6 +38,8 @@ export class TimerWheel implements Alarm {
   readonly clock: Clock;
   /** The wheel's own time in wrapping milliseconds: everything due up to here has been run. */
   now: number;
+  /** Called when the clock wakes the wheel, before it looks at what is due. */
+  onWake: () => void = () => {};
   /** Called before and after a run of due timers; the stack refreshes its time and flushes its answers there. */
   onRunStart: () => void = () => {};
   onRunEnd: () => void = () => {};
@@ -101,6 +103,7 @@ export class TimerWheel implements Alarm {
 
   onAlarm(): void {
     this.#alarmAt = Infinity;
+    this.onWake();
     this.run();
   }
 
