@@ -4,6 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { below, SeededRandom } from '../../src/core/random.js';
 import type { WireFault } from '../../src/link/wire.js';
 import { fillIpv4 } from '../../src/packet/frame-checksum.js';
+import {
+  fitBlocks,
+  fitFields,
+  fitOption,
+  fitSize,
+  nopsOrRest,
+  writeFields,
+} from '../../src/tcp/accecn-fields.js';
 import { tcpInfo } from '../../src/tcp/info.js';
 import { connectPair, type Pair, transfer, twoHosts } from './two-hosts.js';
 
@@ -169,3 +177,35 @@ function clearAce(frame: Uint8Array): void {
   sum = (sum & 0xffff) + (sum >>> 16);
   view.setUint16(IP + 36, ~(sum + (sum >>> 16)) & 0xffff);
 }
+
+// covers: AccECN option | RFC 9768 section 3.2.3 | src/tcp/accecn-fields.ts
+describe('the fields', () => {
+  const bytes = new Uint8Array(12);
+  const view = new DataView(bytes.buffer);
+  const write = (fields: number): string => {
+    const length = writeFields(view, 0, fields, 0x010203, 0x040506, 0x070809);
+    return `${Buffer.from(bytes.subarray(0, length)).toString('hex')} ${nopsOrRest().toString(16).padStart(4, '0')}`;
+  };
+
+  it('leave what is no whole word to the nops of the next option', () => {
+    expect([3, 2, 1, 0].map(write)).toEqual([
+      'ae0b01020304050607080901 0101',
+      'ae08010203040506 0101',
+      'ae050102 0301',
+      ' ae02',
+    ]);
+  });
+
+  it('are as many as fit, and cost a block of SACK only if they must be there', () => {
+    const fitted = (required: number, remaining: number, blocks: number): number[] => {
+      fitOption(required, remaining, blocks > 0 ? 2 : 0, blocks);
+      return [fitFields, fitBlocks, fitSize];
+    };
+    expect(fitted(0, 28, 0)).toEqual([3, 0, 12]);
+    expect(fitted(0, 8, 2)).toEqual([2, 2, 8]);
+    expect(fitted(0, 0, 3)).toEqual([0, 3, 0]);
+    expect(fitted(1, 0, 3)).toEqual([2, 2, 8]);
+    expect(fitted(3, 0, 3)).toEqual([-1, 3, 0]);
+    expect(fitted(3, 4, 4)).toEqual([3, 3, 12]);
+  });
+});
