@@ -13,6 +13,7 @@ import {
   writeFields,
 } from '../../src/tcp/accecn-fields.js';
 import { tcpInfo } from '../../src/tcp/info.js';
+import { checkSock } from './invariants.js';
 import { connectPair, type Pair, transfer, twoHosts } from './two-hosts.js';
 
 const IP = 14;
@@ -164,7 +165,67 @@ describe('a wire that plays with the flags', () => {
     expect(tcpInfo(client).delivered_ce).toBe(0);
     expect(tcpInfo(server).received_e0_bytes).toBe(0);
   });
+
+  it('writes whatever it likes into flags, marks and options: the stream is whole all the same', () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const random = new SeededRandom(seed);
+      const often = below(random, 400_000);
+      const hits = (): boolean => below(random, 1_000_000) < often;
+      // Nobody looks at TCP's checksum on this wire.
+      const scribble: WireFault = (frame) => {
+        if (mark(frame) < 0) return undefined;
+        if (hits()) setMark(frame, below(random, 4));
+        if (hits()) frame[IP + 33] ^= below(random, 4) << 6;
+        if (hits()) frame[IP + 32] ^= 1;
+        const option = optionAt(frame);
+        if (option > 0 && hits()) frame[option + 2 + below(random, 9)] = below(random, 256);
+        if (option > 0 && hits()) frame[option] ^= 2;
+        return hits() && below(random, 8) === 0 ? false : undefined;
+      };
+      const pair = pairWith(
+        scribble,
+        { tcpEcnOption: seed % 3, tcpSyncookies: seed % 5 === 0 ? 2 : 1 },
+        true,
+      );
+      const { client, server } = connectPair(pair);
+      const { sent, received } = transfer(pair, pair.a, client, pair.b, server, 60_000, seed);
+      expect(received, `seed ${seed}`).toBe(sent);
+      checkSock(client);
+      checkSock(server);
+    }
+  });
 });
+
+// covers: AccECN option | RFC 9768 section 3.2.3 | src/tcp/accecn.ts
+describe('an option without news', () => {
+  it('is sent all the same once in four megabytes, before its counters can come round', () => {
+    let options = 0;
+    const pair = pairWith(
+      (frame, direction) => {
+        if (direction === 'ba' && optionAt(frame) > 0) options++;
+        return undefined;
+      },
+      { tcpEcnOption: 1, tcpEcnOptionBeacon: 0 },
+    );
+    const { client, server } = connectPair(pair);
+    transfer(pair, pair.a, client, pair.b, server, 1_000_000, 5);
+    const before = options;
+    const again = connectPair(pair, 81);
+    transfer(pair, pair.a, again.client, pair.b, again.server, 9_000_000, 5);
+    expect(options).toBe(2 * before + 2);
+  });
+});
+
+/** Where AccECN's option with three fields is; 0: nowhere. */
+function optionAt(frame: Uint8Array): number {
+  const end = IP + 20 + (frame[IP + 32] >> 4) * 4;
+  for (let at = IP + 40; at + 11 <= end && mark(frame) >= 0; ) {
+    if (frame[at] === 1) at++;
+    else if ((frame[at] === 172 || frame[at] === 174) && frame[at + 1] === 11) return at;
+    else at += frame[at + 1] || end;
+  }
+  return 0;
+}
 
 /** AE, CWR and ECE off, the checksum put right. */
 function clearAce(frame: Uint8Array): void {
