@@ -130,7 +130,7 @@ describe('above the hard limit', () => {
     expect([program.send(1000), program.send(1000), program.sk.sndbuf]).toEqual([
       60,
       -11,
-      (16_000 + 11 * 960) / 2,
+      (16_000 + 11 * 832) / 2,
     ]);
     program.wakes();
     for (let i = 0; i < 12; i++) peer.sends({});
