@@ -77,6 +77,8 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   }
   if (after(ackSeq, sk.sndNxt)) {
     dropped(sk.host, 'TCP_ACK_UNSENT_DATA');
+    // RFC 9293 section 3.10.7.4, as of Linux 6.18.
+    if (sk.state === TCP_ESTABLISHED) sendChallengeAck(sk);
     return ACK_BAD;
   }
 
@@ -167,7 +169,7 @@ function congestionControl(sk: TcpSock, ack: AckState, delivered: number, lost: 
 }
 
 /** tcp_replace_ts_recent: the timestamp to echo is that of the segment at the left edge (RFC 7323 section 4.3). True: a newer one. */
-function replaceTsRecent(sk: TcpSock, segment: Segment): boolean {
+export function replaceTsRecent(sk: TcpSock, segment: Segment): boolean {
   if (!segment.hasTs || !sk.tstampOk || after(segment.seq, sk.rcvWup)) return false;
   const delta = (segment.tsVal - sk.tsRecent) | 0;
   // PAWS has passed it; this only keeps tsRecent from going back.

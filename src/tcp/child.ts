@@ -56,6 +56,12 @@ export function newChild(request: RequestSock, segment: Segment): TcpSock {
   sk.advmss = request.advmss;
   sk.mssClamp = request.mss;
   if (request.retransmitted > 0) sk.ownTx().totalRetrans = request.retransmitted;
+  if (request.timeouts > 0) {
+    const tx = sk.ownTx();
+    tx.totalRto = request.timeouts;
+    tx.totalRtoRecoveries = 1;
+    tx.totalRtoMs = (host.nowMs - request.firstSynackMs) | 0;
+  }
   sk.sndWnd = segment.window << sk.sndWscale;
   sk.sndWl1 = segment.seq;
   sk.maxWindow = sk.sndWnd;

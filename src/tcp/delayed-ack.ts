@@ -10,11 +10,16 @@ import {
   ACK_PUSHED2,
   ACK_SCHED,
   ACK_TIMER,
+  FIN,
+  PSH,
+  SYN,
   TCP_ATO_MIN,
   TCP_DELACK_MAX,
   TCP_FASTRETRANS_THRESH,
   TCP_MAX_QUICKACKS,
+  TCP_MIN_MSS,
   TCP_MSS_DEFAULT,
+  URG,
 } from './constants.js';
 import { ECN_ANY, ecnDataReceived } from './ecn.js';
 import { delackMaxMs } from './route-hints.js';
@@ -30,6 +35,11 @@ import {
   segmentSizeKnown,
   WELL_FILLED,
 } from './window.js';
+
+const HEADER = 20;
+const TIMESTAMP = 12;
+/** TCP_REMNANT: flags of the last segment of something. */
+const REMNANT = FIN | URG | SYN | PSH;
 
 /** inet_csk_in_pingpong_mode: so many answers in a row came within the delayed-ACK time that the next is waited for, too. */
 export function pingpong(sk: TcpSock): boolean {
@@ -61,11 +71,12 @@ export function enterQuickAck(sk: TcpSock, most: number): void {
   sk.ackAto = TCP_ATO_MIN;
 }
 
-/** tcp_event_data_recv: data of `length` bytes came in order. Estimates the peer's segment size and its pace. */
-export function eventDataReceived(sk: TcpSock, segment: Segment, length: number): void {
+/** tcp_event_data_recv: data came in order, if perhaps not all of it new. Estimates the peer's segment size and its pace. */
+export function eventDataReceived(sk: TcpSock, segment: Segment): void {
+  const { length } = segment;
   const now = sk.host.nowMs;
   sk.ackPending |= ACK_SCHED;
-  measureRcvMss(sk, length, segment.gsoSize);
+  measureRcvMss(sk, segment);
   measureRttByWindow(sk);
   if (sk.ackAto === 0) {
     // The first data: acknowledge at once, for the sake of the peer's slow start.
@@ -79,12 +90,12 @@ export function eventDataReceived(sk: TcpSock, segment: Segment, length: number)
   }
   sk.lrcvtime = now;
   if ((sk.ecnFlags & ECN_ANY) !== 0 && ecnDataReceived(sk, segment)) enterQuickAck(sk, 2);
-  if (segment.length >= WELL_FILLED) growWindow(sk, length);
+  if (length >= WELL_FILLED) growWindow(sk, length);
 }
 
-/** tcp_measure_rcv_mss: `length` bytes came, in order or not, of segments of `gsoSize` if the device joined several. */
-export function measureRcvMss(sk: TcpSock, length: number, gsoSize: number): void {
-  const size = gsoSize !== 0 ? gsoSize : length;
+/** tcp_measure_rcv_mss: a segment with data came, in order or not; how large are the peer's? */
+export function measureRcvMss(sk: TcpSock, segment: Segment): void {
+  const size = segment.gsoSize !== 0 ? segment.gsoSize : segment.length;
   const last = sk.lastRcvSize;
   sk.lastRcvSize = 0;
   if (size >= sk.rcvMss) {
@@ -92,13 +103,20 @@ export function measureRcvMss(sk: TcpSock, length: number, gsoSize: number): voi
       sk.rcvMss = size < sk.advmss ? size : sk.advmss;
       segmentSizeKnown(sk);
     }
+    // The end of a write that filled its last segment: who sent it may wait for the ACK.
+    if ((segment.flags & PSH) !== 0) sk.ackPending |= ACK_PUSHED;
     return;
   }
-  if (size >= TCP_MSS_DEFAULT) {
-    // Two in a row of the same size: that is the size, without the options that rode along before.
-    sk.lastRcvSize = size;
-    if (size === last) {
-      sk.rcvMss = size;
+  // Its header counted, for SACK blocks and data share one room. Without PSH even a small one may be all that the path takes.
+  const whole = size + segment.headerLength;
+  if (
+    whole >= TCP_MSS_DEFAULT + HEADER ||
+    (whole >= TCP_MIN_MSS + HEADER && (segment.flags & REMNANT) === 0)
+  ) {
+    const mss = whole - (sk.tstampOk ? HEADER + TIMESTAMP : HEADER);
+    sk.lastRcvSize = mss;
+    if (mss === last) {
+      sk.rcvMss = mss;
       return;
     }
   }

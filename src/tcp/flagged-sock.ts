@@ -20,6 +20,7 @@ const SND_WSCALE_SHIFT = FLAG_BITS + 14;
 const SND_WSCALE_BITS = 15 << SND_WSCALE_SHIFT;
 const RCV_WSCALE_SHIFT = FLAG_BITS + 18;
 const RCV_WSCALE_BITS = 15 << RCV_WSCALE_SHIFT;
+const SEND_DEFERRED = 1 << (FLAG_BITS + 22);
 
 export abstract class FlaggedSock extends Sock {
   /** It stands in the demux table. */
@@ -79,6 +80,15 @@ export abstract class FlaggedSock extends Sock {
 
   set ackDeferred(on: boolean) {
     this.bits = on ? this.bits | ACK_DEFERRED : this.bits & ~ACK_DEFERRED;
+  }
+
+  /** Something to send waits for the end of the batch; else it is an ACK alone that does. */
+  get sendDeferred(): boolean {
+    return (this.bits & SEND_DEFERRED) !== 0;
+  }
+
+  set sendDeferred(on: boolean) {
+    this.bits = on ? this.bits | SEND_DEFERRED : this.bits & ~SEND_DEFERRED;
   }
 
   /** It stands in the list of those that the end of the batch looks at. */

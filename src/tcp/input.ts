@@ -15,7 +15,7 @@ import {
   TCP_TIME_WAIT,
 } from '../uapi/tcp.js';
 import { aceWouldWrap, ECN_MODE_ACCECN } from './accecn.js';
-import { ACK_BAD, checkSpace, tcpAck } from './ack.js';
+import { ACK_BAD, checkSpace, replaceTsRecent, tcpAck } from './ack.js';
 import { dropOutOfOrder, setState, timeWait } from './close.js';
 import { ACK, ACK_NOW, ACK_SCHED, FIN, RST, SYN, TCP_MAX_QUICKACKS, URG } from './constants.js';
 import {
@@ -27,6 +27,7 @@ import {
   measureRcvMss,
 } from './delayed-ack.js';
 import { ECN_ANY, ECN_OK, ecnAcceptCwr, ecnCountReceived, ecnDataReceived, INET_ECN_MASK } from './ecn.js';
+import { isPredicted } from './header-prediction.js';
 import { pushPendingFrames } from './output.js';
 import { streamIsReadable } from './poll.js';
 import { tryRmemSchedule } from './prune.js';
@@ -37,7 +38,7 @@ import type { TcpSock } from './sock.js';
 import { sendAck } from './transmit.js';
 import { stampReceived } from './tx-marks.js';
 import { receiveUrgent } from './urgent.js';
-import { setDsack, validateIncoming } from './validate.js';
+import { extendDsack, setDsack, validateIncoming } from './validate.js';
 import {
   growReceiveBuffer,
   growWindow,
@@ -63,13 +64,18 @@ export function receiveEstablished(sk: TcpSock, segment: Segment, first: boolean
     if (accecn !== null && (sk.ackPending & ACK_SCHED) !== 0 && aceWouldWrap(accecn, segment)) sendAck(sk);
     ecnCountReceived(sk, segment);
   }
+  const predicted = !first && isPredicted(sk, segment);
+  const advances = segment.ackSeq !== sk.sndUna;
+  if (predicted && sk.rcvNxt === sk.rcvWup && before(segment.ackSeq, sk.sndUna)) replaceTsRecent(sk, segment);
   if (tcpAck(sk, segment) === ACK_BAD) return;
   if (!first) measureRttByTimestamp(sk, segment);
   if ((segment.flags & URG) !== 0 || sk.rx.urgData !== 0) receiveUrgent(sk, segment);
   queueData(sk, segment);
-  pushPendingFrames(sk);
-  checkSpace(sk);
-  dueAck(sk);
+  if (!predicted || advances || segment.length === 0) {
+    pushPendingFrames(sk);
+    checkSpace(sk);
+  }
+  if (!predicted || segment.length > 0) dueAck(sk);
 }
 
 /** tcp_data_queue */
@@ -77,6 +83,8 @@ export function queueData(sk: TcpSock, segment: Segment): void {
   if (segment.seq === segment.endSeq) return;
   if (traceDataQueue.on) tellQueued(sk, segment);
   if ((sk.ecnFlags & ECN_OK) !== 0) ecnAcceptCwr(sk, segment);
+  // A duplicate that no ACK has told of is forgotten, unless one is due with this batch.
+  if (sk.rx.dsackPending && !sk.ackDeferred) sk.rx.dsackPending = false;
   if (segment.seq === sk.rcvNxt) {
     // A bare FIN needs no room; some stacks send one into a closed window.
     if (receiveWindow(sk) === 0 && segment.length > 0) {
@@ -142,11 +150,11 @@ function queueInOrder(sk: TcpSock, segment: Segment, skip: number): void {
     }
     sk.rcvNxt = (sk.rcvNxt + count) | 0;
     sk.bytesReceived += count;
-    sk.dataSegsIn += segment.segments;
-    eventDataReceived(sk, segment, count);
+    eventDataReceived(sk, segment);
   }
   if ((segment.flags & FIN) !== 0) {
     sk.rcvNxt = (sk.rcvNxt + 1) | 0;
+    sk.bytesReceived++;
     receiveFin(sk);
   }
   if (sk.rx.reassembly !== null) takeReassembled(sk);
@@ -160,14 +168,14 @@ function takeReassembled(sk: TcpSock): void {
   for (let run = ooo.ready(sk.rcvNxt); run !== null; run = ooo.ready(sk.rcvNxt)) {
     ooo.shift();
     const known = (sk.rcvNxt - run.start) | 0;
-    if (known > 0) setDsack(sk, run.start, before(run.end, sk.rcvNxt) ? run.end : sk.rcvNxt);
+    if (known > 0) extendDsack(sk, run.start, before(run.end, sk.rcvNxt) ? run.end : sk.rcvNxt);
     if (!after(run.end, sk.rcvNxt)) {
       dropped(sk.host, 'TCP_OFO_DROP');
       run.bytes.clear();
       continue;
     }
     if (known > 0) run.bytes.drop(Math.min(known, run.bytes.length));
-    sk.bytesReceived += run.bytes.length;
+    sk.bytesReceived += (run.end - sk.rcvNxt) | 0;
     if (run.bytes.length > 0) sk.ownRcvQueue().splice(run.bytes);
     sk.rcvNxt = run.end;
     if (run.fin) receiveFin(sk);
@@ -196,7 +204,7 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
     sk.dataReady();
     return;
   }
-  measureRcvMss(sk, segment.length, segment.gsoSize);
+  measureRcvMss(sk, segment);
   sk.ackPending |= ACK_SCHED;
   mib.count(TcpExt.TCPOFOQueue);
   const rx = sk.ownRx();
@@ -224,7 +232,6 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
     if (sk.sackOk && isNew && segment.length >= WELL_FILLED) growWindow(sk, segment.length);
     if (sk.wq !== null) growReceiveBuffer(sk, sk.rcvSpace);
   }
-  if (segment.length > 0) sk.dataSegsIn += segment.segments;
 }
 
 /** tcp_fin: the peer will send no more. */

@@ -4,6 +4,7 @@ import { TcpExt } from '../core/mib.js';
 import { TCP_CA_Recovery } from '../uapi/tcp.js';
 import { NAGLE_OFF, TIME_NONE, TIME_RETRANS } from './constants.js';
 import { reduceCwnd } from './cwnd.js';
+import { currentMss } from './mss.js';
 import { PUSH_PROBE, writeXmit } from './output.js';
 import { rackDetectLoss } from './rack.js';
 import { enterRecovery } from './recovery.js';
@@ -55,7 +56,7 @@ function probe(sk: TcpSock): boolean {
   let i = queue.sent - 1;
   const packets = rowPackets(sk, i);
   if (packets > 1) {
-    const whole = (packets - 1) * sk.mss;
+    const whole = (packets - 1) * currentMss(sk);
     if (rowLength(sk, i) > whole) {
       splitRow(sk, i, (queue.rows[queue.at(i) + ROW_SEQ] + whole) | 0);
       i++;
@@ -71,6 +72,7 @@ function firstFits(sk: TcpSock): boolean {
   const queue = sk.writeQueue;
   const at = queue.at(queue.sent);
   const seq = queue.rows[at + ROW_SEQ];
-  const end = rowLength(sk, queue.sent) > sk.mss ? (seq + sk.mss) | 0 : queue.rows[at + ROW_END];
+  const mss = currentMss(sk);
+  const end = rowLength(sk, queue.sent) > mss ? (seq + mss) | 0 : queue.rows[at + ROW_END];
   return !after(end, windowEnd(sk));
 }

@@ -147,7 +147,7 @@ function sendRow(sk: TcpSock, mss: number): boolean {
   if ((row & ROW_FIN) !== 0) flags |= FIN;
   if ((row & ROW_PSH) !== 0 && length > 0) flags |= PSH;
   if (!transmit(sk, seq, length, flags)) {
-    if (!sk.tcp.congested) sk.tcp.defer(sk);
+    if (!sk.tcp.congested) sk.tcp.deferSend(sk);
     return false;
   }
   if (length === 0 || length % mss !== 0) sk.tx.sndSml = end;
@@ -239,7 +239,7 @@ export function push(sk: TcpSock, more: boolean, full: boolean, goal: number): v
   if (sk.sndNxt === sk.writeSeq) return;
   if (!more || forcedPush(sk)) markPush(sk);
   if (shouldAutocork(sk, goal)) {
-    sk.tcp.defer(sk);
+    sk.tcp.deferSend(sk);
     return;
   }
   // Whoever waits for room holds nothing back (wait_for_space in tcp_sendmsg_locked).

@@ -81,7 +81,7 @@ function deliver(sk: TcpSock, packet: RxPacket, segment: Segment): void {
     sk.host.mib.count(TcpExt.TCPMinTTLDrop);
     return;
   }
-  sk.segsIn += segment.segments;
+  countSegments(sk, segment);
   if (!sk.owned) {
     receiveNow(sk, packet, segment);
     return;
@@ -93,6 +93,12 @@ function deliver(sk: TcpSock, packet: RxPacket, segment: Segment): void {
     dropped(sk.host, 'SOCKET_BACKLOG');
     sk.host.mib.count(TcpExt.TCPBacklogDrop);
   }
+}
+
+/** tcp_segs_in: whatever comes of them. */
+function countSegments(sk: TcpSock, segment: Segment): void {
+  sk.segsIn += segment.segments;
+  if (segment.length > 0) sk.dataSegsIn += segment.segments;
 }
 
 function receiveNow(sk: TcpSock, packet: RxPacket, segment: Segment): void {
@@ -141,7 +147,7 @@ function receiveForRequest(request: RequestSock, packet: RxPacket, segment: Segm
 
 /** tcp_child_process */
 function receiveForChild(parent: TcpSock, child: TcpSock, packet: RxPacket, segment: Segment): void {
-  child.segsIn += segment.segments;
+  countSegments(child, segment);
   if (child.state === TCP_ESTABLISHED) receiveEstablished(child, segment, true);
   else receiveNow(child, packet, segment);
   // The listener's readers are told once the child has taken what came with the third segment.

@@ -54,7 +54,7 @@ export function resendRow(sk: TcpSock, i: number, segments: number): boolean {
     if (!transmit(sk, queue.rows[at + ROW_SEQ], length, flags)) {
       sk.host.mib.count(TcpExt.TCPRetransFail);
       // The ring has room again at the end of the batch.
-      if (!sk.tcp.congested) sk.tcp.defer(sk);
+      if (!sk.tcp.congested) sk.tcp.deferSend(sk);
       return false;
     }
     pacingSent(sk, length);

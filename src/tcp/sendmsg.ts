@@ -35,8 +35,7 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
   }
   sk.ownTx();
   const oob = (flags & MSG_OOB) !== 0;
-  currentMss(sk);
-  const goal = oob ? sk.mss : sizeGoal(sk);
+  const goal = oob ? currentMss(sk) : sizeGoal(sk);
   const { memory } = sk.tcp;
   if ((flags & MSG_GOES_ON) === 0) rateCheckAppLimited(sk);
   let taken = 0;

@@ -93,6 +93,12 @@ export class TcpShared {
     if (sk.route !== null) sk.route.device.link.requestFlush();
   }
 
+  /** `defer`, for what is in the send queue. */
+  deferSend(sk: TcpSock): void {
+    sk.sendDeferred = true;
+    this.defer(sk);
+  }
+
   /** Takes the list; what is deferred meanwhile goes to the next one. */
   takeDeferred(): TcpSock[] {
     const list = this.#deferred;

@@ -3,6 +3,7 @@
 
 import { LINK_F_TSO4 } from '../link/link.js';
 import { GSO_MAX_SIZE, TCP_MSS_DEFAULT } from './constants.js';
+import { currentMss } from './mss.js';
 import type { TcpSock } from './sock.js';
 
 /**
@@ -13,11 +14,12 @@ const SEGMENT_CHARGE = 832;
 
 /** How large one segment handed to the device may get. */
 export function sizeGoal(sk: TcpSock): number {
-  if (sk.route === null || (sk.route.device.features & LINK_F_TSO4) === 0) return sk.mss;
+  const mss = currentMss(sk);
+  if (sk.route === null || (sk.route.device.features & LINK_F_TSO4) === 0) return mss;
   // tcp_bound_to_half_wnd
   const half = sk.maxWindow > TCP_MSS_DEFAULT ? sk.maxWindow >> 1 : sk.maxWindow;
   const most = half > 0 && half < GSO_MAX_SIZE ? half : GSO_MAX_SIZE;
-  return Math.max(sk.mss, most - (most % sk.mss));
+  return Math.max(mss, most - (most % mss));
 }
 
 /** sk_wmem_queued */

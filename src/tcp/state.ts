@@ -127,7 +127,7 @@ function receiveText(sk: TcpSock, segment: Segment): number {
     // RFC 1122 section 4.2.2.13: data for an application that will never read, or after the peer's own FIN, is answered by a
     // reset.
     const unwanted = state !== TCP_ESTABLISHED && (sk.shutdown & RCV_SHUTDOWN) !== 0;
-    if (unwanted && segment.length > 0 && after(dataEnd(segment), sk.rcvNxt)) {
+    if (unwanted && segment.endSeq !== segment.seq && after(dataEnd(segment), sk.rcvNxt)) {
       dropped(sk.host, 'TCP_ABORT_ON_DATA');
       sk.host.mib.count(TcpExt.TCPAbortOnData);
       tcpReset(sk);
@@ -178,7 +178,8 @@ function finWait1Acked(sk: TcpSock, segment: Segment): number {
     sk.host.mib.count(TcpExt.TCPAbortOnLinger);
     return RESET_PEER;
   }
-  if (segment.length > 0 && after(dataEnd(segment), sk.rcvNxt)) {
+  // A FIN behind a hole counts as data: what fills the hole will find nobody.
+  if (segment.endSeq !== segment.seq && after(dataEnd(segment), sk.rcvNxt)) {
     tcpDone(sk);
     dropped(sk.host, 'TCP_ABORT_ON_DATA');
     sk.host.mib.count(TcpExt.TCPAbortOnData);

@@ -53,15 +53,16 @@ export function checkRequest(request: RequestSock, packet: RxPacket, segment: Se
   if (reason !== null) {
     dropped(host, reason);
     if (!isRst) {
-      const carries = segment.endSeq !== segment.seq && (flags & SYN) === 0;
-      if (!oowRateLimited(tcp, request.lastOowAckTime, carries, TcpExt.TCPACKSkippedSynRecv)) {
-        if (!carries) request.lastOowAckTime = host.nowMs || 1;
-        sendRequestAck(request, segment);
-      }
+      answer(request, segment, segment.endSeq !== segment.seq && (flags & SYN) === 0);
     }
     return null;
   }
-  if (segment.hasTs && request.tstampOk && !before(rcvNxt, segment.seq)) request.tsRecent = segment.tsVal;
+  if (isRst && segment.seq !== rcvNxt) {
+    // RFC 5961 section 3.2, in SYN-RECEIVED as well (Linux 6.18).
+    dropped(host, 'TCP_RESET');
+    answer(request, segment, false);
+    return null;
+  }
   const isNewSyn = (flags & SYN) !== 0 && segment.seq !== request.irs;
   if (isRst || isNewSyn) {
     dropped(host, isRst ? 'TCP_RESET' : 'TCP_INVALID_SYN');
@@ -94,8 +95,17 @@ export function checkRequest(request: RequestSock, packet: RxPacket, segment: Se
     } else request.acked = true;
     return null;
   }
+  if (segment.hasTs && request.tstampOk && !before(rcvNxt, segment.seq)) request.tsRecent = segment.tsVal;
   dropRequest(request);
   return createChild(request, segment);
+}
+
+/** An ACK for a segment that has no place here; one in tcp_invalid_ratelimit, but for what `carries` data. */
+function answer(request: RequestSock, segment: Segment, carries: boolean): void {
+  const { tcp, host } = request.listener;
+  if (oowRateLimited(tcp, request.lastOowAckTime, carries, TcpExt.TCPACKSkippedSynRecv)) return;
+  if (!carries) request.lastOowAckTime = host.nowMs || 1;
+  sendRequestAck(request, segment);
 }
 
 /**

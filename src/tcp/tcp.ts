@@ -80,7 +80,10 @@ export class Tcp extends TcpShared implements IpProtocol {
     for (let i = 0; i < list.length; i++) {
       const sk = list[i];
       sk.deferred = false;
-      resumeSending(sk);
+      if (sk.sendDeferred) {
+        sk.sendDeferred = false;
+        resumeSending(sk);
+      }
       if (!sk.ackDeferred) continue;
       sk.ackDeferred = false;
       if (sk.state !== TCP_CLOSE) sendWaitingAck(sk);

@@ -55,7 +55,7 @@ import {
   TIMER_RETRANSMIT,
 } from './tcp-timer.js';
 import { sendActiveReset, sendProbe, transmit } from './transmit.js';
-import { ROW_FIN, ROW_FLAGS, ROW_PSH, ROW_SEQ } from './write-queue.js';
+import { ROW_FIN, ROW_FLAGS, ROW_PSH, ROW_SENT_US, ROW_SEQ } from './write-queue.js';
 
 /** One of a sock's timers is due. */
 export function timerExpired(sk: TcpSock, kind: number): void {
@@ -149,7 +149,9 @@ function countFailure(sk: TcpSock): void {
 /** tcp_rtx_probe0_timed_out: nobody has answered for longer than a closed window excuses. */
 function closedWindowTimedOut(sk: TcpSock): boolean {
   const limit = sk.tuning.userTimeoutMs;
-  const trying = sk.tx.retransStamp === 0 ? 0 : (sk.host.nowMs - sk.tx.retransStamp) | 0;
+  const { rows } = sk.writeQueue;
+  const sinceSent = Math.floor(((sk.host.nowUs - rows[sk.writeQueue.at(0) + ROW_SENT_US]) | 0) / 1000);
+  const trying = sk.tx.retransStamp === 0 ? sinceSent : (sk.host.nowMs - sk.tx.retransStamp) | 0;
   if (limit !== 0 && trying > limit) return true;
   const patience = 2 * sk.tuning.rtoMaxMs;
   const most = limit !== 0 && limit < patience ? limit : patience;

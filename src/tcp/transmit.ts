@@ -140,12 +140,13 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
   else if (extra > 0) writeSack(sk, view, at + headerLength, (extra - 4) >> 3);
   headerLength += extra;
   const gsoSize = !whole && length > sk.mss - extra ? sk.mss - extra : 0;
+  const segments = gsoSize === 0 ? 1 : Math.ceil(length / gsoSize);
   if (length > 0) {
     // The first data after all was acknowledged (tcp_event_data_sent).
     if (sk.inFlight === 0) sk.cc.cwndEvent(sk, CA_EVENT_TX_START);
     placePayload(sk, route, (seq - sk.tx.sndQueueSeq) | 0, length);
     if (gsoSize !== 0) flags |= PSH;
-    sk.dataSegsOut += gsoSize === 0 ? 1 : Math.ceil(length / gsoSize);
+    sk.dataSegsOut += segments;
     sk.bytesSent += length;
     sk.lsndtime = sk.host.nowMs;
     // Answering within the delayed-ACK time makes the session interactive (tcp_event_data_sent).
@@ -172,7 +173,7 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     }
   }
   if ((flags & ACK) !== 0) ackSent(sk);
-  sk.segsOut++;
+  sk.segsOut += segments;
   // What comes back over loopback may claim the next slot before this call is over.
   const frame = sk.extras === null ? 0 : route.device.frame;
   const result = sendSegment(

@@ -147,3 +147,13 @@ export function setDsack(sk: TcpSock, start: number, end: number): void {
   rx.dsackStart = start;
   rx.dsackEnd = end;
 }
+
+/** tcp_dsack_extend: so does this one, if none is waiting to be reported, or if it touches that. */
+export function extendDsack(sk: TcpSock, start: number, end: number): void {
+  const { rx } = sk;
+  if (!rx.dsackPending) setDsack(sk, start, end);
+  else if (!after(start, rx.dsackEnd) && !after(rx.dsackStart, end)) {
+    if (before(start, rx.dsackStart)) rx.dsackStart = start;
+    if (after(end, rx.dsackEnd)) rx.dsackEnd = end;
+  }
+}

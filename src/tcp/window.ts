@@ -54,8 +54,11 @@ export function selectInitialWindow(
   metrics: RouteMetrics,
 ): void {
   let clamp = sk.tuning.windowClamp !== 0 ? sk.tuning.windowClamp : metrics.window;
+  // A receive buffer that the program has set bounds the scale, too (tcp_openreq_init_rwin, tcp_connect_init).
+  const full = fullSpace(sk);
+  if ((sk.userlocks & SOCK_RCVBUF_LOCK) !== 0 && (clamp === 0 || clamp > full)) clamp = full;
   if (clamp === 0) clamp = 65535 << MAX_TCP_WSCALE;
-  let space = Math.min(clamp, fullSpace(sk));
+  let space = Math.min(clamp, full);
   if (space > mss) space -= space % mss;
   let wscale = 0;
   if (scaling) {

@@ -192,6 +192,28 @@ describe('acknowledgements', () => {
     expect(t.counter('TcpExt', 'DelayedACKs')).toBeGreaterThan(0);
   });
 
+  it('a full segment with PSH is acknowledged when the program has read it', () => {
+    const t = conversation();
+    const { peer, program } = t.established();
+    for (let i = 0; i < 30; i++) {
+      peer.sends({ data: 1460 });
+      program.drain();
+      t.after(1);
+    }
+    t.after(100);
+    for (const [flags, expected] of [
+      ['A', [40]],
+      ['PA', [0]],
+    ] as const) {
+      peer.heard();
+      t.mark();
+      peer.sends({ flags, data: 1460 });
+      program.drain();
+      t.after(100);
+      expect([flags, peer.times()]).toEqual([flags, expected]);
+    }
+  });
+
   it('one for a whole batch', () => {
     const { peer } = conversation().established();
     peer.sends(...Array.from({ length: 8 }, () => ({ data: 1460 })));
