@@ -92,6 +92,9 @@ export class Segment {
     this.urgent = view.getUint16(at + 18);
     this.endSeq = (this.seq + this.length + ((word & SYN) !== 0 ? 1 : 0) + (word & FIN)) | 0;
     this.hasTs = false;
+    this.mss = 0;
+    this.wscale = -1;
+    this.sackPermitted = false;
     this.sackCount = 0;
     this.accecn = 0;
     this.cookieLength = -1;
@@ -101,19 +104,12 @@ export class Segment {
       this.tsEcr = view.getInt32(at + 28);
     } else if (headerLength > 20) {
       this.#parseOptions(view, at + 20, at + headerLength);
-    } else {
-      this.mss = 0;
-      this.wscale = -1;
-      this.sackPermitted = false;
     }
     return true;
   }
 
   #parseOptions(view: DataView, from: number, end: number): void {
     const isSyn = (this.flags & SYN) !== 0;
-    this.mss = 0;
-    this.wscale = -1;
-    this.sackPermitted = false;
     for (let at = from; at < end; ) {
       const kind = view.getUint8(at);
       if (kind === OPT_EOL) return;

@@ -125,7 +125,7 @@ function receiveText(sk: TcpSock, segment: Segment): number {
   const afterFin = state === TCP_CLOSE_WAIT || state === TCP_CLOSING || state === TCP_LAST_ACK;
   if (state !== TCP_SYN_RECV && (!afterFin || before(segment.seq, sk.rcvNxt))) {
     // RFC 1122 section 4.2.2.13: data for an application that will never read, or after the peer's own FIN, is answered by a
-    // reset.
+    // reset; a FIN behind a hole as well, for what fills the hole will find nobody.
     const unwanted = state !== TCP_ESTABLISHED && (sk.shutdown & RCV_SHUTDOWN) !== 0;
     if (unwanted && segment.endSeq !== segment.seq && after(dataEnd(segment), sk.rcvNxt)) {
       dropped(sk.host, 'TCP_ABORT_ON_DATA');
@@ -178,8 +178,8 @@ function finWait1Acked(sk: TcpSock, segment: Segment): number {
     sk.host.mib.count(TcpExt.TCPAbortOnLinger);
     return RESET_PEER;
   }
-  // A FIN behind a hole counts as data: what fills the hole will find nobody.
-  if (segment.endSeq !== segment.seq && after(dataEnd(segment), sk.rcvNxt)) {
+  // What comes with a FIN is looked at by receiveText.
+  if (segment.length > 0 && after(dataEnd(segment), sk.rcvNxt)) {
     tcpDone(sk);
     dropped(sk.host, 'TCP_ABORT_ON_DATA');
     sk.host.mib.count(TcpExt.TCPAbortOnData);

@@ -43,8 +43,8 @@ export function checkRequest(request: RequestSock, packet: RxPacket, segment: Se
     }
     return null;
   }
-  if ((flags & ACK) !== 0 && segment.ackSeq !== ((request.iss + 1) | 0)) {
-    // RFC 9293 section 3.10.7.4, SYN-RECEIVED: an unacceptable acknowledgement.
+  if (!isRst && (flags & ACK) !== 0 && segment.ackSeq !== ((request.iss + 1) | 0)) {
+    // RFC 9293 section 3.10.7.4, SYN-RECEIVED: an unacceptable acknowledgement. A reset counts whatever it acknowledges.
     dropped(host, 'TCP_FLAGS');
     sendReset(tcp, packet, segment);
     return null;

@@ -192,6 +192,7 @@ describe('acknowledgements', () => {
     expect(t.counter('TcpExt', 'DelayedACKs')).toBeGreaterThan(0);
   });
 
+  // covers: delayed ACK | RFC 9293 section 3.8.6.3 | src/tcp/delayed-ack.ts
   it('a full segment with PSH is acknowledged when the program has read it', () => {
     const t = conversation();
     const { peer, program } = t.established();
