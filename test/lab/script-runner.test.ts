@@ -95,6 +95,9 @@ describe('what fails', () => {
       +0 > S. 0:0(0) ack 1 <mss 1460,sackOK,TS val 5 ecr 1>
       +0 < . 1:1(0) ack 1 win 9 <nop,nop,TS val 2 ecr 6>`;
     expect(await failure(stamped)).toMatchObject({ reason: expect.stringContaining('timestamp 6') });
+    expect(await failure(stamped.replace('val 5 ecr 1', 'val 5 ecr 2'))).toMatchObject({
+      reason: 'timestamp 2 is not echoed, but 1',
+    });
     expect(
       await failure(`${LISTENING} +0 \`nstat > /dev/null; nstat | grep TcpExtTCPTimeouts\``),
     ).toMatchObject({

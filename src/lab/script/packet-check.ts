@@ -90,6 +90,7 @@ function checkOptions(
   for (const [i, option] of actual.entries()) {
     const wanted = expected[i];
     if (option.kind === 'TS' && wanted.kind === 'TS') {
+      if (option.ecr !== wanted.ecr) return `timestamp ${wanted.ecr} is not echoed, but ${option.ecr}`;
       const wrong = checkTimestamp(option.val, wanted.val, timestamps);
       if (wrong !== null) return wrong;
     } else if (optionText(option) !== optionText(wanted)) {
