@@ -176,14 +176,9 @@ export class TapLink implements Link {
   }
 
   /**
-   * Receives and sends once, now: what a turn of the event loop does, for a process that is past its last one (an 'exit' listener).
-   * Not for use inside a callback of the link.
+   * Receives what is waiting and sends, now: what a turn of the event loop does, for whom none has come yet (a timer after a busy
+   * program) or none will (an 'exit' listener). Not for use inside a callback of the link.
    */
-  turn(): void {
-    this.#nic.turn();
-  }
-
-  /** Receives what is waiting. */
   poll(): void {
     this.#nic.turn();
   }

@@ -16,7 +16,7 @@ export function leave(stack: Stack, tap: TapLink, link: TapLink | CaptureLink): 
   const { clock, wheel } = stack.host;
   const nap = new Int32Array(new SharedArrayBuffer(4));
   stack.kernel.exitAll();
-  tap.turn();
+  tap.poll();
   const started = clock.now();
   let moved = started;
   let least = Infinity;
@@ -27,7 +27,7 @@ export function leave(stack: Stack, tap: TapLink, link: TapLink | CaptureLink): 
     if (now - moved > PATIENCE_US || now - started > LONGEST_US) break;
     Atomics.wait(nap, 0, 0, NAP_MS);
     wheel.run();
-    tap.turn();
+    tap.poll();
   }
   if (link !== tap) (link as CaptureLink).writer.flush();
   void tap.close();

@@ -3,6 +3,7 @@
 
 import { TcpExt } from '../core/mib.js';
 import { RCV_SHUTDOWN } from '../core/sock.js';
+import { TCP_HLEN } from '../packet/tcp.js';
 import { AckCompression, compressionDelay } from './ack-compression.js';
 import {
   ACK_NOW,
@@ -19,6 +20,7 @@ import {
   TCP_MAX_QUICKACKS,
   TCP_MIN_MSS,
   TCP_MSS_DEFAULT,
+  TCPOLEN_TSTAMP_ALIGNED,
   URG,
 } from './constants.js';
 import { ECN_ANY, ecnDataReceived } from './ecn.js';
@@ -36,8 +38,6 @@ import {
   WELL_FILLED,
 } from './window.js';
 
-const HEADER = 20;
-const TIMESTAMP = 12;
 /** TCP_REMNANT: flags of the last segment of something. */
 const REMNANT = FIN | URG | SYN | PSH;
 
@@ -110,10 +110,10 @@ export function measureRcvMss(sk: TcpSock, segment: Segment): void {
   // Its header counted, for SACK blocks and data share one room. Without PSH even a small one may be all that the path takes.
   const whole = size + segment.headerLength;
   if (
-    whole >= TCP_MSS_DEFAULT + HEADER ||
-    (whole >= TCP_MIN_MSS + HEADER && (segment.flags & REMNANT) === 0)
+    whole >= TCP_MSS_DEFAULT + TCP_HLEN ||
+    (whole >= TCP_MIN_MSS + TCP_HLEN && (segment.flags & REMNANT) === 0)
   ) {
-    const mss = whole - (sk.tstampOk ? HEADER + TIMESTAMP : HEADER);
+    const mss = whole - TCP_HLEN - (sk.tstampOk ? TCPOLEN_TSTAMP_ALIGNED : 0);
     sk.lastRcvSize = mss;
     if (mss === last) {
       sk.rcvMss = mss;

@@ -52,9 +52,7 @@ export function checkRequest(request: RequestSock, packet: RxPacket, segment: Se
   const reason = misfit(request, segment, paws);
   if (reason !== null) {
     dropped(host, reason);
-    if (!isRst) {
-      answer(request, segment, segment.endSeq !== segment.seq && (flags & SYN) === 0);
-    }
+    if (!isRst) answer(request, segment, segment.endSeq !== segment.seq && (flags & SYN) === 0);
     return null;
   }
   if (isRst && segment.seq !== rcvNxt) {

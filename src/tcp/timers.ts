@@ -149,13 +149,17 @@ function countFailure(sk: TcpSock): void {
 /** tcp_rtx_probe0_timed_out: nobody has answered for longer than a closed window excuses. */
 function closedWindowTimedOut(sk: TcpSock): boolean {
   const limit = sk.tuning.userTimeoutMs;
-  const { rows } = sk.writeQueue;
-  const sinceSent = Math.floor(((sk.host.nowUs - rows[sk.writeQueue.at(0) + ROW_SENT_US]) | 0) / 1000);
-  const trying = sk.tx.retransStamp === 0 ? sinceSent : (sk.host.nowMs - sk.tx.retransStamp) | 0;
+  const trying = sk.tx.retransStamp === 0 ? sentMsAgo(sk) : (sk.host.nowMs - sk.tx.retransStamp) | 0;
   if (limit !== 0 && trying > limit) return true;
   const patience = 2 * sk.tuning.rtoMaxMs;
   const most = limit !== 0 && limit < patience ? limit : patience;
   return ((sk.host.nowMs - sk.rcvTstamp) | 0) > most && trying > most;
+}
+
+/** Milliseconds since the head of the write queue went out. */
+function sentMsAgo(sk: TcpSock): number {
+  const queue = sk.writeQueue;
+  return Math.floor(((sk.host.nowUs - queue.rows[queue.at(0) + ROW_SENT_US]) | 0) / 1000);
 }
 
 function repeatSyn(sk: TcpSock): void {

@@ -234,8 +234,8 @@ function ackSent(sk: TcpSock): void {
 }
 
 /** __tcp_send_ack: a bare ACK, now. If the ring is full, it stays owed and is tried again at the next flush. */
-export function sendAck(sk: TcpSock): void {
-  if (transmit(sk, sendSeq(sk), 0, ACK) || sk.tcp.congested) return;
+export function sendAck(sk: TcpSock, flags = ACK): void {
+  if (transmit(sk, sendSeq(sk), 0, flags) || sk.tcp.congested) return;
   sk.ackDeferred = true;
   sk.tcp.defer(sk);
 }
@@ -243,10 +243,7 @@ export function sendAck(sk: TcpSock): void {
 /** tcp_send_ack_reflect_ect: the ACK of a SYN-ACK, or of a SYN that comes again; with AccECN its flags tell how that came. */
 export function sendReflectingAck(sk: TcpSock): void {
   const accecn = (sk.ecnFlags & ECN_MODE_ACCECN) !== 0 ? sk.rare.accecn : null;
-  const flags = accecn === null ? ACK : ACK | reflectorFlags(accecn.synEctRcv);
-  if (transmit(sk, sendSeq(sk), 0, flags) || sk.tcp.congested) return;
-  sk.ackDeferred = true;
-  sk.tcp.defer(sk);
+  sendAck(sk, accecn === null ? ACK : ACK | reflectorFlags(accecn.synEctRcv));
 }
 
 /** tcp_acceptable_seq: next to be sent, or the peer's right edge after it shrank its window. */

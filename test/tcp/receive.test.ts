@@ -169,16 +169,22 @@ describe('duplicates', () => {
   });
 });
 
+/** A connection that has used up its quick acknowledgements. */
+function pastQuickAcks() {
+  const t = conversation();
+  const { peer, program } = t.established();
+  for (let i = 0; i < 30; i++) {
+    peer.sends({ data: 1460 });
+    program.drain();
+    t.after(1);
+  }
+  t.after(100);
+  return { t, peer, program };
+}
+
 describe('acknowledgements', () => {
   it('are quick at first, then every second full segment, the rest after 40 ms', () => {
-    const t = conversation();
-    const { peer, program } = t.established();
-    for (let i = 0; i < 30; i++) {
-      peer.sends({ data: 1460 });
-      program.drain();
-      t.after(1);
-    }
-    t.after(100);
+    const { t, peer, program } = pastQuickAcks();
     peer.heard();
     t.mark();
     peer.sends({ data: 1460 }).hearsNothing();
@@ -194,14 +200,7 @@ describe('acknowledgements', () => {
 
   // covers: delayed ACK | RFC 9293 section 3.8.6.3 | src/tcp/delayed-ack.ts
   it('a full segment with PSH is acknowledged when the program has read it', () => {
-    const t = conversation();
-    const { peer, program } = t.established();
-    for (let i = 0; i < 30; i++) {
-      peer.sends({ data: 1460 });
-      program.drain();
-      t.after(1);
-    }
-    t.after(100);
+    const { t, peer, program } = pastQuickAcks();
     for (const [flags, expected] of [
       ['A', [40]],
       ['PA', [0]],
