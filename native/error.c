@@ -26,6 +26,7 @@ static const struct {
     {ENODEV, "ENODEV"},
     {ENOTDIR, "ENOTDIR"},
     {EINVAL, "EINVAL"},
+    {ENOTTY, "ENOTTY"},
     {ENFILE, "ENFILE"},
     {EMFILE, "EMFILE"},
     {ENOSPC, "ENOSPC"},

@@ -116,6 +116,9 @@ static bool set_iff(struct nic *nic, const char *name, bool offload, struct nic_
         "not permitted to %s the TAP device %s: it takes CAP_NET_ADMIN. Run as root, or in a namespace "
         "lab of your own, or let root prepare one for you: `ip tuntap add dev %s mode tap user $USER`",
         nic->before.ifindex != 0 ? "use" : "make", name, name);
+  case ENOTTY:
+    return nic_fail(error, ENOTTY, NULL, "TUNSETIFF",
+                    "/dev/net/tun is not the tun driver's device but something else of that name");
   default:
     return nic_fail(error, reason, NULL, "TUNSETIFF", "cannot %s the TAP device %s: %s",
                     nic->before.ifindex != 0 ? "attach to" : "make", name, strerror(reason));

@@ -26,7 +26,8 @@ const runInside = `${prepare}
 /** A probe fails where the real thing would: the preparation itself, the TAP device, the files in reach. */
 const probes = {
   namespace: prepare,
-  device: `${prepare} exec 3<>/dev/net/tun`,
+  // `<>` would make a file where there is no device.
+  device: `${prepare} [ -e /dev/net/tun ] || { echo '/dev/net/tun is not there' >&2; exit 1; }; exec 3<>/dev/net/tun`,
   files: '[ -w . ]',
 };
 

@@ -115,7 +115,7 @@ function busyPoll(text: string): number {
   return integer(text, 0, 10_000, 'A time of busy polling, in microseconds,');
 }
 
-function port(text: string): number {
+export function port(text: string): number {
   return integer(text, 1, 65535, 'A port');
 }
 

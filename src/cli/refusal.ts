@@ -54,6 +54,10 @@ const table: Readonly<Record<string, Entry>> = {
     title: 'This system has no TAP devices',
     remedies: ['as root: modprobe tun', 'in a container: start it with --device /dev/net/tun'],
   },
+  ENOTTY: {
+    title: 'This system has no TAP devices',
+    remedies: ['as root: rm /dev/net/tun; mknod -m 0666 /dev/net/tun c 10 200'],
+  },
   ENODEV: { title: 'The TAP device is gone', remedies: ['start again'] },
   EINVAL: argument,
   ERANGE: argument,
@@ -64,6 +68,7 @@ const aliases: Readonly<Record<string, string>> = { ENXIO: 'ENOENT' };
 export function refusalFor(error: unknown): Refusal | undefined {
   if (error instanceof Refusal) return error;
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
+  if (error.code === 'ERR_TAPSTACK_SETTINGS') return new Refusal(error.message, [], 2, error);
   const entry = table[aliases[error.code] ?? error.code];
   if (entry === undefined) return undefined;
   return new Refusal(`${entry.title}: ${sentence(error.message)}`, entry.remedies, 1, error);

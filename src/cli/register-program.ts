@@ -8,8 +8,8 @@ import { createNet } from '../net/create-net.js';
 import { defaultStack } from '../net/default-stack.js';
 import { refuseSharing, warnOnUse } from '../net/elsewhere.js';
 import { installNet } from '../net/install.js';
-import { readSettings, SettingsError, type StackSettings } from '../net/settings.js';
-import { describeRefusal, Refusal, refusalFor } from './refusal.js';
+import { readSettings, type StackSettings } from '../net/settings.js';
+import { describeRefusal, refusalFor } from './refusal.js';
 
 /** Set for child processes, which inherit the environment and often our preload too: which device is taken, and by whom. */
 const OWNER = 'TAPSTACK_OWNER';
@@ -23,7 +23,7 @@ export function registerProgram(settings?: StackSettings): void {
   try {
     register(settings ?? readSettings(process.env));
   } catch (error) {
-    const refusal = error instanceof SettingsError ? new Refusal(error.message, [], 2) : refusalFor(error);
+    const refusal = refusalFor(error);
     if (refusal === undefined) throw error;
     process.stderr.write(describeRefusal(refusal));
     process.exit(refusal.exitCode);

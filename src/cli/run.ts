@@ -2,6 +2,7 @@
 // codes and the process number are the program's own without anybody passing them on.
 
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { formatCidr } from './cidr.js';
 import { addLinkOptions, type LinkOptions, linkOptions } from './options.js';
@@ -34,7 +35,7 @@ async function run(program: string, args: readonly string[], command: Command): 
   const { registerProgram } = await import('./register-program.js');
   const given = command.opts<Given>();
   const { tap, address, hostAddress, mtu, offload, busyPoll, netns, pcap } = linkOptions(command);
-  const settings = settingsFromEnvironment({
+  const environment = {
     TAPSTACK_TAP: tap,
     TAPSTACK_ADDRESS: formatCidr(address),
     TAPSTACK_HOST_ADDRESS: formatCidr(hostAddress),
@@ -46,10 +47,15 @@ async function run(program: string, args: readonly string[], command: Command): 
     TAPSTACK_GATEWAY: given.gateway,
     TAPSTACK_KERNEL: given.kernel,
     TAPSTACK_SYSCTL: given.sysctl,
-  });
+  };
+  const settings = settingsFromEnvironment(
+    environment,
+    (name) => `--${name.toLowerCase().replace('_', '-')}`,
+  );
   // Its output is the program's from now on.
   process.stdout.removeAllListeners('error');
-  process.argv = [process.execPath, program, ...args];
+  // As node does, so that the program finds itself there.
+  process.argv = [process.execPath, resolve(program), ...args];
   registerProgram(settings);
   const { runMain } = createRequire(import.meta.url)('node:module') as { runMain(): void };
   // Out of reach of our own handler of errors: what the program throws is nobody's but Node's.

@@ -6,6 +6,7 @@ import { follow } from '../control/client.js';
 import type { TraceLine } from '../control/protocol.js';
 import { type TraceMessage, type TraceName, traceNames } from '../core/trace.js';
 import { endOnSignal } from './feed-end.js';
+import { port } from './options.js';
 import { RelativeSeq, stepText } from './trace-path.js';
 import { addWhichOptions, talk, type WhichOptions, whichStack, wholeNumber } from './which-stack.js';
 
@@ -27,7 +28,7 @@ export function registerTrace(program: Command): void {
       [],
     )
     .option('--list', 'the points there are', false)
-    .option('--port <number>', 'what concerns this port, of either end', wholeNumber)
+    .option('--port <number>', 'what concerns this port, of either end', port)
     .option('-c, --count <number>', 'end after so many events', wholeNumber)
     .option('-J, --json', 'a JSON object for each event', false);
   addWhichOptions(command)

@@ -79,43 +79,49 @@ function configuration(file: string): Record<string, string> {
   return variables;
 }
 
-export function settingsFromEnvironment(environment: Readonly<NodeJS.ProcessEnv>): StackSettings {
+/** @param called the word for a setting that whoever gave it used, for errors; given is its name without TAPSTACK_ */
+export function settingsFromEnvironment(
+  environment: Readonly<NodeJS.ProcessEnv>,
+  called: Called = (name) => `TAPSTACK_${name}`,
+): StackSettings {
   /** An empty variable is one that is not set. */
   const get = (name: string): string | undefined => environment[`TAPSTACK_${name}`] || undefined;
   const name = get('TAP');
   const orphan = OF_THE_TAP.find((each) => get(each) !== undefined);
   if (name === undefined && orphan !== undefined)
     throw new SettingsError(
-      `TAPSTACK_${orphan} is set, but TAPSTACK_TAP, the device that it is about, is not.`,
+      `${called(orphan)} is set, but ${called('TAP')}, the device that it is about, is not.`,
     );
   return {
-    tap: name === undefined ? undefined : tapSettings(name, get),
-    kernel: kernelAddresses(get('KERNEL') ?? ''),
-    sysctl: tunables(get('SYSCTL') ?? ''),
+    tap: name === undefined ? undefined : tapSettings(name, get, called),
+    kernel: kernelAddresses(get('KERNEL') ?? '', called),
+    sysctl: tunables(get('SYSCTL') ?? '', called),
   };
 }
 
-function tapSettings(name: string, get: (name: string) => string | undefined): TapSettings {
+type Called = (name: string) => string;
+
+function tapSettings(name: string, get: (name: string) => string | undefined, called: Called): TapSettings {
   const hostGiven = get('HOST_ADDRESS');
   const address =
     get('ADDRESS') ??
-    (hostGiven === undefined ? DEFAULT_ADDRESS : neighbourOf('TAPSTACK_HOST_ADDRESS', hostGiven));
-  const hostAddress = hostGiven ?? neighbourOf('TAPSTACK_ADDRESS', address);
+    (hostGiven === undefined ? DEFAULT_ADDRESS : neighbourOf(called('HOST_ADDRESS'), hostGiven));
+  const hostAddress = hostGiven ?? neighbourOf(called('ADDRESS'), address);
   const gateway = get('GATEWAY');
   if (gateway !== undefined && gateway !== 'host' && !isIPv4(gateway))
     throw new SettingsError(
-      `TAPSTACK_GATEWAY is '${gateway}': it is an IPv4 address, or 'host' for the host's.`,
+      `${called('GATEWAY')} is '${gateway}': it is an IPv4 address, or 'host' for the host's.`,
     );
   const mtu = Number(get('MTU') ?? 1500);
   if (!Number.isInteger(mtu) || mtu < 88 || mtu > 65521)
-    throw new SettingsError(`TAPSTACK_MTU is '${get('MTU')}': it is a whole number from 88 to 65521.`);
+    throw new SettingsError(`${called('MTU')} is '${get('MTU')}': it is a whole number from 88 to 65521.`);
   const offload = get('OFFLOAD') ?? '1';
   if (offload !== '0' && offload !== '1')
-    throw new SettingsError(`TAPSTACK_OFFLOAD is '${offload}': it is 1, or 0 for plain frames.`);
+    throw new SettingsError(`${called('OFFLOAD')} is '${offload}': it is 1, or 0 for plain frames.`);
   const busyPoll = Number(get('BUSY_POLL') ?? 0);
   if (!Number.isInteger(busyPoll) || busyPoll < 0 || busyPoll > 10_000)
     throw new SettingsError(
-      `TAPSTACK_BUSY_POLL is '${get('BUSY_POLL')}': it is a whole number of microseconds from 0 to 10,000.`,
+      `${called('BUSY_POLL')} is '${get('BUSY_POLL')}': it is a whole number of microseconds from 0 to 10,000.`,
     );
   return {
     name,
@@ -148,7 +154,7 @@ function neighbourOf(variable: string, cidr: string): string {
 }
 
 /** `127.0.0.0/8,192.168.1.7,fd00::/8` */
-function kernelAddresses(list: string): BlockList {
+function kernelAddresses(list: string, called: Called): BlockList {
   const addresses = new BlockList();
   for (const each of list.split(',').map((item) => item.trim())) {
     if (each === '') continue;
@@ -158,7 +164,7 @@ function kernelAddresses(list: string): BlockList {
     const longest = family === 'ipv4' ? 32 : 128;
     if (family === undefined || (length !== undefined && (length < 0 || length > longest)))
       throw new SettingsError(
-        `TAPSTACK_KERNEL has '${each}': it is a list of addresses and networks, like 127.0.0.0/8,192.168.1.7.`,
+        `${called('KERNEL')} has '${each}': it is a list of addresses and networks, like 127.0.0.0/8,192.168.1.7.`,
       );
     if (length === undefined) addresses.addAddress(network, family);
     else addresses.addSubnet(network, length, family);
@@ -167,14 +173,14 @@ function kernelAddresses(list: string): BlockList {
 }
 
 /** `net.ipv4.tcp_congestion_control=bbr,net.ipv4.tcp_rmem=4096 131072 6291456` */
-function tunables(list: string): Record<string, string> {
+function tunables(list: string, called: Called): Record<string, string> {
   const sysctl: Record<string, string> = {};
   for (const each of list.split(',').map((item) => item.trim())) {
     if (each === '') continue;
     const at = each.indexOf('=');
     if (at < 1)
       throw new SettingsError(
-        `TAPSTACK_SYSCTL has '${each}': it is a list of tunables and values, like net.ipv4.tcp_sack=0.`,
+        `${called('SYSCTL')} has '${each}': it is a list of tunables and values, like net.ipv4.tcp_sack=0.`,
       );
     sysctl[each.slice(0, at).trim()] = each.slice(at + 1).trim();
   }

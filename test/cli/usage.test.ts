@@ -30,6 +30,12 @@ test.each([
   expect(stderr).toContain('--help says more');
 });
 
+test('trace of a port that cannot be', () => {
+  const { status, stderr } = run('trace', '--port', '65536');
+  expect(status).toBe(2);
+  expect(stderr).toContain('A port is a whole number from 1 to 65535.');
+});
+
 test('refuses two ends that cannot see each other, and proposes two that can', () => {
   const { status, stderr } = run('http', '--address', '10.2.0.7/24', '--host-address', '10.1.0.1/24');
   expect(status).toBe(2);

@@ -92,6 +92,15 @@ test('not on Linux', () => {
   expect(said).toMatch(/^tapstack: This needs Linux: A TAP device needs Linux/);
 });
 
+test('something else has the name of the device', () => {
+  const script = `unshare --mount bash -c 'mount --bind /dev/null /dev/net/tun && exec "$@"' - ${node()}`;
+  const said = refused(script, ...place(ROOM, 11).options);
+  expect(said).toMatch(
+    /^tapstack: This system has no TAP devices: \/dev\/net\/tun is not the tun driver's device/,
+  );
+  expect(said).toContain('mknod -m 0666 /dev/net/tun c 10 200');
+});
+
 test('the addon is not there', () => {
   const directory = temporaryDirectory();
   cpSync(join(root, 'dist'), join(directory, 'dist'), { recursive: true });

@@ -127,6 +127,13 @@ describe('afterwards', () => {
 });
 
 describe('refused', () => {
+  it('a device that is not there, and makes no file in its place', () => {
+    const inside = `mount -t tmpfs none /dev/net && "${lab}" true; echo "status $?"; ls /dev/net`;
+    const { stdout, stderr } = run(inside);
+    expect(stderr).toContain('lab: no TAP devices in here: /dev/net/tun is not there');
+    expect(stdout).toBe('status 0\n');
+  });
+
   it('says what is refused and what to do, and fails', () => {
     const dir = mkdtempSync(join(tmpdir(), 'tapstack-lab-'));
     try {

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ip } from '../../link/lab.js';
 import { main, place, root, shell, temporaryDirectory, until } from '../server.js';
@@ -376,6 +376,24 @@ describe('tapstack run', () => {
       stderr: '',
       status: 7,
     });
+  });
+
+  test('its name is whole, as node makes it', () => {
+    const file = program(
+      'console.log(process.argv[1] === (await import("node:url")).fileURLToPath(import.meta.url));',
+    );
+    expect(run(65, relative(root, file)).stdout).toBe('true\n');
+  });
+
+  test.each([
+    ['--kernel', 'localhost', "--kernel has 'localhost': it is a list of addresses and networks"],
+    ['--sysctl', 'tcp_sack', "--sysctl has 'tcp_sack': it is a list of tunables and values"],
+    ['--gateway', 'router', "--gateway is 'router': it is an IPv4 address, or 'host'"],
+  ])('%s %s is refused, by the name of the option', (option, value, why) => {
+    const done = run(66, option, value, program('console.log("ran")'));
+    expect(done).toMatchObject({ status: 2, stdout: '' });
+    expect(done.stderr).toContain(`tapstack: ${why}`);
+    expect(done.stderr).not.toMatch(/^ +at /m);
   });
 
   test('a module, with what it throws as its own', () => {
