@@ -25,6 +25,7 @@ import {
   FLAG_SYN_ACKED,
   FLAG_TS_PROGRESS,
 } from './ack-state.js';
+import { bytesSent } from './byte-counts.js';
 import { ACK_NOW } from './constants.js';
 import type { Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
@@ -112,7 +113,7 @@ function takeOption(sk: TcpSock, state: AccEcn, segment: Segment, bytes: number)
   const { estimate, delivered } = state;
   if (segment.accecn === 0) {
     if (state.optSeen === OPT_NOT_SEEN) {
-      if (sk.bytesSent >= TOO_LATE) optionSeen(state, OPT_FAIL_SEEN);
+      if (bytesSent(sk) >= TOO_LATE) optionSeen(state, OPT_FAIL_SEEN);
       return false;
     }
     if (estimate === 0) return false;

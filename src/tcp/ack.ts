@@ -22,6 +22,7 @@ import {
   FLAG_WIN_UPDATE,
   REXMIT_NONE,
 } from './ack-state.js';
+import { bytesAcked, countAcked } from './byte-counts.js';
 import { sendChallengeAck } from './challenge.js';
 import { CHRONO_SNDBUF_LIMITED, chronoStop } from './chrono.js';
 import { cleanRtxQueue } from './clean-rtx-queue.js';
@@ -62,7 +63,7 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   begin(ack, sk, segment);
   if (before(ackSeq, priorUna)) {
     // RFC 5961 section 5.2: too old to be an honest delay.
-    if (before(ackSeq, (priorUna - Math.min(sk.maxWindow, sk.bytesAcked)) | 0)) {
+    if (before(ackSeq, (priorUna - Math.min(sk.maxWindow, bytesAcked(sk))) | 0)) {
       dropped(sk.host, 'TCP_TOO_OLD_ACK');
       // In other states tcp_rcv_state_process challenges whatever comes back (FLAG_NO_CHALLENGE_ACK).
       if (sk.state === TCP_ESTABLISHED) sendChallengeAck(sk);
@@ -98,7 +99,7 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   sk.probesOut = 0;
   sk.rcvTstamp = sk.host.nowMs;
   if (advanced) {
-    sk.bytesAcked += (ackSeq - priorUna) | 0;
+    countAcked(sk, (ackSeq - priorUna) | 0);
     sk.sndUna = ackSeq;
   }
   if (selects) tagSacked(sk, segment, ack);

@@ -1,5 +1,6 @@
 // Data that rides on a SYN or a SYN-ACK (tcp_fastopen_add_skb): the first bytes of the stream, into an empty receive queue.
 
+import { countReceived } from './byte-counts.js';
 import { FIN } from './constants.js';
 import { receiveFin } from './input.js';
 import type { Segment } from './segment.js';
@@ -14,7 +15,7 @@ export function addSynData(sk: TcpSock, segment: Segment): void {
   if (length > 0 && !sk.ownRcvQueue().appendFrom(segment.data, length)) return;
   sk.rcvNxt = segment.endSeq;
   state.synDataAcked = true;
-  sk.bytesReceived = length;
+  countReceived(sk, length);
   if (length > 0) sk.dataSegsIn++;
   if ((segment.flags & FIN) !== 0) receiveFin(sk);
 }

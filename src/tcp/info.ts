@@ -9,6 +9,7 @@ import {
   TCPI_OPT_TIMESTAMPS,
   TCPI_OPT_WSCALE,
 } from '../uapi/tcp.js';
+import { bytesAcked, bytesReceived, bytesSent } from './byte-counts.js';
 import { CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, chronoTotal } from './chrono.js';
 import { ECN_ANY, ECN_SEEN } from './ecn.js';
 import type { ListenState } from './listen-state.js';
@@ -149,8 +150,8 @@ function connectionInfo(sk: TcpSock): TcpInfo {
     rcv_rtt: sk.rcvRttUs >> 3,
     rcv_space: sk.rcvSpace,
     total_retrans: sk.tx.totalRetrans,
-    bytes_acked: sk.bytesAcked,
-    bytes_received: sk.bytesReceived,
+    bytes_acked: bytesAcked(sk),
+    bytes_received: bytesReceived(sk),
     segs_out: sk.segsOut,
     segs_in: sk.segsIn,
     notsent_bytes: Math.max(0, sk.notsent),
@@ -159,7 +160,7 @@ function connectionInfo(sk: TcpSock): TcpInfo {
     data_segs_out: sk.dataSegsOut,
     delivered: sk.delivered,
     delivered_ce: sk.tx.deliveredCe,
-    bytes_sent: sk.bytesSent,
+    bytes_sent: bytesSent(sk),
     bytes_retrans: sk.tx.bytesRetrans,
     rcv_wnd: sk.rcvWnd,
     snd_wnd: sk.sndWnd,

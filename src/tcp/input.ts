@@ -16,6 +16,7 @@ import {
 } from '../uapi/tcp.js';
 import { aceWouldWrap, ECN_MODE_ACCECN } from './accecn.js';
 import { ACK_BAD, checkSpace, replaceTsRecent, tcpAck } from './ack.js';
+import { countReceived } from './byte-counts.js';
 import { dropOutOfOrder, setState, timeWait } from './close.js';
 import { ACK, ACK_NOW, ACK_SCHED, FIN, RST, SYN, TCP_MAX_QUICKACKS, URG } from './constants.js';
 import {
@@ -149,12 +150,12 @@ function queueInOrder(sk: TcpSock, segment: Segment, skip: number): void {
       return;
     }
     sk.rcvNxt = (sk.rcvNxt + count) | 0;
-    sk.bytesReceived += count;
+    countReceived(sk, count);
     eventDataReceived(sk, segment);
   }
   if ((segment.flags & FIN) !== 0) {
     sk.rcvNxt = (sk.rcvNxt + 1) | 0;
-    sk.bytesReceived++;
+    countReceived(sk, 1);
     receiveFin(sk);
   }
   if (sk.rx.reassembly !== null) takeReassembled(sk);
@@ -175,7 +176,7 @@ function takeReassembled(sk: TcpSock): void {
       continue;
     }
     if (known > 0) run.bytes.drop(Math.min(known, run.bytes.length));
-    sk.bytesReceived += (run.end - sk.rcvNxt) | 0;
+    countReceived(sk, (run.end - sk.rcvNxt) | 0);
     if (run.bytes.length > 0) sk.ownRcvQueue().splice(run.bytes);
     sk.rcvNxt = run.end;
     if (run.fin) receiveFin(sk);

@@ -1,6 +1,7 @@
 // What SOF_TIMESTAMPING_OPT_STATS adds to a transmit timestamp (tcp_get_timestamping_opt_stats): the connection's figures of
 // that moment, by the names of TCP_NLA_*, and as the attributes that Linux lays out.
 
+import { bytesSent } from './byte-counts.js';
 import { CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, chronoTotal } from './chrono.js';
 import type { TcpSock } from './sock.js';
 
@@ -42,7 +43,7 @@ export function optStats(sk: TcpSock, acked: boolean): Record<string, number> {
     TCP_NLA_DELIVERED: sk.delivered,
     TCP_NLA_SNDQ_SIZE: (sk.writeSeq - sk.sndUna) | 0,
     TCP_NLA_CA_STATE: sk.caState,
-    TCP_NLA_BYTES_SENT: sk.bytesSent,
+    TCP_NLA_BYTES_SENT: bytesSent(sk),
     TCP_NLA_BYTES_RETRANS: sk.tx.bytesRetrans,
     TCP_NLA_SRTT: sk.srttUs >> 3,
     TCP_NLA_BYTES_NOTSENT: Math.max(0, sk.notsent),

@@ -1,4 +1,4 @@
-// What few TCP socks have: a listener's queues, Fast Open, AccECN, a search for the path's MTU, a keepalive timer. Made with the first of
+// What few TCP socks have: a listener's queues, Fast Open, AccECN, a search for the path's MTU, a keepalive timer, gibibytes. Made with the first of
 // it (`sk.ownRare`); until then all socks share NOTHING_RARE, which only reads, so that idle connections carry none of it.
 
 import type { Timer } from '../time/timer-wheel.js';
@@ -22,6 +22,10 @@ export class RareState {
   /** Bound of sndCwnd, if the route has one. */
   sndCwndClamp = TCP_INFINITE_SSTHRESH;
   keepaliveTimer: Timer | null = null;
+  // Whole gibibytes of what byte-counts.ts counts.
+  ackedGib = 0;
+  sentGib = 0;
+  receivedGib = 0;
 }
 
 /** Of a sock that has nothing of the kind. Frozen: whoever writes must own one. */

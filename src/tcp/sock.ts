@@ -8,6 +8,7 @@ import type { Timer } from '../time/timer-wheel.js';
 import { IPPROTO_TCP, SOCK_STREAM } from '../uapi/socket.js';
 import { TCP_CA_Open, TCP_ESTABLISHED } from '../uapi/tcp.js';
 import type { Backlog } from './backlog.js';
+import { forgetBytes } from './byte-counts.js';
 import type { CongestionControl } from './congestion/congestion.js';
 import {
   TCP_DELACK_MAX,
@@ -170,9 +171,9 @@ export class TcpSock extends FlaggedSock {
   // What TCP_INFO counts.
   dataSegsOut = 0;
   dataSegsIn = 0;
-  bytesAcked = 0;
-  bytesSent = 0;
-  bytesReceived = 0;
+  ackedLow = 0;
+  sentLow = 0;
+  receivedLow = 0;
   /** What `tx.chrono` had counted when it was let go of. */
   busyUs = 0;
   /** The last delivery rate measured. */
@@ -268,9 +269,7 @@ export class TcpSock extends FlaggedSock {
     this.writeQueue = NO_SEGMENTS;
     this.dataSegsOut = 0;
     this.dataSegsIn = 0;
-    this.bytesAcked = 0;
-    this.bytesSent = 0;
-    this.bytesReceived = 0;
+    forgetBytes(this);
     this.busyUs = 0;
     this.rcvRttUs = 0;
     this.rcvRttTsEcr = 0;

@@ -12,6 +12,7 @@ import { ACE_FAIL_RECV, aceToSend, ECN_MODE_ACCECN, reflectorFlags } from './acc
 import { fieldsOfSynAck } from './accecn-fields.js';
 import { accEcnLength, writeAccEcn } from './accecn-option.js';
 import { settleCompressed } from './ack-compression.js';
+import { countSent } from './byte-counts.js';
 import { CA_EVENT_TX_START } from './congestion/congestion.js';
 import {
   ACK,
@@ -147,7 +148,7 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     placePayload(sk, route, (seq - sk.tx.sndQueueSeq) | 0, length);
     if (gsoSize !== 0) flags |= PSH;
     sk.dataSegsOut += segments;
-    sk.bytesSent += length;
+    countSent(sk, length);
     sk.lsndtime = sk.host.nowMs;
     // Answering within the delayed-ACK time makes the session interactive (tcp_event_data_sent).
     if (((sk.lsndtime - sk.lrcvtime) | 0) < sk.ackAto && sk.ackPingpong < 255) sk.ackPingpong++;
@@ -311,7 +312,7 @@ export function transmitSyn(
   if (length > 0) {
     placePayload(sk, route, 0, length);
     sk.dataSegsOut++;
-    sk.bytesSent += length;
+    countSent(sk, length);
     sk.lsndtime = host.nowMs;
   }
   // Accepted with ECE alone in a SYN-ACK, asked for with both flags in a SYN.

@@ -128,6 +128,28 @@ describe('TCP_INFO', () => {
     expect(info().last_data_recv).toBe(7);
   });
 
+  // In the middle of a transfer a field that outgrew 31 bits would have all of TCP compiled anew.
+  it('counts bytes beyond four gibibytes in fields that stay below one', () => {
+    const { t, peer, program, info } = connection({ mss: 1000 });
+    for (let gib = 1; gib <= 4; gib++) {
+      program.sk.sentLow = 2 ** 30 - 1;
+      program.sk.ackedLow = 2 ** 30 - 1;
+      program.sk.receivedLow = 2 ** 30 - 1;
+      program.send(1000);
+      t.after(10);
+      peer.sends({ ack: program.sk.sndNxt - program.sk.iss, data: 500 });
+    }
+    expect(info()).toMatchObject({
+      bytes_sent: 4 * 2 ** 30 + 999,
+      bytes_acked: 4 * 2 ** 30 + 999,
+      bytes_received: 4 * 2 ** 30 + 499,
+    });
+    const { sentLow, ackedLow, receivedLow } = program.sk;
+    expect([sentLow, ackedLow, receivedLow]).toEqual([999, 999, 499]);
+    program.disconnect();
+    expect(info()).toMatchObject({ bytes_sent: 0, bytes_acked: 0, bytes_received: 0 });
+  });
+
   it('tells of duplicates and reordering that the peer reported', () => {
     const { t, peer, program, info } = connection({ mss: 1000, sackOk: true });
     program.send(4000);
