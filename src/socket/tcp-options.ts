@@ -18,7 +18,7 @@ import { pushPendingFrames } from '../tcp/output.js';
 import { UNSENT } from '../tcp/send-state.js';
 import type { TcpSock } from '../tcp/sock.js';
 import type { Tcp } from '../tcp/tcp.js';
-import { armKeepalive } from '../tcp/tcp-timer.js';
+import { armKeepalive, keepaliveElapsedMs } from '../tcp/tcp-timer.js';
 import { EINVAL, ENOENT, EPERM } from '../uapi/errno.js';
 import {
   TCP_CLOSE,
@@ -207,8 +207,7 @@ function setKeepIdle(sk: TcpSock, seconds: number): number {
   if (!within(seconds, 1, MAX_TCP_KEEPIDLE)) return -EINVAL;
   sk.ownTuning().keepIdle = seconds;
   if (sk.keepOpen && sk.state !== TCP_CLOSE && sk.state !== TCP_LISTEN) {
-    const idle = (sk.host.nowMs - sk.lrcvtime) | 0;
-    armKeepalive(sk, Math.max(seconds * 1000 - idle, 0));
+    armKeepalive(sk, Math.max(seconds * 1000 - keepaliveElapsedMs(sk), 0));
   }
   return 0;
 }

@@ -22,7 +22,7 @@ export const TCP_THIN_LINEAR_RETRIES = 6;
 export const TCP_RESOURCE_PROBE_INTERVAL = 500;
 export const TCP_FASTRETRANS_THRESH = 3;
 export const TCP_MAX_QUICKACKS = 16;
-/** Sessions with alternating data are interactive ("pingpong") from this count on. */
+/** How much older than the last a timestamp may be, in its own ticks. */
 export const TCP_PAWS_WINDOW = 1;
 export const TCP_INFINITE_SSTHRESH = 0x7fffffff;
 

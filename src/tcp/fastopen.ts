@@ -168,7 +168,7 @@ export class FastOpenShared {
     const seconds = this.#host.sysctl.tcpFastopenBlackholeTimeoutSec;
     if (seconds === 0 || this.#disableTimes === 0) return false;
     const pause = 2 ** Math.min(this.#disableTimes - 1, MAX_DOUBLINGS) * seconds * 1000;
-    if (((this.#host.nowMs - this.#disableStamp) | 0) < pause) return true;
+    if ((this.#host.nowMs - this.#disableStamp) >>> 0 < pause) return true;
     state.synFastopenCh = true;
     return false;
   }

@@ -15,7 +15,8 @@ export function pawsPasses(
 ): boolean {
   // Some stacks put 0 into their SYN and go on with true values: 0 cannot be compared with.
   if (((recent - tsVal) | 0) <= slack || recent === 0) return true;
-  return ((nowMs - stampMs) | 0) >= TCP_PAWS_WRAP_MS;
+  // Unsigned: an idle connection may be older than what a signed number can tell.
+  return (nowMs - stampMs) >>> 0 >= TCP_PAWS_WRAP_MS;
 }
 
 /** tcp_paws_reject: a reset is not held to it once a segment's lifetime has passed. */
@@ -27,5 +28,5 @@ export function pawsRejects(
   isRst: boolean,
 ): boolean {
   if (pawsPasses(recent, stampMs, nowMs, tsVal, 0)) return false;
-  return !(isRst && ((nowMs - stampMs) | 0) >= TCP_PAWS_MSL_MS);
+  return !(isRst && (nowMs - stampMs) >>> 0 >= TCP_PAWS_MSL_MS);
 }

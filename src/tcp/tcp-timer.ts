@@ -124,6 +124,12 @@ export function keepaliveIdleMs(sk: TcpSock): number {
   return (sk.tuning.keepIdle || sk.host.sysctl.tcpKeepaliveTime) * 1000;
 }
 
+/** keepalive_time_elapsed: since data or an acknowledgement last came, in milliseconds. Unsigned: that may be more than 24 days. */
+export function keepaliveElapsedMs(sk: TcpSock): number {
+  const { nowMs } = sk.host;
+  return Math.min((nowMs - sk.lrcvtime) >>> 0, (nowMs - sk.rcvTstamp) >>> 0);
+}
+
 /** tcp_clear_xmit_timers, and the keepalive timer with them. */
 export function clearTimers(sk: TcpSock): void {
   clearRetransmit(sk);

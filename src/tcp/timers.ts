@@ -48,6 +48,7 @@ import {
   armKeepalive,
   armRetransmit,
   clearDelack,
+  keepaliveElapsedMs,
   keepaliveIdleMs,
   TIMER_COMPRESSED_ACK,
   TIMER_DELACK,
@@ -358,7 +359,7 @@ function keepaliveTimer(sk: TcpSock): void {
     armKeepalive(sk, idle);
     return;
   }
-  const elapsed = Math.min((host.nowMs - sk.lrcvtime) | 0, (host.nowMs - sk.rcvTstamp) | 0);
+  const elapsed = keepaliveElapsedMs(sk);
   if (elapsed < idle) {
     armKeepalive(sk, idle - elapsed);
     return;

@@ -204,7 +204,9 @@ export function measureRttByWindow(sk: TcpSock): void {
   const now = sk.host.nowUs;
   if (sk.rcvRttTime !== 0) {
     if (before(sk.rcvNxt, sk.rcvRttSeq)) return;
-    noteReceiverRtt(sk, (now - sk.rcvRttTime) | 0, true);
+    const elapsed = (now - sk.rcvRttTime) | 0;
+    // Negative: it took longer than the clock's word can tell, which is no round trip.
+    if (elapsed >= 0) noteReceiverRtt(sk, elapsed, true);
   }
   sk.rcvRttSeq = (sk.rcvNxt + sk.rcvWnd) | 0;
   sk.rcvRttTime = now;
@@ -228,7 +230,7 @@ function noteReceiverRtt(sk: TcpSock, sampleUs: number, byWindow: boolean): void
  */
 export function adjustReceiveSpace(sk: TcpSock): void {
   const now = sk.host.nowUs;
-  if (sk.rcvRttUs === 0 || ((now - sk.rcvSpaceTime) | 0) < sk.rcvRttUs >> 3) return;
+  if (sk.rcvRttUs === 0 || (now - sk.rcvSpaceTime) >>> 0 < sk.rcvRttUs >> 3) return;
   const unread = (sk.rcvNxt - sk.copiedSeq) | 0;
   const copied = ((sk.copiedSeq - sk.rcvSpaceSeq) | 0) - unread;
   if (copied > sk.rcvSpace) growReceiveBuffer(sk, copied);
