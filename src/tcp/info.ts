@@ -112,7 +112,7 @@ function listenerInfo(sk: TcpSock, listener: ListenState): TcpInfo {
 function connectionInfo(sk: TcpSock): TcpInfo {
   const { host } = sk;
   const { accecn } = sk.rare;
-  const since = (stamp: number): number => (stamp === 0 ? 0 : (host.nowMs - stamp) | 0);
+  const since = (stamp: number): number => (stamp === 0 ? 0 : (host.nowMs - stamp) >>> 0);
   return {
     state: sk.state,
     ca_state: sk.caState,
@@ -126,8 +126,8 @@ function connectionInfo(sk: TcpSock): TcpInfo {
       ((sk.ecnFlags & ECN_ANY) !== 0 ? TCPI_OPT_ECN : 0) |
       ((sk.ecnFlags & ECN_SEEN) !== 0 ? TCPI_OPT_ECN_SEEN : 0) |
       (sk.fastopen?.synDataAcked ? TCPI_OPT_SYN_DATA : 0),
-    snd_wscale: sk.sndWscale,
-    rcv_wscale: sk.rcvWscale,
+    snd_wscale: sk.wscaleOk ? sk.sndWscale : 0,
+    rcv_wscale: sk.wscaleOk ? sk.rcvWscale : 0,
     rto: sk.rto * 1000,
     ato: sk.ackAto * 1000,
     snd_mss: sk.mss,

@@ -116,7 +116,7 @@ export class TcpSock extends FlaggedSock {
 
   // Negotiated options (RFC 7323, 2018).
   tsRecent = 0;
-  /** Seconds of stack time at which tsRecent was taken; 0: never. */
+  /** Milliseconds of stack time at which tsRecent was taken; 0: never. */
   tsRecentStamp = 0;
   tsOffset = 0;
 
@@ -267,8 +267,11 @@ export class TcpSock extends FlaggedSock {
     this.sndQueue = this.tcp.noBytes;
     this.rcvQueue = this.tcp.noBytes;
     this.writeQueue = NO_SEGMENTS;
+    this.segsOut = 0;
+    this.segsIn = 0;
     this.dataSegsOut = 0;
     this.dataSegsIn = 0;
+    this.delivered = 0;
     forgetBytes(this);
     this.busyUs = 0;
     this.rcvRttUs = 0;

@@ -222,6 +222,17 @@ describe('TCP_INFO', () => {
     });
   });
 
+  it('tells nothing of what was transferred once the connection is dissolved', () => {
+    const { peer, program, info } = connection({ wscale: 3 });
+    program.send('abc');
+    peer.heard();
+    peer.sends({ data: 'x' });
+    const names = ['segs_in', 'segs_out', 'data_segs_out', 'delivered', 'bytes_acked', 'snd_wscale'] as const;
+    expect(part(info(), ...names)).toEqual([3, 2, 1, 2, 3, 3]);
+    program.disconnect();
+    expect(part(info(), ...names)).toEqual([0, 0, 0, 0, 0, 0]);
+  });
+
   it('tells of a listener its queue and its backlog', () => {
     const t = conversation();
     const listener = t.listen(5);
