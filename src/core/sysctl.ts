@@ -162,7 +162,7 @@ export class Sysctl {
       (this as Record<string, unknown>)[entry.field] = text;
       return 0;
     }
-    const numbers = (Array.isArray(value) ? value : String(value).trim().split(/\s+/)).map(Number);
+    const numbers = (Array.isArray(value) ? value : String(value).trim().split(/\s+/)).map(wholeNumber);
     if (numbers.some((n) => !Number.isInteger(n) || n < entry.min || n > entry.max)) return -EINVAL;
     if (Array.isArray(current)) {
       if (numbers.length === 0 || numbers.length > current.length) return -EINVAL;
@@ -207,6 +207,11 @@ const table = new Map<string, Entry>();
 
 function define(name: string, field: Field, min = 0, max = INT_MAX): void {
   table.set(name, { field, min, max });
+}
+
+/** NaN for what is none: an empty text, too, which Number takes for 0. */
+function wholeNumber(value: string | number): number {
+  return typeof value === 'number' || /^-?\d+$|^0x[\da-f]+$/i.test(value) ? Number(value) : Number.NaN;
 }
 
 function normalise(name: string): string {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Sysctl } from '../../src/core/sysctl.js';
-import { errnoName } from '../../src/uapi/errno.js';
+import { EINVAL, errnoName } from '../../src/uapi/errno.js';
 
 /** What stands in /proc/sys/net/ipv4 of Linux 6.18, less `tcp_`. */
 const LINUX =
@@ -54,6 +54,10 @@ describe('tunables of TCP', () => {
       const results = [low - 1, low, high, high + 1].map((value) => set(new Sysctl(), name, value));
       expect(results, name).toEqual(['EINVAL', 0, 0, 'EINVAL']);
     }
+    // Nothing is no number, nor is what only JavaScript reads as one; a hexadecimal one is.
+    for (const text of ['', ' ', '1e1', '1.0', 'Infinity', '1 2'])
+      expect([text, new Sysctl().set('net.ipv4.tcp_sack', text)]).toEqual([text, -EINVAL]);
+    expect(new Sysctl().set('net.ipv4.tcp_sack', ' 0x1 ')).toBe(0);
     // A day, as many set it.
     expect(set(new Sysctl(), 'tcp_keepalive_time', 86_400)).toBe(0);
   });
