@@ -1,6 +1,6 @@
 // What a server says when it is ready: what it made, and lines to paste into another terminal.
 
-import { formatCidr } from './cidr.js';
+import { formatCidr } from '../net/cidr.js';
 import type { Network } from './network.js';
 import type { ServerOptions } from './options.js';
 

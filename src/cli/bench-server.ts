@@ -25,8 +25,8 @@ import {
   type Syscalls,
   TCP_NODELAY,
 } from '../index.js';
+import { formatCidr } from '../net/cidr.js';
 import { listenWithNet } from './bench-server-net.js';
-import { formatCidr } from './cidr.js';
 import { Lifetime } from './lifetime.js';
 import { openNetwork } from './network.js';
 import { serverOptions } from './options.js';

@@ -2,7 +2,7 @@
 
 import { serveControl } from '../control/index.js';
 import { capture, Stack, TapLink } from '../index.js';
-import { formatCidr } from './cidr.js';
+import { formatCidr } from '../net/cidr.js';
 import type { Lifetime } from './lifetime.js';
 import type { ServerOptions } from './options.js';
 import { Refusal } from './refusal.js';

@@ -2,7 +2,7 @@
 // before anything is made.
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { areNeighbours, type Cidr, formatCidr, neighbourOf, parseCidr } from './cidr.js';
+import { areNeighbours, type Cidr, formatCidr, neighbourOf, parseCidr } from '../net/cidr.js';
 import { Refusal } from './refusal.js';
 
 export interface LinkOptions {

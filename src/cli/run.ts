@@ -4,7 +4,7 @@
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { formatCidr } from './cidr.js';
+import { formatCidr } from '../net/cidr.js';
 import { addLinkOptions, type LinkOptions, linkOptions } from './options.js';
 
 interface Given extends LinkOptions {

@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { PipeOptions } from '../lab/pipe.js';
 import type { QueueOptions } from '../lab/queue.js';
-import { areNeighbours, type Cidr, formatCidr, neighbourOf, parseCidr } from './cidr.js';
+import { areNeighbours, type Cidr, formatCidr, neighbourOf, parseCidr } from '../net/cidr.js';
 import { Refusal } from './refusal.js';
 import type { Directions } from './wan-pipes.js';
 

@@ -3,7 +3,7 @@
 import type { TapLink } from '../index.js';
 import type { Loss } from '../lab/loss.js';
 import type { PipeCounters, PipeOptions } from '../lab/pipe.js';
-import { formatCidr } from './cidr.js';
+import { formatCidr } from '../net/cidr.js';
 import type { WanEndOptions, WanOptions } from './wan-options.js';
 
 export function readyLine({ a, b }: WanOptions): string {

@@ -1,14 +1,14 @@
 // tapstack/net: node:net on a stack of this process. `createNet` for a stack of one's own; the default export has one made for
 // it when the first handle is.
 
-import { createNetOn } from './create-net.js';
+import { createNet, createNetOn } from './create-net.js';
 import { defaultStack } from './default-stack.js';
 
 export { createNet, type Net, type NetOptionsOfStack } from './create-net.js';
 
-const net = createNetOn(defaultStack);
+// `require('tapstack/net')` is the module itself, as `require('net')` is; so createNet is in it, too.
+const net = Object.assign(createNetOn(defaultStack), { createNet });
 export default net;
-// `require('tapstack/net')` is the module itself, as `require('net')` is.
 export { net as 'module.exports' };
 export const {
   BlockList,

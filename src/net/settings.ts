@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
-import { parseCidr } from '../kernel/interface-options.js';
+import { areNeighbours, type Cidr, formatCidr, neighbourOf, parseCidr } from './cidr.js';
 
 export interface TapSettings {
   name: string;
@@ -102,11 +102,7 @@ export function settingsFromEnvironment(
 type Called = (name: string) => string;
 
 function tapSettings(name: string, get: (name: string) => string | undefined, called: Called): TapSettings {
-  const hostGiven = get('HOST_ADDRESS');
-  const address =
-    get('ADDRESS') ??
-    (hostGiven === undefined ? DEFAULT_ADDRESS : neighbourOf(called('HOST_ADDRESS'), hostGiven));
-  const hostAddress = hostGiven ?? neighbourOf(called('ADDRESS'), address);
+  const ends = bothEnds(get, called);
   const gateway = get('GATEWAY');
   if (gateway !== undefined && gateway !== 'host' && !isIPv4(gateway))
     throw new SettingsError(
@@ -125,9 +121,9 @@ function tapSettings(name: string, get: (name: string) => string | undefined, ca
     );
   return {
     name,
-    address,
-    hostAddress,
-    gateway: gateway === 'host' ? hostAddress.split('/')[0] : gateway,
+    address: formatCidr(ends.address),
+    hostAddress: formatCidr(ends.hostAddress),
+    gateway: gateway === 'host' ? ends.hostAddress.address : gateway,
     netns: get('NETNS'),
     mtu,
     offload: offload === '1',
@@ -136,21 +132,31 @@ function tapSettings(name: string, get: (name: string) => string | undefined, ca
   };
 }
 
-/** Another machine's address in the network of `cidr`: the first, or the second where that is its own. */
-function neighbourOf(variable: string, cidr: string): string {
-  try {
-    const { address, prefix } = parseCidr(cidr, variable);
-    if (prefix < 1 || prefix > 31)
-      throw new TypeError('the prefix length is 1 to 31, for two ends to fit in');
-    const first = ((address.a & (-1 << (32 - prefix))) + (prefix === 31 ? 0 : 1)) | 0;
-    const word = address.a === first ? first + 1 : first;
-    return `${[word >>> 24, (word >>> 16) & 255, (word >>> 8) & 255, word & 255].join('.')}/${prefix}`;
-  } catch (error) {
+/** The stack's address and the host's: one follows from the other where it is not given. */
+function bothEnds(
+  get: (name: string) => string | undefined,
+  called: Called,
+): { address: Cidr; hostAddress: Cidr } {
+  const end = (name: string): Cidr | undefined => {
+    const given = get(name);
+    return given === undefined ? undefined : cidr(given, called(name));
+  };
+  const host = end('HOST_ADDRESS');
+  const address =
+    end('ADDRESS') ?? (host === undefined ? cidr(DEFAULT_ADDRESS, called('ADDRESS')) : neighbourOf(host));
+  const hostAddress = host ?? neighbourOf(address);
+  if (!areNeighbours(address, hostAddress))
     throw new SettingsError(
-      `${variable} is '${cidr}': it is an address with a prefix length, like 10.0.0.2/24.`,
-      { cause: error },
+      `${called('ADDRESS')} is '${formatCidr(address)}' and ${called('HOST_ADDRESS')} '${formatCidr(hostAddress)}', which ` +
+        `${address.value === hostAddress.value ? 'are the same address' : 'are not in one network'}: they are the two ends of a cable.`,
     );
-  }
+  return { address, hostAddress };
+}
+
+function cidr(text: string, what: string): Cidr {
+  const parsed = parseCidr(text);
+  if (typeof parsed === 'string') throw new SettingsError(`${what} is '${text}': ${parsed}.`);
+  return parsed;
 }
 
 /** `127.0.0.0/8,192.168.1.7,fd00::/8` */

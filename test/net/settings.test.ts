@@ -86,9 +86,16 @@ test.each([
   [{ ADDRESS: '10.0.0.2/24' }, /TAPSTACK_ADDRESS is set, but TAPSTACK_TAP/],
   [
     { TAP: 't', ADDRESS: '10.0.0.2' },
-    /TAPSTACK_ADDRESS is '10.0.0.2': it is an address with a prefix length/,
+    /TAPSTACK_ADDRESS is '10.0.0.2': write an IPv4 address and a prefix length/,
   ],
   [{ TAP: 't', ADDRESS: '10.0.0.2/32' }, /TAPSTACK_ADDRESS/],
+  [{ TAP: 't', ADDRESS: '10.0.0.0/24' }, /TAPSTACK_ADDRESS is '10.0.0.0\/24': it is the network itself/],
+  [
+    { TAP: 't', ADDRESS: '10.0.0.2/24', HOST_ADDRESS: '10.0.0.255/24' },
+    /TAPSTACK_HOST_ADDRESS is .*broadcast/,
+  ],
+  [{ TAP: 't', ADDRESS: '10.0.0.1/24', HOST_ADDRESS: '10.0.0.1/24' }, /are the same address/],
+  [{ TAP: 't', ADDRESS: '10.0.0.1/24', HOST_ADDRESS: '10.0.1.1/24' }, /are not in one network/],
   [{ TAP: 't', HOST_ADDRESS: 'ten' }, /TAPSTACK_HOST_ADDRESS is 'ten'/],
   [{ TAP: 't', GATEWAY: 'router' }, /TAPSTACK_GATEWAY is 'router'/],
   [{ TAP: 't', MTU: '1e9' }, /TAPSTACK_MTU is '1e9'/],

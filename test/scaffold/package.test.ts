@@ -23,5 +23,12 @@ it('resolves what the exports map names, by import and by require, and nothing e
     execFileSync(process.execPath, ['-p', code], { cwd: root, encoding: 'utf8', stdio: 'pipe' });
   expect(run("require.resolve('tapstack/net')")).toContain('dist/net/index.js');
   expect(run("typeof require('tapstack/net').createServer")).toBe('function\n');
+  const missing = (name: string) =>
+    run(`import('${name}').then((all) => {
+      const required = require('${name}');
+      console.log(Object.keys(all).filter((key) => !/^(default|module.exports)$/.test(key) && !(key in required)));
+    }); ''`);
+  for (const name of ['tapstack', 'tapstack/lab', 'tapstack/control', 'tapstack/net'])
+    expect([name, missing(name).trim()]).toEqual([name, '[]']);
   expect(() => run("require.resolve('tapstack/dist/index.js')")).toThrow(/Package subpath/);
 });

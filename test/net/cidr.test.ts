@@ -1,7 +1,7 @@
 // Addresses on the command line: what is one, what is none and why, and who is whose neighbour.
 
 import { expect, test } from 'vitest';
-import { areNeighbours, type Cidr, formatCidr, neighbourOf, parseCidr } from '../../src/cli/cidr.js';
+import { areNeighbours, type Cidr, formatCidr, neighbourOf, parseCidr } from '../../src/net/cidr.js';
 
 function cidr(text: string): Cidr {
   const parsed = parseCidr(text);

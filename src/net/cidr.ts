@@ -1,4 +1,5 @@
-// Addresses as the command takes them: `10.0.0.2/24`. Says what is wrong with one, and finds the other end's.
+// The two ends of a TAP device as people write them, on the command line or in TAPSTACK_* variables: `10.0.0.2/24`. Says what is
+// wrong with one, and finds the other.
 
 export interface Cidr {
   /** Dotted quad. */
