@@ -7,7 +7,10 @@ import { defaultStack } from './default-stack.js';
 export { createNet, type Net, type NetOptionsOfStack } from './create-net.js';
 
 // `require('tapstack/net')` is the module itself, as `require('net')` is; so createNet is in it, too.
-const net = Object.assign(createNetOn(defaultStack), { createNet });
+const net = Object.assign(createNetOn(defaultStack), {
+  /** The export of the same name. */
+  createNet,
+});
 export default net;
 export { net as 'module.exports' };
 export const {
