@@ -220,19 +220,25 @@ bool Pump::Renew() {
   return false;
 }
 
-// Calls into JavaScript and runs the microtasks behind it. What is thrown there becomes an uncaught
-// exception, as from any callback, and is none of the NIC's business. False when the callback closed us or
+// Calls into JavaScript, and runs what it put off to the next tick and the microtasks behind it. What is
+// thrown there becomes an uncaught exception, as from any callback, and is none of the NIC's business. It is
+// reported before the scope ends, for then Node takes down what the callback had entered (async_hooks); at
+// the end of the scope it would find that still standing, and abort. False when the callback closed us or
 // Node is stopping.
 bool Pump::Call(const Napi::FunctionReference &callback, std::initializer_list<napi_value> arguments) {
   napi_env env = env_;
-  napi_status status = napi_make_callback(env, context_, receiver_.Value(), callback.Value(),
-                                          arguments.size(), arguments.begin(), nullptr);
+  napi_callback_scope scope = nullptr;
+  if (napi_open_callback_scope(env, receiver_.Value(), context_, &scope) != napi_ok)
+    return false;
+  napi_status status = napi_call_function(env, receiver_.Value(), callback.Value(), arguments.size(),
+                                          arguments.begin(), nullptr);
   bool pending = false;
   if (status != napi_ok && napi_is_exception_pending(env, &pending) == napi_ok && pending) {
     napi_value exception = nullptr;
     if (napi_get_and_clear_last_exception(env, &exception) == napi_ok)
       napi_fatal_exception(env, exception);
   }
+  napi_close_callback_scope(env, scope);
   return !closed_ && !stopped_;
 }
 

@@ -2,6 +2,7 @@
 // Both are reached by the same addresses and talk to the same programs on the host's side, so what is seen must be the same.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, vi } from 'vitest';
@@ -22,6 +23,13 @@ export interface RunOptions {
   node?: string[];
   env?: Record<string, string>;
   stdin?: 'ignore' | 'pipe';
+}
+
+/** A program of a test's own, as a file. */
+export function program(source: string, extension = 'mjs'): string {
+  const file = join(temporaryDirectory(), `program.${extension}`);
+  writeFileSync(file, source);
+  return file;
 }
 
 /** A program that runs. */

@@ -2,22 +2,14 @@
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join, relative } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ip } from '../../link/lab.js';
-import { main, place, root, shell, temporaryDirectory, until } from '../server.js';
-import { type App, bothWays, oneWay, ROOM } from './both.js';
+import { main, place, root, shell, until } from '../server.js';
+import { type App, bothWays, oneWay, program, ROOM } from './both.js';
 
 const ends = async (app: App) => void (await app.exited());
-
-/** A program of its own, as a file. */
-function program(source: string, extension = 'mjs'): string {
-  const file = join(temporaryDirectory(), `program.${extension}`);
-  writeFileSync(file, source);
-  return file;
-}
 
 /** Without the paths and the lines of Node's own that stand in a trace. */
 const firstLines = (text: string): string[] => text.split('\n').filter((line) => /^\w*Error/.test(line));
