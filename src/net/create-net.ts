@@ -102,8 +102,9 @@ export function createNetOn(stackOf: () => Stack, options: NetOptionsOfStack = {
   return net as unknown as Net;
 }
 
+/** IPv4 first, which is what getaddrinfo says on a machine without IPv6: ours may have some, and call itself ::1. */
 const lookup = ((host: string, options: object, callback: never) =>
-  dns.lookup(host, options, callback)) as unknown as LookupFunction;
+  dns.lookup(host, { verbatim: false, ...options }, callback)) as unknown as LookupFunction;
 
 /** Node's timers for everybody but a virtual clock, without making the stack just to ask. */
 function lazyTimers(stackOf: () => Stack): TimerSource {
