@@ -3,7 +3,8 @@
 
 import tls from 'node:tls';
 import type { Net } from './create-net.js';
-import { asPlainStreams } from './install-socket.js';
+import { securedBy } from './install-socket.js';
+import { joinLives } from './install-tls.js';
 import type { NetSocket } from './socket.js';
 
 type ServerConstructor = new (options?: unknown, listener?: unknown) => object;
@@ -30,7 +31,8 @@ export function installedServer(net: Net): unknown {
 /** The farewell of TLS is still to be sent when the peer has sent its FIN: the socket below stays open for that. */
 function securing(listener: Listener): Listener {
   return function (this: unknown, socket: NetSocket): void {
-    asPlainStreams(() => Reflect.apply(listener, this, [socket]));
+    const secured = securedBy(() => Reflect.apply(listener, this, [socket]));
     socket.allowHalfOpen = true;
+    if (secured !== undefined) joinLives(socket, secured);
   };
 }

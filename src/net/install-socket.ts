@@ -1,6 +1,7 @@
 // `net.Socket` of a program whose net is replaced. What has a handle or a descriptor of the kernel is still a socket of Node's
 // own, as is what Node's own classes make of themselves; all are `instanceof net.Socket`.
 
+import tls from 'node:tls';
 import type { Net } from './create-net.js';
 
 interface SocketOptions {
@@ -12,15 +13,36 @@ type SocketConstructor = new (options?: unknown) => object;
 
 /** How often a socket of ours is yet to pass for a stream, so that TLSSocket does not look for a native handle in it. */
 let hiding = 0;
+/** Options that TLSSocket keeps from its own Socket when it has been given a stream. */
+let handedOn: object | undefined;
 
-/** Calls `work`, to which the first socket of ours it asks about is no `net.Socket`: TLSSocket's first question. */
-export function asPlainStreams<T>(work: () => T): T {
+let working = false;
+let born: tls.TLSSocket | undefined;
+
+/**
+ * Calls `work`, to which the first socket of ours it asks about is no `net.Socket`: TLSSocket's first question. The Socket that
+ * it makes of itself has the options `more`.
+ */
+export function asPlainStreams<T>(work: () => T, more?: object): T {
   hiding = 1;
+  handedOn = more;
+  working = true;
   try {
     return work();
   } finally {
     hiding = 0;
+    handedOn = undefined;
+    working = false;
+    born = undefined;
   }
+}
+
+/** The TLSSocket that `work`, which returns nothing itself, makes as `asPlainStreams` has it. */
+export function securedBy(work: () => void): tls.TLSSocket | undefined {
+  return asPlainStreams(() => {
+    work();
+    return born;
+  });
 }
 
 export function installedSocket(net: Net, BuiltinSocket: unknown): unknown {
@@ -31,7 +53,10 @@ export function installedSocket(net: Net, BuiltinSocket: unknown): unknown {
 
   function Socket(this: object | undefined, options?: SocketOptions | number): object | undefined {
     if (isBuiltin(this)) {
-      Reflect.apply(Builtin as unknown as () => void, this, [options]);
+      const secured = this instanceof tls.TLSSocket;
+      const all = secured && handedOn ? { ...(options as object), ...handedOn } : options;
+      Reflect.apply(Builtin as unknown as () => void, this, [all]);
+      if (secured && working) born = this;
       return undefined;
     }
     if (new.target === undefined && Object.prototype.isPrototypeOf.call(Ours.prototype, this as never)) {

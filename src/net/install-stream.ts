@@ -1,12 +1,16 @@
 // Node's http2 and tls put a stream that has no native handle behind a socket of their own (JSStreamSocket). What is asked of that
 // one is for ours to answer: the addresses above all.
 
+import type { EventEmitter } from 'node:events';
 import { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import { ECANCELED, EPIPE } from '../uapi/errno.js';
 import type { Net } from './create-net.js';
 import type { NodeError } from './errors.js';
+import { WriteRequest } from './requests.js';
 import type { NetSocket } from './socket.js';
+import { kLastQueueSize } from './symbols.js';
+import { TcpHandle } from './tcp-handle.js';
 
 type Method = (this: Wrapper, ...args: unknown[]) => unknown;
 interface Wrapper {
@@ -22,6 +26,7 @@ export function installStream(net: Net): void {
   const isOurs = (value: unknown): value is NetSocket =>
     Object.prototype.isPrototypeOf.call(net.Socket.prototype, value as never);
   installWrite(proto, isOurs);
+  installConnecting(proto, isOurs);
   for (const name of ASKED) {
     const before = proto[name];
     proto[name] = function (...args: unknown[]): unknown {
@@ -32,11 +37,29 @@ export function installStream(net: Net): void {
   }
 }
 
-const CANCELED: NodeError = Object.assign(new Error('canceled'), { errno: -ECANCELED });
+/** As long as the socket is connecting, so is what stands over it: http2 waits for the connection, as it does upon a native handle. */
+function installConnecting(proto: object, isOurs: (value: unknown) => value is NetSocket): void {
+  const followed = new WeakSet<object>();
+  Object.defineProperty(proto, 'connecting', {
+    configurable: true,
+    get(this: Wrapper & EventEmitter): boolean {
+      const { stream } = this;
+      if (!isOurs(stream) || !stream.connecting) return false;
+      if (!followed.has(this)) {
+        followed.add(this);
+        stream.once('connect', () => this.emit('connect'));
+      }
+      return true;
+    },
+    // Socket's constructor and connect() say what they know.
+    set() {},
+  });
+}
 
-type Done = (error?: NodeError | null) => void;
-
-/** What is written goes to the socket at once, and is answered as soon as that has taken it, not a turn of the loop later. */
+/**
+ * What is written goes to the socket's handle at once, as it goes to a native one: what cannot be sent is for the writer to know,
+ * who may not care for a farewell that nobody takes, and no error of the socket's.
+ */
 function installWrite(proto: Record<string, Method>, isOurs: (value: unknown) => value is NetSocket): void {
   const before = proto.doWrite;
   proto.doWrite = function (request: unknown, data: unknown): unknown {
@@ -47,25 +70,54 @@ function installWrite(proto: Record<string, Method>, isOurs: (value: unknown) =>
     const closing = symbols.find(({ description }) => description === 'kPendingClose');
     if (!isOurs(stream) || current === undefined || closing === undefined || this[closing] || !handle)
       return Reflect.apply(before, this, [request, data]);
-    const buffers = data as Uint8Array[];
-    let left = buffers.length;
-    const done: Done = (error) => {
-      if (left === 0 || (!error && --left > 0)) return;
-      left = 0;
-      proto.finishWrite.call(this, handle, error ? (error.errno ?? -EPIPE) : 0);
-    };
-    if (stream.writableEnded) {
-      // A farewell after the end: there is nobody to hear of it.
-      process.nextTick(done, CANCELED);
-      this[current] = request;
-      return 0;
-    }
-    stream.cork();
-    for (const each of buffers) stream.write(each, done);
-    stream.uncork();
-    this[current] = request;
-    return 0;
+    const done = (status: number): void => void proto.finishWrite.call(this, handle, status);
+    const status = writeThrough(stream, data as Uint8Array[], done);
+    if (status === 0) this[current] = request;
+    return status;
   };
+}
+
+type Done = (status: number) => void;
+
+/** 0, and `done` is called later; or -errno. */
+function writeThrough(stream: NetSocket, buffers: Uint8Array[], done: Done): number {
+  const handle = stream._handle;
+  if (stream.writableEnded || (handle === null && !stream.connecting)) {
+    // A farewell after the end: there is nobody to hear of it.
+    process.nextTick(done, -ECANCELED);
+    return 0;
+  }
+  const waiting = (stream as unknown as { writableBuffer: unknown[] }).writableBuffer.length > 0;
+  if (stream.connecting || waiting || !(handle instanceof TcpHandle))
+    return writeBehind(stream, buffers, done);
+  const writing = new WriteRequest();
+  writing.handle = handle;
+  writing.oncomplete = (status) => {
+    if (status === 0) stream._unrefTimer();
+    stream[kLastQueueSize] = 0;
+    done(status);
+  };
+  stream._unrefTimer();
+  const status = handle.writev(writing, buffers, true);
+  if (status !== 0) return status;
+  stream._bytesDispatched += writing.bytes;
+  if (writing.async) stream[kLastQueueSize] = writing.bytes;
+  else process.nextTick(done, 0);
+  return 0;
+}
+
+/** After what the socket has still to send, or once it is connected. */
+function writeBehind(stream: NetSocket, buffers: Uint8Array[], done: Done): number {
+  let left = buffers.length;
+  const written = (error?: NodeError | null): void => {
+    if (left === 0 || (!error && --left > 0)) return;
+    left = 0;
+    done(error ? (error.errno ?? -EPIPE) : 0);
+  };
+  stream.cork();
+  for (const each of buffers) stream.write(each, written);
+  stream.uncork();
+  return 0;
 }
 
 /** The class is internal: an instance has it. */

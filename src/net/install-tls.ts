@@ -29,8 +29,8 @@ export function installTls(net: Net): void {
     return connectOver(net, connect, options, callback);
   };
 
-  target.TLSSocket = securedSocket(Original, isOurs);
-  forwardQuestions(isOurs);
+  target.TLSSocket = securedSocket(net, Original, isOurs);
+  forwardQuestions(Original, isOurs);
 }
 
 /** The forms of tls.connect, which has options behind port and host. */
@@ -46,32 +46,45 @@ function connectOver(
   options: NetOptions,
   callback: Callback | null,
 ): tls.TLSSocket {
-  const { signal: _signal, onread: _onread, timeout, ...plain } = options;
+  const { signal: _signal, onread, timeout, ...plain } = options;
   const raw = new net.Socket({
     ...plain,
     allowHalfOpen: Boolean(options.allowHalfOpen),
   } as never) as unknown as NetSocket;
   // TLSSocket looks at its options before there is a connection, and waits for that.
-  const secured = asPlainStreams(() => connect({ ...options, socket: raw }, callback));
+  const secured = asPlainStreams(
+    () => connect({ ...options, socket: raw }, callback),
+    onread === undefined ? undefined : { onread },
+  );
   joinLives(raw, secured);
   raw.on('lookup', (...told) => secured.emit('lookup', ...told));
+  raw.on('ready', () => secured.emit('ready'));
   if (timeout) secured.setTimeout(timeout as number);
   raw.connect({ ...plain });
   return secured;
 }
 
-/** The connection ends with what it carries, not before; the farewell of TLS is still to be sent after the peer's FIN. */
-function joinLives(raw: NetSocket, secured: tls.TLSSocket): void {
+/** Neither outlives the other. At the peer's FIN the connection stays: the farewell of TLS is still to be sent. */
+export function joinLives(raw: NetSocket, secured: tls.TLSSocket): void {
   raw.allowHalfOpen = true;
   secured.once('close', () => raw.destroy());
+  raw.once('close', () => secured.destroy());
 }
 
 function securedSocket(
+  net: Net,
   Original: TlsSocketClass,
   isOurs: (value: unknown) => value is NetSocket,
 ): TlsSocketClass {
   function TLSSocket(this: object | undefined, ...args: unknown[]): object {
     const target = new.target ?? Original;
+    if (!args[0]) {
+      const [, options] = args as [unknown, NetOptions | undefined];
+      const raw = new net.Socket({ allowHalfOpen: Boolean(options?.allowHalfOpen) } as never);
+      return yetToConnect(raw as unknown as NetSocket, (socket) =>
+        asPlainStreams(() => Reflect.construct(Original, [socket, options], target) as tls.TLSSocket),
+      );
+    }
     const made = asPlainStreams(() => Reflect.construct(Original, args, target) as tls.TLSSocket);
     if (isOurs(args[0])) joinLives(args[0], made);
     return made;
@@ -81,11 +94,26 @@ function securedSocket(
   return TLSSocket as unknown as TlsSocketClass;
 }
 
+/** Made without a socket, it has its own `connect`. */
+function yetToConnect(raw: NetSocket, make: (raw: NetSocket) => tls.TLSSocket): tls.TLSSocket {
+  const secured = make(raw);
+  joinLives(raw, secured);
+  raw.on('lookup', (...told) => secured.emit('lookup', ...told));
+  raw.on('ready', () => secured.emit('ready'));
+  const connect = (...args: unknown[]): tls.TLSSocket => {
+    const [options, callback] = normalizeArgs(args);
+    if (callback !== null) secured.once('connect', callback);
+    raw.connect(options);
+    return secured;
+  };
+  return Object.assign(secured, { connect });
+}
+
 /** What a TLS handle asks of the handle below it. The streams that stand between know no such thing, but the socket does. */
 const QUESTIONS = ['ref', 'unref', 'getsockname', 'getpeername', 'setNoDelay', 'setKeepAlive'] as const;
 
-function forwardQuestions(isOurs: (value: unknown) => value is NetSocket): void {
-  const probe = new tls.TLSSocket(undefined as never, {});
+function forwardQuestions(Original: TlsSocketClass, isOurs: (value: unknown) => value is NetSocket): void {
+  const probe = new Original(undefined, {});
   const proto = Object.getPrototypeOf((probe as unknown as { _handle: object })._handle) as Any;
   probe.destroy();
   for (const name of QUESTIONS) {
