@@ -60,6 +60,7 @@ export { additiveIncrease, Reno, slowStart } from './tcp/congestion/reno.js';
 export type { TcpInfo } from './tcp/info.js';
 export type { RateSample } from './tcp/rate.js';
 export type { TcpSock } from './tcp/sock.js';
+export type { TcpZerocopyReceive } from './tcp/zerocopy-receive.js';
 export { type Alarm, type Clock, RealClock, VirtualClock } from './time/clock.js';
 export * from './uapi/errno.js';
 export * from './uapi/errqueue.js';

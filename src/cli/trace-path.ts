@@ -37,6 +37,7 @@ const DEPTH: Readonly<Record<TraceName, number>> = {
   ep_done_scan: 1,
   inet_csk_accept: 0,
   tcp_recvmsg: 0,
+  tcp_zerocopy_receive: 0,
   tcp_sendmsg: 0,
   tcp_transmit_skb: 1,
 };
@@ -76,6 +77,7 @@ const describe: Describe = {
   ep_done_scan: (e) => `${e.count} returned`,
   inet_csk_accept: (e) => `${e.peer}; ${e.length} left in the accept queue`,
   tcp_recvmsg: (e) => (e.result >= 0 ? `${e.result} bytes` : `${e.result}`),
+  tcp_zerocopy_receive: (e) => (e.result >= 0 ? `${e.length} bytes lent` : `${e.result}`),
   tcp_sendmsg: (e) => `${e.length} bytes`,
   tcp_transmit_skb: (e, seq) =>
     `${flagNames(e.flags)} seq ${seq.of(e.local, e.seq)}${ackText(e, e.peer, seq)}${lengthText(e.length)}`,

@@ -41,6 +41,8 @@ export interface TraceEvents {
   tcp_sendmsg: TraceEnds & { length: number };
   /** A program has read; `result` as the call returns it. */
   tcp_recvmsg: TraceEnds & { result: number };
+  /** A program has asked for bytes without a copy: `length` of them were lent. */
+  tcp_zerocopy_receive: TraceEnds & { result: number; length: number };
   /** A segment left TCP. */
   tcp_transmit_skb: TraceEnds & { seq: number; ackSeq: number; flags: number; length: number };
   sock_def_readable: TraceEnds;
@@ -160,6 +162,7 @@ export const traceSetState = point('tcp_set_state');
 export const traceDataQueue = point('tcp_data_queue');
 export const traceSendmsg = point('tcp_sendmsg');
 export const traceRecvmsg = point('tcp_recvmsg');
+export const traceZerocopyReceive = point('tcp_zerocopy_receive');
 export const traceTransmit = point('tcp_transmit_skb');
 export const traceReadable = point('sock_def_readable');
 export const traceWakeup = point('sock_def_wakeup');

@@ -7,9 +7,11 @@ import type { EventPoll, ReportObserver } from '../eventpoll/eventpoll.js';
 import { EP_PRIVATE_BITS } from '../eventpoll/private-bits.js';
 import { socketOf } from '../socket/socket-file.js';
 import { TcpSock } from '../tcp/sock.js';
+import type { TcpZerocopyReceive } from '../tcp/zerocopy-receive.js';
 import { Timer } from '../time/timer-wheel.js';
 import { EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLONESHOT, EPOLLOUT } from '../uapi/poll.js';
-import { TCP_LISTEN } from '../uapi/tcp.js';
+import { IPPROTO_TCP } from '../uapi/socket.js';
+import { TCP_LISTEN, TCP_ZEROCOPY_RECEIVE } from '../uapi/tcp.js';
 import type { Blocking } from './blocking.js';
 import type { Process } from './process.js';
 import type { Syscalls } from './syscalls.js';
@@ -102,6 +104,12 @@ export class Doctor implements ReportObserver {
       recvmsg: (fd, message, ...rest) => {
         const wanted = message.msg_iov.reduce((sum, part) => sum + part.length, 0);
         return reads(fd, wanted, sys.recvmsg(fd, message, ...rest));
+      },
+      getsockopt: (fd, level, name, out, length) => {
+        const result = sys.getsockopt(fd, level, name, out, length);
+        const lends = level === IPPROTO_TCP && name === TCP_ZEROCOPY_RECEIVE;
+        if (lends) touch(fd, result < 0 || (out.value as TcpZerocopyReceive).inq === 0);
+        return result;
       },
       write: writing(sys.write),
       send: writing(sys.send),

@@ -1,6 +1,7 @@
 // A process: descriptors, a user, and the two faces of the syscalls. Several may live on one stack and hand open files to one
 // another, so that pre-forking servers and shared listeners can be tried.
 
+import { ProcessMemory } from '../memory/process-memory.js';
 import { EBADF } from '../uapi/errno.js';
 import { O_RDWR } from '../uapi/fcntl.js';
 import { type Blocking, createBlocking } from './blocking.js';
@@ -31,8 +32,8 @@ export class Process {
   readonly blocking: Blocking;
   /** How often each signal was raised. None does anything else here. */
   readonly signals = { SIGPIPE: 0 };
-  /** What it has of the packet memory (sys.mmap). A child has none of it: its memory is a copy. */
-  readonly mappings = new Set<Uint8Array>();
+  /** What it has of the packet memory. A child has none of it: its memory is a copy. */
+  readonly mm: ProcessMemory;
   /** Called for each SIGPIPE. */
   onSigpipe: (() => void) | null = null;
 
@@ -41,6 +42,7 @@ export class Process {
     this.pid = kernel.allocatePid();
     kernel.processes.add(this);
     this.uid = options.uid ?? 0;
+    this.mm = new ProcessMemory(kernel.host.memory);
     this.files = files ?? new FdTable(options.nofile ?? DEFAULT_NOFILE, kernel.openFiles, this.uid === 0);
     const sys = createSyscalls(this);
     this.sys = kernel.doctor?.examine(this, sys) ?? sys;
@@ -68,9 +70,9 @@ export class Process {
     return new Process(this.kernel, { uid: this.uid }, files);
   }
 
-  /** execve: descriptors marked close-on-exec are closed, and what is mapped is given back. */
+  /** execve: descriptors marked close-on-exec are closed, and what is mapped or lent is given back. */
   exec(): void {
-    this.#unmapAll();
+    this.mm.unmapAll();
     for (const fd of [...this.files.numbers()]) if (this.files.closeOnExec(fd)) this.sys.close(fd);
   }
 
@@ -83,15 +85,11 @@ export class Process {
     return number;
   }
 
-  /** exit: closes everything and gives back what is mapped. Calls asleep hold their files, and so end by themselves or by their signal. */
+  /** exit: closes everything and gives back what is mapped or lent. Calls asleep hold their files, and so end by themselves or by their signal. */
   exit(): void {
     for (const fd of [...this.files.numbers()]) this.sys.close(fd);
-    this.#unmapAll();
+    this.mm.unmapAll();
     this.kernel.processes.delete(this);
-  }
-
-  #unmapAll(): void {
-    for (const bytes of this.mappings) this.sys.munmap(bytes);
   }
 
   /** send_sig(SIGPIPE) */

@@ -1,6 +1,7 @@
 // Syscalls that make and connect sockets (net/socket.c): the descriptor's side of each. What they mean is in socket/.
 
 import type { File } from '../core/file.js';
+import type { ProcessMemory } from '../memory/process-memory.js';
 import { cutOption, optionSize } from '../socket/option-values.js';
 import type { OptionResult, OptionValue } from '../socket/proto-ops.js';
 import { SOCKADDR_IN_SIZE, type SockAddr } from '../socket/sock-addr.js';
@@ -25,11 +26,13 @@ export class SocketCalls {
   readonly #kernel: Kernel;
   readonly #files: FdTable;
   readonly #uid: number;
+  readonly #mm: ProcessMemory;
 
   constructor(process: Process) {
     this.#kernel = process.kernel;
     this.#files = process.files;
     this.#uid = process.uid;
+    this.#mm = process.mm;
   }
 
   /**
@@ -138,7 +141,8 @@ export class SocketCalls {
   };
 
   /**
-   * The answer goes to `out.value`. 0, -ENOPROTOOPT, -EOPNOTSUPP … SO_ERROR takes the error away. `length`: the room a C
+   * The answer goes to `out.value`; for TCP_ZEROCOPY_RECEIVE into the object that stands there. 0, -ENOPROTOOPT, -EOPNOTSUPP … SO_ERROR
+   * takes the error away. `length`: the room a C
    * program would offer, for those who want to see what it cuts off; negative: -EINVAL.
    */
   readonly getsockopt = (
@@ -155,7 +159,7 @@ export class SocketCalls {
     const result =
       level === SOL_SOCKET
         ? getSolSocket(socket, name, out)
-        : socket.ops.getsockopt(socket, level, name, out);
+        : socket.ops.getsockopt(socket, level, name, out, this.#mm);
     return result === 0 && length !== undefined ? cutOption(level, name, out, length) : result;
   };
 

@@ -198,6 +198,39 @@ export class ByteQueue {
     }
   }
 
+  /** Bytes in the chunk at the head; the queue is not empty. */
+  get headLength(): number {
+    return (this.memory.end[this.head] - this.memory.start[this.head]) | 0;
+  }
+
+  /** How much of the first `limit` bytes stands before the first chunk of at least `size` bytes that lies in them whole. */
+  before(size: number, limit: number): number {
+    const memory = this.memory;
+    let at = 0;
+    for (let chunk = this.head; chunk !== 0 && at < limit; chunk = memory.next[chunk]) {
+      const length = memory.end[chunk] - memory.start[chunk];
+      if (length >= size && at + length <= limit) return at;
+      at += length;
+    }
+    return at < limit ? at : limit;
+  }
+
+  /** Gives away the chunk at the head with what stands in it: it is charged to nobody here any more. */
+  shiftChunk(): number {
+    const memory = this.memory;
+    const chunk = this.head;
+    const length = this.headLength;
+    const size = memory.sizeOf(chunk);
+    this.head = memory.next[chunk];
+    memory.next[chunk] = 0;
+    this.held = (this.held - size) | 0;
+    if (this.#account !== null) this.#account.uncharge(size);
+    this.length = (this.length - length) | 0;
+    this.#cursor = 0;
+    if (this.head === 0) this.#tail = 0;
+    return chunk;
+  }
+
   /** Drops everything after the first `count` bytes. */
   truncate(count: number): void {
     if (count === 0) {

@@ -21,6 +21,8 @@ export class MappedMemory {
   /** Chunks that show nothing, linked by `next`. */
   #free = 0;
   #mappedBlocks = 0;
+  /** What received chunks take that programs have on loan (process-memory.ts). */
+  lentBytes = 0;
 
   /** Its chunks are `count` from handle `first` on. */
   constructor(memory: PacketMemory, blockSize: number, first: number, count: number) {
@@ -36,7 +38,7 @@ export class MappedMemory {
   map(length: number): Uint8Array<ArrayBuffer> | null {
     const memory = this.#memory;
     const blocks = Math.ceil(length / this.#blockSize);
-    if ((this.#mappedBlocks + blocks) * this.#blockSize > memory.capacity / 2) return null;
+    if (!this.mayHold(blocks * this.#blockSize)) return null;
     const offset = memory.takeRun(blocks);
     if (offset === 0) return null;
     this.#mappedBlocks += blocks;
@@ -44,6 +46,11 @@ export class MappedMemory {
     for (let i = 0; i < blocks; i++) this.#runs.set(this.#blockAt(offset) + i, run);
     memory.bytes.fill(0, offset, offset + length);
     return new Uint8Array(memory.buffer, offset, length);
+  }
+
+  /** Whether programs may hold `more` bytes than they do, mapped and lent together: half of the packet memory is for queues. */
+  mayHold(more: number): boolean {
+    return this.#mappedBlocks * this.#blockSize + this.lentBytes + more <= this.#memory.capacity / 2;
   }
 
   /** Takes back what `map` gave, once nothing shows it any more. */

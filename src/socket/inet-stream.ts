@@ -4,10 +4,13 @@
 import { SendCookie } from '../core/send-cookie.js';
 import { RCV_SHUTDOWN, SHUTDOWN_MASK, type Sock } from '../core/sock.js';
 import type { Ip } from '../ip/ip.js';
+import type { ProcessMemory } from '../memory/process-memory.js';
 import { IpAddress } from '../packet/address.js';
 import type { TcpSock } from '../tcp/sock.js';
 import type { Tcp } from '../tcp/tcp.js';
 import { armKeepalive, clearKeepalive } from '../tcp/tcp-timer.js';
+import { stampOf } from '../tcp/tx-marks.js';
+import type { TcpZerocopyReceive } from '../tcp/zerocopy-receive.js';
 import {
   EAFNOSUPPORT,
   EAGAIN,
@@ -21,7 +24,7 @@ import {
   EOPNOTSUPP,
 } from '../uapi/errno.js';
 import { AF_INET, AF_UNSPEC, IPPROTO_TCP, MSG_ERRQUEUE, MSG_FASTOPEN, MSG_OOB } from '../uapi/socket.js';
-import { TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
+import { TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT, TCP_ZEROCOPY_RECEIVE } from '../uapi/tcp.js';
 import type { ControlMessage } from './control-message.js';
 import { inetBind } from './inet-bind.js';
 import { inetGetname } from './inet-getname.js';
@@ -263,10 +266,20 @@ export class InetStreamOps implements ProtoOps {
     return result;
   }
 
-  getsockopt(socket: Socket, level: number, name: number, out: OptionResult): number {
+  getsockopt(socket: Socket, level: number, name: number, out: OptionResult, mm: ProcessMemory): number {
     const sk = socket.sk as TcpSock;
+    if (level === IPPROTO_TCP && name === TCP_ZEROCOPY_RECEIVE) return this.#zerocopyReceive(sk, out, mm);
     if (level === IPPROTO_TCP) return getTcpOption(this.tcp, sk, name, out);
     return getIpOption(sk, level, name, out, sk.route === null ? 0 : sk.route.mtu);
+  }
+
+  #zerocopyReceive(sk: TcpSock, out: OptionResult, mm: ProcessMemory): number {
+    if (typeof out.value !== 'object' || out.value === null) return -EINVAL;
+    this.tcp.lock(sk);
+    const result = this.tcp.zerocopyReceive(sk, out.value as TcpZerocopyReceive, mm);
+    this.tcp.release(sk);
+    if (sk.extras !== null) stampOf(sk, sk.extras, sk.copiedSeq);
+    return result;
   }
 
   /** tcp_set_keepalive */

@@ -3,6 +3,7 @@
 
 import type { Sock } from '../core/sock.js';
 import type { Ip } from '../ip/ip.js';
+import type { ProcessMemory } from '../memory/process-memory.js';
 import type { ControlMessage } from './control-message.js';
 import type { SockAddr } from './sock-addr.js';
 import type { Socket } from './socket.js';
@@ -22,7 +23,7 @@ export interface Timeval {
 /** Value of a socket option: most are ints; SO_LINGER a Linger, time-outs a Timeval, TCP_CONGESTION a name, TCP_FASTOPEN_KEY bytes. */
 export type OptionValue = number | string | Linger | Timeval | Uint8Array;
 
-/** Where getsockopt puts its answer; `TCP_INFO` and `SO_MEMINFO` answer with an object. */
+/** Where getsockopt puts its answer; `TCP_INFO` and `SO_MEMINFO` answer with an object, `TCP_ZEROCOPY_RECEIVE` fills in the one there. */
 export interface OptionResult {
   value: number | string | object;
 }
@@ -68,7 +69,8 @@ export interface ProtoOps {
   recv(socket: Socket, buffer: Uint8Array, count: number, flags: number, info: MessageInfo | null): number;
   ioctl(socket: Socket, request: number, out: { value: number }): number;
   setsockopt(socket: Socket, level: number, name: number, value: OptionValue, length: number): number;
-  getsockopt(socket: Socket, level: number, name: number, out: OptionResult): number;
+  /** `mm`: the caller's memory (current->mm), for what is lent instead of copied. */
+  getsockopt(socket: Socket, level: number, name: number, out: OptionResult, mm: ProcessMemory): number;
   /** What SOL_SOCKET options do beyond setting a field. */
   setKeepalive(sk: Sock, on: boolean): void;
   setRcvlowat(sk: Sock, value: number): void;

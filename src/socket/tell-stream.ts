@@ -1,6 +1,7 @@
 // What recvmsg on a stream tells beside the bytes (tcp_recvmsg): when the last of them came, and how much is left (TCP_INQ).
 
 import type { SockExtras } from '../core/sock-extras.js';
+import { tcpInqHint } from '../tcp/recvmsg.js';
 import type { TcpSock } from '../tcp/sock.js';
 import { stampOf } from '../tcp/tx-marks.js';
 import { IPPROTO_TCP, MSG_OOB, MSG_PEEK } from '../uapi/socket.js';
@@ -27,8 +28,6 @@ export function tellStream(
     if (info !== null && us >= 0) putTimestamps(extras, info, us, false);
   }
   if (info !== null && extras.recvmsgInq) {
-    // Behind a FIN there is one more thing to read: the end (tcp_inq_hint).
-    const left = (sk.rcvNxt - sk.copiedSeq) | 0;
-    putControl(info, IPPROTO_TCP, TCP_CM_INQ, left === 0 && sk.done ? 1 : left, INT_SIZE);
+    putControl(info, IPPROTO_TCP, TCP_CM_INQ, tcpInqHint(sk), INT_SIZE);
   }
 }

@@ -4,10 +4,10 @@
 import { RCV_SHUTDOWN } from '../core/sock.js';
 import { EAGAIN, EINVAL, ENOTCONN } from '../uapi/errno.js';
 import { MSG_OOB, MSG_PEEK, MSG_TRUNC } from '../uapi/socket.js';
-import { TCP_CLOSE, TCP_LISTEN } from '../uapi/tcp.js';
+import { TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
 import { URG_READ, URG_VALID } from './constants.js';
 import { afterRead } from './delayed-ack.js';
-import { after } from './seq.js';
+import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { adjustReceiveSpace } from './window.js';
 
@@ -39,6 +39,25 @@ export function tcpRecv(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
   }
   if (copied > 0 || (found && length === 0)) return copied;
   return emptyResult(sk);
+}
+
+/** tcp_inq: bytes that can be read before anything else is to be done, as an urgent byte beside the stream is, or the end. */
+export function tcpInq(sk: TcpSock): number {
+  if (sk.state === TCP_SYN_SENT || sk.state === TCP_SYN_RECV) return 0;
+  const all = (sk.rcvNxt - sk.copiedSeq) | 0;
+  const mark =
+    sk.rx.urgData !== 0 &&
+    !sk.oobInline &&
+    !before(sk.rx.urgSeq, sk.copiedSeq) &&
+    before(sk.rx.urgSeq, sk.rcvNxt);
+  if (mark) return (sk.rx.urgSeq - sk.copiedSeq) | 0;
+  return all > 0 && sk.done ? all - 1 : all;
+}
+
+/** tcp_inq_hint: what is left to read; behind a FIN there is one more thing, the end. */
+export function tcpInqHint(sk: TcpSock): number {
+  const left = (sk.rcvNxt - sk.copiedSeq) | 0;
+  return left === 0 && sk.done ? 1 : left;
 }
 
 /** Nothing to copy: end of stream, the error, or "would block". */

@@ -3,10 +3,11 @@
 
 import type { Host } from '../core/host.js';
 import { SHUTDOWN_MASK } from '../core/sock.js';
-import { ends, traceAccept, traceRecvmsg, traceSendmsg } from '../core/trace.js';
+import { ends, traceAccept, traceRecvmsg, traceSendmsg, traceZerocopyReceive } from '../core/trace.js';
 import type { Ip } from '../ip/ip.js';
 import type { IpProtocol } from '../ip/protocol.js';
 import type { RxPacket } from '../ip/rx-packet.js';
+import type { ProcessMemory } from '../memory/process-memory.js';
 import type { IpAddress } from '../packet/address.js';
 import { EADDRINUSE, EALREADY, EINVAL, ENOTTY, EOPNOTSUPP } from '../uapi/errno.js';
 import { IPPROTO_TCP, SIOCATMARK, SIOCINQ, SIOCOUTQ, SIOCOUTQNSD } from '../uapi/socket.js';
@@ -32,14 +33,14 @@ import { ListenState } from './listen-state.js';
 import { dropRequest, requestExpired } from './listener.js';
 import { defaultTcpMem } from './memory.js';
 import { receiveSegment, runBacklog } from './receive.js';
-import { tcpRecv } from './recvmsg.js';
+import { tcpInq, tcpRecv } from './recvmsg.js';
 import { resumeSending } from './retransmit.js';
 import { tcpSend } from './sendmsg.js';
-import { before } from './seq.js';
 import { TcpShared } from './shared.js';
 import { TcpSock } from './sock.js';
 import { timerExpired } from './timers.js';
 import { markSynData } from './tx-marks.js';
+import { type TcpZerocopyReceive, tcpZerocopyReceive } from './zerocopy-receive.js';
 
 export class Tcp extends TcpShared implements IpProtocol {
   readonly controls: CongestionControls;
@@ -198,6 +199,15 @@ export class Tcp extends TcpShared implements IpProtocol {
     return result;
   }
 
+  /** 0, -EINVAL, -EFAULT, -ENOTCONN or -EIO; see zerocopy-receive.ts. */
+  zerocopyReceive(sk: TcpSock, zc: TcpZerocopyReceive, mm: ProcessMemory): number {
+    const result = tcpZerocopyReceive(sk, zc, mm);
+    if (traceZerocopyReceive.on) {
+      traceZerocopyReceive.emit(this.host, { ...ends(sk), result, length: result < 0 ? 0 : zc.length });
+    }
+    return result;
+  }
+
   /** The caller has set the bits in `sk.shutdown`; sends the FIN that SEND_SHUTDOWN asks for. */
   shutdown(sk: TcpSock, how: number): void {
     tcpShutdown(sk, how);
@@ -237,7 +247,7 @@ export class Tcp extends TcpShared implements IpProtocol {
     switch (request) {
       case SIOCINQ:
         if (sk.state === TCP_LISTEN) return -EINVAL;
-        out.value = young ? 0 : readable(sk);
+        out.value = tcpInq(sk);
         return 0;
       case SIOCATMARK:
         out.value = sk.rx.urgData !== 0 && sk.rx.urgSeq === sk.copiedSeq ? 1 : 0;
@@ -279,16 +289,4 @@ export class Tcp extends TcpShared implements IpProtocol {
       orphans: this.orphans,
     };
   }
-}
-
-/** tcp_inq: what can be read, up to the urgent mark, without the FIN. */
-function readable(sk: TcpSock): number {
-  const all = (sk.rcvNxt - sk.copiedSeq) | 0;
-  const mark =
-    sk.rx.urgData !== 0 &&
-    !sk.oobInline &&
-    !before(sk.rx.urgSeq, sk.copiedSeq) &&
-    before(sk.rx.urgSeq, sk.rcvNxt);
-  if (mark) return (sk.rx.urgSeq - sk.copiedSeq) | 0;
-  return all > 0 && sk.done ? all - 1 : all;
 }

@@ -4,6 +4,7 @@ export const EPERM = 1;
 export const ENOENT = 2;
 export const ESRCH = 3;
 export const EINTR = 4;
+export const EIO = 5;
 export const EBADF = 9;
 export const EAGAIN = 11;
 export const EWOULDBLOCK = EAGAIN;
@@ -58,6 +59,7 @@ const names: readonly (readonly [string, number, string])[] = [
   ['ESRCH', ESRCH, 'no such route'],
   ['ENOENT', ENOENT, 'no such file or registration'],
   ['EINTR', EINTR, 'interrupted call'],
+  ['EIO', EIO, 'the stream has ended, and all of it was read'],
   ['EBADF', EBADF, 'not an open descriptor'],
   ['EAGAIN', EAGAIN, 'would block; try again'],
   ['ENOMEM', ENOMEM, 'out of memory'],

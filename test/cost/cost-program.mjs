@@ -7,9 +7,11 @@ import {
   EPOLLIN,
   EPOLLOUT,
   epollEvents,
+  IPPROTO_TCP,
   MSG_SPLICE_PAGES,
   SOCK_NONBLOCK,
   SOCK_STREAM,
+  TCP_ZEROCOPY_RECEIVE,
 } from 'tapstack';
 import { joinedStacks } from './still-cable.mjs';
 
@@ -31,6 +33,8 @@ async function serve(sys, work) {
   must(sys.epoll_ctl(epfd, EPOLL_CTL_ADD, listener, { events: EPOLLIN, data: listener }));
   const events = epollEvents(64);
   const inside = work === 'sourceMapped' ? sys.mmap(256 << 10) : new Uint8Array(256 << 10);
+  const zc = { length: 0 };
+  const optval = { value: zc };
   const writes = work.startsWith('source');
   for (;;) {
     const ready = must(await sys.epoll_wait(epfd, events, 64, -1));
@@ -42,6 +46,10 @@ async function serve(sys, work) {
         must(sys.epoll_ctl(epfd, EPOLL_CTL_ADD, accepted, { events: wants, data: accepted }));
       } else if (writes) {
         sys.send(fd, inside, inside.length, MSG_SPLICE_PAGES);
+      } else if (work === 'sinkLent') {
+        zc.length = inside.length;
+        must(sys.getsockopt(fd, IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE, optval));
+        if (zc.length === 0) sys.read(fd, inside);
       } else {
         const count = sys.read(fd, inside);
         if (count > 0 && work === 'echo') must(sys.write(fd, inside, count));
@@ -90,7 +98,9 @@ async function bulk({ turn, client, frames, fd }, count, work) {
   let moved = 0;
   let still = 0;
   while (moved < count) {
-    const done = work === 'sink' ? client.sys.write(fd, buffer, 64 << 10) : client.sys.read(fd, buffer);
+    const done = work?.startsWith('sink')
+      ? client.sys.write(fd, buffer, 64 << 10)
+      : client.sys.read(fd, buffer);
     if (done > 0) moved += done;
     else {
       still++;
@@ -161,5 +171,10 @@ for (const tso of [true, false]) {
 }
 // Sent from where the program has it.
 found.sourceMapped = per(await costOf('sourceMapped', true, 8 * MB, 128 * MB, bulk), 8);
+// Received where it is.
+found.sinkLent = per(
+  await costOf('sinkLent', true, 8 * MB, 128 * MB, (pair, count) => bulk(pair, count, 'sink')),
+  8,
+);
 console.log(JSON.stringify(found));
 process.exit();

@@ -44,6 +44,7 @@ export const groups: Readonly<Record<string, readonly string[]>> = {
     'MSG_MORE',
     'autocorking (tcp_autocorking)',
     'sending by reference (MSG_ZEROCOPY)',
+    'reading by reference (TCP_ZEROCOPY_RECEIVE)',
     'urgent data',
     'payload by reference',
   ],

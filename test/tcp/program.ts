@@ -3,8 +3,10 @@
 
 import { SHUTDOWN_MASK } from '../../src/core/sock.js';
 import { type WaitQueueEntry as Entry, WaitQueue, WaitQueueEntry } from '../../src/core/wait-queue.js';
+import type { ProcessMemory } from '../../src/memory/process-memory.js';
 import { pushPendingFrames } from '../../src/tcp/output.js';
 import type { TcpSock } from '../../src/tcp/sock.js';
+import type { TcpZerocopyReceive } from '../../src/tcp/zerocopy-receive.js';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLPRI, POLLRDHUP } from '../../src/uapi/poll.js';
 import { TCP_STATE_NAMES, TCP_SYN_SENT } from '../../src/uapi/tcp.js';
 import { address, PEER_ADDRESS } from '../ip/stack.js';
@@ -105,6 +107,11 @@ export class Program {
     const result = this.#call(() => this.#talk.tcp.recv(this.sk, buffer, length, flags));
     if (result < ERRNO_LIMIT) throw new Error(`recv returned ${result}`);
     return result > 0 ? new TextDecoder('latin1').decode(buffer.subarray(0, result)) : result;
+  }
+
+  /** As getsockopt(TCP_ZEROCOPY_RECEIVE) has it: 0 or -errno. */
+  lend(zc: TcpZerocopyReceive, mm: ProcessMemory): number {
+    return this.#call(() => this.#talk.tcp.zerocopyReceive(this.sk, zc, mm));
   }
 
   /** Reads and counts. */
