@@ -174,6 +174,7 @@ describe('what is not worth lending', () => {
   });
 });
 
+// covers: reading by reference (TCP_ZEROCOPY_RECEIVE) | Linux tcp_zerocopy_receive | src/tcp/zerocopy-receive.ts
 describe('urgent data', () => {
   it('ends what is lent: up to the mark it is read, and at the mark neither', () => {
     const { peer, program, mm } = talk();
@@ -234,6 +235,7 @@ describe('the end', () => {
   });
 });
 
+// covers: reading by reference (TCP_ZEROCOPY_RECEIVE) | Linux tcp_zerocopy_receive | src/memory/process-memory.ts
 describe('refused', () => {
   it('is a listener, -ENOTCONN; a socket that is not connected has nothing to lend', () => {
     const t = conversation();
@@ -281,6 +283,7 @@ describe('refused', () => {
   });
 });
 
+// covers: reading by reference (TCP_ZEROCOPY_RECEIVE) | Linux tcp_zerocopy_receive | src/memory/process-memory.ts
 describe('the loan', () => {
   it('ends with the next call with the same object', () => {
     const { t, peer, program, mm } = talk();
