@@ -8,6 +8,24 @@ import { CHUNK_LARGE, CHUNK_SMALL, CHUNK_TINY, type PacketMemory } from './packe
 /** Below this a typed-array copy costs more than a loop, because the view it needs must be allocated. */
 const LOOP_COPY = 64;
 
+/** Eight at a time, because V8 looks up both arrays anew in each turn of a loop. */
+function copyBytes(target: Uint8Array, to: number, source: Uint8Array, from: number, count: number): void {
+  let i = 0;
+  for (; i + 8 <= count; i += 8) {
+    const t = (to + i) | 0;
+    const s = (from + i) | 0;
+    target[t] = source[s];
+    target[t + 1] = source[s + 1];
+    target[t + 2] = source[s + 2];
+    target[t + 3] = source[s + 3];
+    target[t + 4] = source[s + 4];
+    target[t + 5] = source[s + 5];
+    target[t + 6] = source[s + 6];
+    target[t + 7] = source[s + 7];
+  }
+  for (; i < count; i++) target[to + i] = source[from + i];
+}
+
 export class ByteQueue {
   readonly memory: PacketMemory;
   /** Bytes queued. */
@@ -76,8 +94,7 @@ export class ByteQueue {
       const part = room < count - done ? room : count - done;
       const at = memory.end[this.#tail];
       if (part <= LOOP_COPY) {
-        const bytes = memory.bytes;
-        for (let i = 0; i < part; i++) bytes[at + i] = source[from + done + i];
+        copyBytes(memory.bytes, at, source, from + done, part);
       } else if (part === source.length) {
         memory.bytes.set(source, at);
       } else {
@@ -162,8 +179,7 @@ export class ByteQueue {
       const from = memory.start[chunk] + at;
       const part = memory.end[chunk] - from < left ? memory.end[chunk] - from : left;
       if (part <= LOOP_COPY) {
-        const bytes = memory.bytes;
-        for (let i = 0; i < part; i++) target[to + i] = bytes[from + i];
+        copyBytes(target, to, memory.bytes, from, part);
       } else {
         target.set(memory.bytes.subarray(from, from + part), to);
       }

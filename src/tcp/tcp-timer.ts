@@ -57,7 +57,7 @@ export function clearRetransmit(sk: TcpSock): void {
   const { tx } = sk;
   if (tx.retransmitTimer === null) return;
   tx.pendingTimer = TIME_NONE;
-  sk.host.wheel.cancel(tx.retransmitTimer);
+  sk.host.wheel.lapse(tx.retransmitTimer);
 }
 
 /** tcp_rto_delta_us: what is left of the timeout of the oldest segment, microseconds; negative: overdue. */
@@ -92,7 +92,7 @@ export function armDelack(sk: TcpSock, ms: number): void {
 export function clearDelack(sk: TcpSock): void {
   const timer = sk.delackTimer;
   if (timer === null) return;
-  sk.host.wheel.cancel(timer);
+  sk.host.wheel.lapse(timer);
   sk.delackTimer = null;
   sk.tcp.spare.delackTimers.push(timer);
 }
@@ -132,10 +132,12 @@ export function keepaliveElapsedMs(sk: TcpSock): number {
 
 /** tcp_clear_xmit_timers, and the keepalive timer with them. */
 export function clearTimers(sk: TcpSock): void {
+  const { wheel } = sk.host;
   clearRetransmit(sk);
+  // It may have been for minutes, and would keep the sock from the garbage collector for as long.
+  if (sk.tx.retransmitTimer !== null) wheel.cancel(sk.tx.retransmitTimer);
   clearDelack(sk);
   clearKeepalive(sk);
-  if (sk.tx.pacingTimer !== null) sk.host.wheel.cancel(sk.tx.pacingTimer);
-  if (sk.rx.compression !== null && sk.rx.compression.timer !== null)
-    sk.host.wheel.cancel(sk.rx.compression.timer);
+  if (sk.tx.pacingTimer !== null) wheel.cancel(sk.tx.pacingTimer);
+  if (sk.rx.compression !== null && sk.rx.compression.timer !== null) wheel.cancel(sk.rx.compression.timer);
 }

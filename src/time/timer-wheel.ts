@@ -1,5 +1,6 @@
 // Hierarchical timing wheel with a tick of one millisecond, driven by one alarm of the clock (kernel/time/timer.c).
-// Arming, re-arming and cancelling are O(1) and allocate nothing; a timer armed later than before only notes its new time.
+// Arming, re-arming and cancelling are O(1) and allocate nothing. A timer armed later than it stands only notes its new time, and one
+// that is lapsed stays where it stands: what a connection arms and disarms with each segment is hardly ever linked anew.
 
 import type { Alarm, Clock } from './clock.js';
 
@@ -16,8 +17,9 @@ export abstract class Timer {
   prev: Timer | null = null;
   /** Tick at which it is due (wrapping milliseconds). */
   expires = 0;
-  /** Slot it is linked in, or -1. May be earlier than `expires` asks for. */
+  /** Slot it is linked in, or -1; and the tick on which that looks at it, which may be earlier than `expires`. */
   slot = -1;
+  due = 0;
   pending = false;
 
   abstract expire(): void;
@@ -47,7 +49,9 @@ export class TimerWheel implements Alarm {
   /** A slot gets its head when it is first used: a simulation makes many wheels. */
   readonly #slots: (Timer | null)[] = new Array<Timer | null>(LEVELS * SLOTS).fill(null);
   readonly #occupied = new Int32Array((LEVELS * SLOTS) / 32);
-  #count = 0;
+  #pending = 0;
+  /** Timers in slots: all that are armed, and those that lapsed. */
+  #linked = 0;
   #alarmAt = Infinity;
   #running = false;
 
@@ -58,7 +62,7 @@ export class TimerWheel implements Alarm {
 
   /** Timers that are armed. */
   get size(): number {
-    return this.#count;
+    return this.#pending;
   }
 
   /** Arms `timer` for `ms` milliseconds from now, wherever it stood before (mod_timer). */
@@ -68,30 +72,32 @@ export class TimerWheel implements Alarm {
     const base = Math.floor(this.clock.recent / 1000) | 0;
     const delay = ms < 1 ? 1 : ms > LONGEST ? LONGEST : Math.ceil(ms);
     const expires = (base + delay) | 0;
-    if (timer.slot >= 0) {
-      // Linked already. A later time is only noted: the slot looks again when it comes round (a re-arm per segment is free).
-      if (timer.pending && ((expires - timer.expires) | 0) >= 0) {
-        timer.expires = expires;
-        return;
-      }
-      this.#unlink(timer);
-    }
     if (!timer.pending) {
       timer.pending = true;
-      this.#count++;
+      this.#pending++;
     }
     timer.expires = expires;
-    if (this.#count === 1 && !this.#running) this.now = base;
+    if (timer.slot >= 0) {
+      // Linked already, and looked at in time (a re-arm per segment is free).
+      if (((expires - timer.due) | 0) >= 0) return;
+      this.#unlink(timer);
+    }
+    if (this.#linked === 0 && !this.#running) this.now = base;
     this.#link(timer);
-    this.#setAlarm(this.#msToUs(timer.expires));
+    this.#setAlarm(this.#msToUs(expires));
   }
 
-  /** Disarms; harmless if it is not armed. */
+  /** Disarms, and forgets the timer; harmless if it is not armed. */
   cancel(timer: Timer): void {
+    this.lapse(timer);
+    if (timer.slot >= 0) this.#unlink(timer);
+  }
+
+  /** Disarms a timer that will soon be armed again: until it would have been due it stays linked, and is not collected. */
+  lapse(timer: Timer): void {
     if (!timer.pending) return;
     timer.pending = false;
-    this.#count--;
-    if (timer.slot >= 0) this.#unlink(timer);
+    this.#pending--;
   }
 
   /** Milliseconds until `timer` is due; 0 if it is not armed. */
@@ -113,7 +119,7 @@ export class TimerWheel implements Alarm {
     if (this.#running) return;
     this.#running = true;
     this.onRunStart();
-    while (((target - this.now) | 0) > 0 && this.#count > 0) {
+    while (((target - this.now) | 0) > 0 && this.#linked > 0) {
       const step = this.#idleTicks();
       const left = (target - this.now) | 0;
       if (step > left) break;
@@ -123,7 +129,7 @@ export class TimerWheel implements Alarm {
     this.now = target;
     this.#running = false;
     this.onRunEnd();
-    if (this.#count > 0) this.#setAlarm(this.#msToUs((this.now + this.#idleTicks()) | 0));
+    if (this.#linked > 0) this.#setAlarm(this.#msToUs((this.now + this.#idleTicks()) | 0));
   }
 
   /** Cancels the alarm; nothing fires any more. */
@@ -134,12 +140,10 @@ export class TimerWheel implements Alarm {
       if (head === null) continue;
       for (let timer = head.next as Timer; timer !== head; ) {
         const next = timer.next as Timer;
-        timer.pending = false;
-        this.#unlink(timer);
+        this.cancel(timer);
         timer = next;
       }
     }
-    this.#count = 0;
   }
 
   #clockMs(): number {
@@ -165,6 +169,8 @@ export class TimerWheel implements Alarm {
     const slot = level * SLOTS + ((timer.expires >>> (BITS * level)) & MASK);
     const head = this.#head(slot);
     timer.slot = slot;
+    timer.due = timer.expires;
+    this.#linked++;
     timer.prev = head.prev;
     timer.next = head;
     (head.prev as Timer).next = timer;
@@ -187,6 +193,7 @@ export class TimerWheel implements Alarm {
     timer.next = null;
     timer.prev = null;
     timer.slot = -1;
+    this.#linked--;
     const head = this.#head(slot);
     if (head.next === head) this.#occupied[slot >> 5] &= ~(1 << (slot & 31));
   }
@@ -225,12 +232,13 @@ export class TimerWheel implements Alarm {
       if (timer === head) return;
       const isLast = timer === last;
       this.#unlink(timer);
-      if (((timer.expires - this.now) | 0) > 0) {
-        this.#link(timer);
-      } else {
-        timer.pending = false;
-        this.#count--;
-        timer.expire();
+      if (timer.pending) {
+        if (((timer.expires - this.now) | 0) > 0) {
+          this.#link(timer);
+        } else {
+          this.lapse(timer);
+          timer.expire();
+        }
       }
       if (isLast) return;
     }
@@ -244,7 +252,7 @@ export class TimerWheel implements Alarm {
     for (let timer = head.next as Timer; timer !== head; ) {
       const next = timer.next as Timer;
       this.#unlink(timer);
-      this.#link(timer);
+      if (timer.pending) this.#link(timer);
       timer = next;
     }
   }

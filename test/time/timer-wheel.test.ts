@@ -95,6 +95,36 @@ describe('TimerWheel', () => {
     expect([later.fired, earlier.fired, cancelled.fired]).toEqual([[400], [50], []]);
   });
 
+  it('leaves a timer that lapsed where it stands, so that no list is touched when it is armed again for later', () => {
+    const { clock, wheel, note } = setUp();
+    const [first, second, third] = [note(), note(), note()];
+    for (const timer of [first, second, third]) wheel.arm(timer, 40);
+    wheel.lapse(second);
+    wheel.lapse(second);
+    expect([wheel.size, wheel.remaining(second), first.next === second]).toEqual([2, 0, true]);
+    clock.advance(30_000);
+    wheel.arm(second, 40);
+    expect([wheel.size, wheel.remaining(second), first.next === second]).toEqual([3, 40, true]);
+    wheel.lapse(third);
+    clock.advance(100_000);
+    expect([first.fired, second.fired, third.fired]).toEqual([[40], [70], []]);
+    expect([wheel.size, third.slot, clock.nextAlarm]).toEqual([0, -1, Number.POSITIVE_INFINITY]);
+  });
+
+  it('a timer that lapsed can be armed for earlier, and after its time', () => {
+    const { clock, wheel, note } = setUp();
+    const [earlier, after] = [note(), note()];
+    wheel.arm(earlier, 400);
+    wheel.arm(after, 20);
+    wheel.lapse(earlier);
+    wheel.lapse(after);
+    wheel.arm(earlier, 10);
+    clock.advance(1_000_000);
+    wheel.arm(after, 5);
+    clock.advance(1_000_000);
+    expect([earlier.fired, after.fired]).toEqual([[10], [1005]]);
+  });
+
   it('lets a timer arm itself, and others, while it expires', () => {
     const { clock, wheel, note } = setUp();
     const [first, second] = [note(), note()];
@@ -199,7 +229,8 @@ describe('TimerWheel', () => {
           wheel.arm(timer, delay);
           due.set(timer, ms() + Math.max(1, delay));
         } else if (dice < 7) {
-          wheel.cancel(timer);
+          if (below(random, 2) === 0) wheel.cancel(timer);
+          else wheel.lapse(timer);
           due.delete(timer);
         } else {
           clock.advance(below(random, 1000 * bound[below(random, dice === 9 ? 5 : 3)]));
