@@ -88,6 +88,13 @@ export class Doctor implements ReportObserver {
         return call(fd, ...rest);
       };
     };
+    const accepting = <A extends unknown[]>(call: (fd: number, ...rest: A) => number) => {
+      return (fd: number, ...rest: A): number => {
+        const result = call(fd, ...rest);
+        touch(fd, result < 0);
+        return result;
+      };
+    };
     const waiting = <A extends unknown[]>(call: (epfd: number, ...rest: A) => Promise<number>) => {
       return (epfd: number, ...rest: A): Promise<number> => {
         this.#beforeWait(files.get(epfd));
@@ -115,11 +122,8 @@ export class Doctor implements ReportObserver {
       send: writing(sys.send),
       sendto: writing(sys.sendto),
       sendmsg: writing(sys.sendmsg),
-      accept4: (fd, ...rest) => {
-        const result = sys.accept4(fd, ...rest);
-        touch(fd, result < 0);
-        return result;
-      },
+      accept: accepting(sys.accept),
+      accept4: accepting(sys.accept4),
       epoll_ctl: (epfd, op, fd, event) => {
         const result = sys.epoll_ctl(epfd, op, fd, event);
         if (result === 0 && (op === EPOLL_CTL_ADD || op === EPOLL_CTL_MOD)) {
@@ -144,10 +148,15 @@ export class Doctor implements ReportObserver {
     };
     return {
       ...blocking,
+      accept: touching(blocking.accept),
       accept4: touching(blocking.accept4),
       recv: touching(blocking.recv),
+      recvfrom: touching(blocking.recvfrom),
+      recvmsg: touching(blocking.recvmsg),
       read: touching(blocking.read),
       send: touching(blocking.send),
+      sendto: touching(blocking.sendto),
+      sendmsg: touching(blocking.sendmsg),
       write: touching(blocking.write),
     };
   }
@@ -238,7 +247,9 @@ export class Doctor implements ReportObserver {
   #say(chart: Chart, code: DoctorCode, message: string): void {
     if (chart.said.has(code)) return;
     chart.said.add(code);
-    this.#report({ code, fd: chart.item.fd, message, registeredAt: chart.place });
+    const warning = { code, fd: chart.item.fd, message, registeredAt: chart.place };
+    // Not from inside a harvest or a run of timers, which would not survive what a program does, or throws, there.
+    queueMicrotask(() => this.#report(warning));
   }
 }
 

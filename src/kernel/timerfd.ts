@@ -80,6 +80,8 @@ export class TimerFd extends Timer {
   override expire(): void {
     this.#catchUp();
     if (this.ticks > 0) this.wait.wake(POLLIN, 1);
+    // The wheel comes round sooner than some deadlines.
+    else if (this.#deadline !== Infinity) this.#arm(this.#host.clock.now());
   }
 
   disarm(): void {

@@ -21,10 +21,11 @@ const SERVER = { family: AF_INET, address: '127.0.0.1', port: 7 };
 const buffer = new Uint8Array(4096);
 const events = epollEvents(8);
 
-function scene() {
+function scene(heard?: (warning: DoctorWarning) => void) {
   const warnings: DoctorWarning[] = [];
   const clock = new VirtualClock();
-  const stack = new Stack({ clock, seed: 1, doctor: (warning) => warnings.push(warning) });
+  const doctor = heard ?? ((warning) => warnings.push(warning));
+  const stack = new Stack({ clock, seed: 1, doctor });
   const { sys } = stack;
   const listener = sys.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   sys.bind(listener, SERVER);
@@ -116,8 +117,10 @@ test('a one-shot that is never armed again stays silent over waiting data', asyn
   sys.write(peer, buffer, 1);
   expect(await wait()).toBe(1);
   clock.advance(900_000);
+  await Promise.resolve();
   expect(codes()).toEqual([]);
   clock.advance(200_000);
+  await Promise.resolve();
   expect(codes()).toEqual(['ONESHOT_NOT_REARMED']);
 });
 
@@ -134,6 +137,7 @@ test('a one-shot armed again in time, or consumed, is right', async () => {
   expect(await wait()).toBe(1);
   sys.epoll_ctl(epoll, EPOLL_CTL_MOD, child, { events: EPOLLIN | EPOLLONESHOT, data: child });
   clock.advance(2_000_000);
+  await Promise.resolve();
   expect(codes()).toEqual([]);
 });
 
@@ -162,3 +166,42 @@ test('waiting for room to answer before reading on is right, and the doctor look
   expect(await wait()).toBe(1);
   expect(events[0].events).toBe(EPOLLIN | EPOLLOUT);
 });
+
+test('a listener served by accept(2), which takes no flags, does not spin', async () => {
+  const { sys, listener, client, watch, wait, codes } = scene();
+  watch(listener, EPOLLIN);
+  for (let i = 0; i < 120; i++) {
+    client();
+    expect(await wait()).toBe(1);
+    sys.close(sys.accept(listener));
+  }
+  expect(codes()).toEqual([]);
+});
+
+test("what a doctor throws is the program's own error, and epoll_wait goes on", async () => {
+  const { sys, listener, client, watch, wait } = scene(() => {
+    throw new Error('a warning');
+  });
+  const thrown = uncaught();
+  watch(listener, EPOLLIN | EPOLLET);
+  client();
+  client();
+  expect(await wait()).toBe(1);
+  sys.accept4(listener, null, SOCK_NONBLOCK);
+  expect(await wait()).toBe(0);
+  expect((await thrown).message).toBe('a warning');
+  client();
+  expect(await wait()).toBe(1);
+});
+
+/** The next error nobody caught, which the test runner then does not see. */
+function uncaught(): Promise<Error> {
+  const others = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  return new Promise((resolve) => {
+    process.once('uncaughtException', (error) => {
+      for (const other of others) process.on('uncaughtException', other);
+      resolve(error);
+    });
+  });
+}

@@ -160,6 +160,20 @@ describe('a timerfd', () => {
     expect([ticks(fd), ticks(fd)]).toEqual([1, '-EAGAIN']);
   });
 
+  it('wakes its sleeper a month later', async () => {
+    const month = { tv_sec: 30 * 24 * 3600, tv_nsec: 0 };
+    const fd = m.sys.timerfd_create(CLOCK_MONOTONIC);
+    m.sys.timerfd_settime(fd, 0, { it_value: month, it_interval: { tv_sec: 0, tv_nsec: 0 } });
+    const call = m.sleeper(ep);
+    m.add(ep, fd, EPOLLIN, 't');
+    m.clock.advance((month.tv_sec - 1) * 1e6);
+    await m.pass(0);
+    expect(call.text).toBeUndefined();
+    m.clock.advance(1e6);
+    await m.pass(1);
+    expect(call.text).toBe('t{IN}');
+  });
+
   it('counts expirations nobody read', async () => {
     const fd = m.sys.timerfd_create(CLOCK_MONOTONIC);
     m.sys.timerfd_settime(fd, 0, spec(10, 20));
