@@ -2,29 +2,19 @@
 // Appending copies once into packet memory, or not at all what is there already; transmitting refers to the chunks; nothing is
 // allocated per segment.
 
+import { copyBytes } from './copy-bytes.js';
 import type { MemoryAccount } from './memory-account.js';
 import { CHUNK_LARGE, CHUNK_SMALL, CHUNK_TINY, type PacketMemory } from './packet-memory.js';
 
 /** Below this a typed-array copy costs more than a loop, because the view it needs must be allocated. */
 const LOOP_COPY = 64;
 
-/** Eight at a time, because V8 looks up both arrays anew in each turn of a loop. */
-function copyBytes(target: Uint8Array, to: number, source: Uint8Array, from: number, count: number): void {
-  let i = 0;
-  for (; i + 8 <= count; i += 8) {
-    const t = (to + i) | 0;
-    const s = (from + i) | 0;
-    target[t] = source[s];
-    target[t + 1] = source[s + 1];
-    target[t + 2] = source[s + 2];
-    target[t + 3] = source[s + 3];
-    target[t + 4] = source[s + 4];
-    target[t + 5] = source[s + 5];
-    target[t + 6] = source[s + 6];
-    target[t + 7] = source[s + 7];
-  }
-  for (; i < count; i++) target[to + i] = source[from + i];
-}
+/** What a queue is for: to be transmitted from; */
+export const QUEUE_SEND = 0;
+/** to be read by the program, so that no NIC ever reads a chunk of it, and one that is given back can be used again at once; */
+export const QUEUE_RECEIVE = 1;
+/** the same, one of many that hold little: never much more memory than bytes. */
+export const QUEUE_COMPACT = 2;
 
 export class ByteQueue {
   readonly memory: PacketMemory;
@@ -39,14 +29,18 @@ export class ByteQueue {
   #cursorAt = 0;
 
   readonly #account: MemoryAccount | null;
-  /** One of many queues that hold little: never much more memory than bytes. */
+  readonly #sends: boolean;
   readonly #compact: boolean;
 
-  /** `account`: whom its chunks are charged to; queues spliced together must have the same. */
-  constructor(memory: PacketMemory, account: MemoryAccount | null = null, compact = false) {
+  /**
+   * `account`: whom its chunks are charged to; `use`: QUEUE_*. Queues spliced together must have the same account, and both or
+   * neither be QUEUE_SEND.
+   */
+  constructor(memory: PacketMemory, account: MemoryAccount | null = null, use = QUEUE_SEND) {
     this.memory = memory;
     this.#account = account;
-    this.#compact = compact;
+    this.#sends = use === QUEUE_SEND;
+    this.#compact = use === QUEUE_COMPACT;
   }
 
   #alloc(wanted: number): number {
@@ -63,7 +57,8 @@ export class ByteQueue {
   #free(chunk: number): void {
     const size = this.memory.sizeOf(chunk);
     this.held = (this.held - size) | 0;
-    this.memory.free(chunk);
+    if (this.#sends) this.memory.free(chunk);
+    else this.memory.release(chunk);
     if (this.#account !== null) this.#account.uncharge(size);
   }
 

@@ -241,7 +241,7 @@ export class PacketMemory {
   free(chunk: number): void {
     if (this.#limbo.ringsIdle) {
       if (!this.#limbo.empty) this.reap();
-      this.#release(chunk);
+      this.release(chunk);
     } else this.#limbo.put(chunk);
   }
 
@@ -252,7 +252,7 @@ export class PacketMemory {
     for (; chunk !== 0; chunk = this.#limbo.take()) {
       while (chunk !== 0) {
         const next = this.next[chunk];
-        this.#release(chunk);
+        this.release(chunk);
         chunk = next;
       }
     }
@@ -317,7 +317,8 @@ export class PacketMemory {
     return chunk;
   }
 
-  #release(chunk: number): void {
+  /** Gives back a chunk that no NIC can be reading: no transmit descriptor referred to it since it was handed out. */
+  release(chunk: number): void {
     this.used = (this.used - this.sizeOf(chunk)) | 0;
     const block = ((chunk - 1) / BLOCK_UNITS) | 0;
     const kind = this.#state[block];

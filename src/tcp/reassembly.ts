@@ -1,7 +1,7 @@
 // Segments that came out of order (tcp_sk.out_of_order_queue): runs of contiguous bytes, ascending and disjoint, found by
 // bisection; and the SACK blocks that describe the latest of them (RFC 2018 section 4), kept as they change.
 
-import { ByteQueue } from '../memory/byte-queue.js';
+import { ByteQueue, QUEUE_COMPACT } from '../memory/byte-queue.js';
 import type { MemoryAccount } from '../memory/memory-account.js';
 import { CHUNK_TINY, type PacketMemory } from '../memory/packet-memory.js';
 import { TCP_MSS_DEFAULT } from './constants.js';
@@ -84,7 +84,7 @@ export class Reassembly {
         return true;
       }
     } else {
-      into = new Run(seq, new ByteQueue(this.#memory, this.#account, true));
+      into = new Run(seq, new ByteQueue(this.#memory, this.#account, QUEUE_COMPACT));
       if (i === runs.length) runs.push(into);
       else runs.splice(i, 0, into);
       i++;

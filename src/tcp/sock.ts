@@ -3,7 +3,7 @@
 
 import type { Host } from '../core/host.js';
 import type { Route } from '../ip/routes.js';
-import { ByteQueue } from '../memory/byte-queue.js';
+import { ByteQueue, QUEUE_RECEIVE } from '../memory/byte-queue.js';
 import type { Timer } from '../time/timer-wheel.js';
 import { IPPROTO_TCP, SOCK_STREAM } from '../uapi/socket.js';
 import { TCP_CA_Open, TCP_ESTABLISHED } from '../uapi/tcp.js';
@@ -246,9 +246,8 @@ export class TcpSock extends FlaggedSock {
   /** A receive queue of its own: data has come. */
   ownRcvQueue(): ByteQueue {
     const { tcp } = this;
-    if (this.rcvQueue === tcp.noBytes) {
-      this.rcvQueue = tcp.spare.queues.pop() ?? new ByteQueue(this.host.memory, tcp.memory);
-    }
+    if (this.rcvQueue === tcp.noBytes)
+      this.rcvQueue = tcp.spare.queues.pop() ?? new ByteQueue(tcp.host.memory, tcp.memory, QUEUE_RECEIVE);
     return this.rcvQueue;
   }
 

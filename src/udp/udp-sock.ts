@@ -5,7 +5,7 @@ import type { Host } from '../core/host.js';
 import { RCV_SHUTDOWN, SHUTDOWN_MASK, Sock } from '../core/sock.js';
 import type { Route } from '../ip/routes.js';
 import type { RxPacket } from '../ip/rx-packet.js';
-import { ByteQueue } from '../memory/byte-queue.js';
+import { ByteQueue, QUEUE_RECEIVE } from '../memory/byte-queue.js';
 import { IpAddress } from '../packet/address.js';
 import {
   POLLERR,
@@ -61,7 +61,7 @@ export class UdpSock extends Sock {
 
   constructor(host: Host) {
     super(host, host.sysctl.rmemDefault, host.sysctl.wmemDefault);
-    this.#queue = new ByteQueue(host.memory);
+    this.#queue = new ByteQueue(host.memory, null, QUEUE_RECEIVE);
   }
 
   override get type(): number {

@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import { below, type Random, SeededRandom } from '../../src/core/random.js';
-import { ByteQueue } from '../../src/memory/byte-queue.js';
+import { TxRing } from '../../src/link/tx-ring.js';
+import { ByteQueue, QUEUE_COMPACT, QUEUE_RECEIVE, QUEUE_SEND } from '../../src/memory/byte-queue.js';
 import { CHUNK_LARGE, CHUNK_SMALL, PacketMemory } from '../../src/memory/packet-memory.js';
 
 /** `expect` costs more than a step does. */
@@ -72,6 +73,23 @@ describe('ByteQueue', () => {
     expect(queue.copyTo(target, 0, 4, 5)).toBe(0);
     queue.clear();
     expect(memory.used).toBe(0);
+  });
+
+  it('uses a chunk again at once that was read, and one that was sent when the ring has passed', () => {
+    const memory = new PacketMemory(4 << 20);
+    const ring = new TxRing(memory, 4);
+    ring.commit(ring.claim(), 54, 0, 0, 0, 0);
+    const again = (use: number): boolean => {
+      const queue = new ByteQueue(memory, null, use);
+      queue.append(Uint8Array.of(1), 0, 1);
+      const chunk = queue.head;
+      queue.clear();
+      queue.append(Uint8Array.of(2), 0, 1);
+      return queue.head === chunk;
+    };
+    expect([QUEUE_RECEIVE, QUEUE_COMPACT, QUEUE_SEND].map(again)).toEqual([true, true, false]);
+    ring.shift();
+    expect(again(QUEUE_SEND)).toBe(true);
   });
 
   it('refers to mapped bytes where they stand, and never writes behind them', () => {
