@@ -9,7 +9,9 @@ import {
   MSG_SPLICE_PAGES,
   MSG_TRUNC,
   TCP_INFO,
+  TCP_ZEROCOPY_RECEIVE,
   type TcpInfo,
+  type TcpZerocopyReceive,
 } from '../index.js';
 import { IESTREAMREAD, IESTREAMWRITE, IperfError } from './iperf3-protocol.js';
 import type { ReadyLoop, Watched } from './ready-loop.js';
@@ -36,6 +38,8 @@ export interface StreamInterval {
 export interface StreamOwner {
   readonly block: Uint8Array;
   readonly receiveFlags: number;
+  /** What is lent to whoever received last (TCP_ZEROCOPY_RECEIVE); null: receivers read into the block. */
+  readonly lent: { readonly value: TcpZerocopyReceive } | null;
   /** Blocks that may be sent now. After 0 the stream sleeps until `resume`. */
   allowed(stream: IperfStream): number;
   transferred(stream: IperfStream, bytes: number, wholeBlock: boolean): void;
@@ -180,10 +184,9 @@ export class IperfStream implements Watched {
   }
 
   #receive(): void {
-    const { sys } = this.#loop;
-    const { block, receiveFlags } = this.#owner;
+    const { block } = this.#owner;
     for (let i = 0; i < HELPING; i++) {
-      const count = sys.recv(this.fd, block, block.length, receiveFlags);
+      const count = this.#take();
       if (count === -EAGAIN) return;
       if (count <= 0) {
         if (count === 0) this.#watch(0);
@@ -195,6 +198,18 @@ export class IperfStream implements Watched {
       this.#owner.transferred(this, count, count === block.length);
       if (count < block.length) return;
     }
+  }
+
+  /** Bytes lent, or read where there are too few to lend; 0 at the end of the stream; -errno. */
+  #take(): number {
+    const { sys } = this.#loop;
+    const { block, lent, receiveFlags } = this.#owner;
+    if (lent !== null) {
+      lent.value.length = block.length;
+      const result = sys.getsockopt(this.fd, IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE, lent);
+      if (result === 0 && lent.value.length > 0) return lent.value.length;
+    }
+    return sys.recv(this.fd, block, block.length, receiveFlags);
   }
 
   #watch(events: number): void {

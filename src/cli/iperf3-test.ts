@@ -11,6 +11,7 @@ import {
   SOL_SOCKET,
   TCP_CONGESTION,
   TCP_NODELAY,
+  type TcpZerocopyReceive,
 } from '../index.js';
 import { IESETCONGESTION, IperfError, type TestParameters, type TestResults } from './iperf3-protocol.js';
 import { IperfStream, receiveFlags, type StreamOwner } from './iperf3-stream.js';
@@ -19,6 +20,8 @@ import type { Alarm, ReadyLoop } from './ready-loop.js';
 /** How long a throttled sender pauses, in milliseconds. */
 const THROTTLE_MS = 1;
 const NAME_MAX = 15;
+/** What comes in one piece is lent whole (TCP_ZEROCOPY_RECEIVE): whoever wants to have it in less reads. */
+const LARGEST_PIECE = 68 << 10;
 
 /** Who looks on: a report, line by line. */
 export interface Observer {
@@ -32,6 +35,7 @@ export class IperfTest implements StreamOwner {
   /** Sent by reference where nothing is received into it, and there is memory to be mapped. */
   readonly block: Uint8Array;
   readonly receiveFlags: number;
+  readonly lent: { readonly value: TcpZerocopyReceive } | null;
   /** Bytes and whole blocks of all streams since the start, or since what is omitted ended. */
   sent = 0;
   received = 0;
@@ -78,6 +82,8 @@ export class IperfTest implements StreamOwner {
       for (let i = 0; i < this.block.length; i++) this.block[i] = 48 + (i % 10);
     else randomFillSync(this.block);
     this.receiveFlags = receiveFlags(parameters.skipCopy);
+    const lends = !parameters.skipCopy && parameters.blockSize >= LARGEST_PIECE;
+    this.lent = lends ? { value: { length: 0, iov: [] } } : null;
   }
 
   /** How many streams we write to, and how many we read from. */
@@ -131,6 +137,7 @@ export class IperfTest implements StreamOwner {
     for (const stream of this.streams) stream.close();
     // -EINVAL where it was not mapped, or is no more.
     this.#loop.sys.munmap(this.block);
+    for (const part of this.lent?.value.iov ?? []) this.#loop.sys.munmap(part);
   }
 
   /** Seconds that were measured. */
