@@ -1,4 +1,4 @@
-// Node's own tests of net, http, https and tls, on the stack: `node scripts/node-suite.mjs TREE [PATTERN…]`, where TREE holds
+// Node's own tests of net, http, https, http2 and tls, on the stack: `node scripts/node-suite.mjs TREE [PATTERN…]`, where TREE holds
 // Node's `test/` (test/parallel, test/common, test/fixtures; a checkout of Node, or parts of one). Each file runs on plain Node
 // first; only what passes there counts. Then it runs with `net` replaced by tapstack/net's default export.
 
@@ -29,7 +29,7 @@ if (tree === undefined || !existsSync(join(tree, 'test/parallel'))) {
   process.exit(2);
 }
 
-const GROUPS = ['net', 'http', 'https', 'tls'];
+const GROUPS = ['net', 'http', 'https', 'http2', 'tls'];
 const preload = fileURLToPath(new URL('../test/node-suite/replace-net.cjs', import.meta.url));
 const directory = resolve(tree, 'test/parallel');
 

@@ -7,24 +7,19 @@ import tls from 'node:tls';
 import { ECANCELED, EPIPE } from '../uapi/errno.js';
 import type { Net } from './create-net.js';
 import type { NodeError } from './errors.js';
+import { type IsOurs, installRead, type Method, type Wrapper } from './install-read.js';
 import { WriteRequest } from './requests.js';
 import type { NetSocket } from './socket.js';
 import { kLastQueueSize } from './symbols.js';
 import { TcpHandle } from './tcp-handle.js';
 
-type Method = (this: Wrapper, ...args: unknown[]) => unknown;
-interface Wrapper {
-  stream?: unknown;
-  _handle?: unknown;
-  [key: symbol]: unknown;
-}
-
 const ASKED = ['_getpeername', '_getsockname', 'setNoDelay', 'setKeepAlive', 'ref', 'unref'] as const;
 
 export function installStream(net: Net): void {
   const proto = wrapperPrototype();
-  const isOurs = (value: unknown): value is NetSocket =>
+  const isOurs: IsOurs = (value: unknown): value is NetSocket =>
     Object.prototype.isPrototypeOf.call(net.Socket.prototype, value as never);
+  installRead(proto, isOurs);
   installWrite(proto, isOurs);
   installConnecting(proto, isOurs);
   for (const name of ASKED) {
@@ -38,7 +33,7 @@ export function installStream(net: Net): void {
 }
 
 /** As long as the socket is connecting, so is what stands over it: http2 waits for the connection, as it does upon a native handle. */
-function installConnecting(proto: object, isOurs: (value: unknown) => value is NetSocket): void {
+function installConnecting(proto: object, isOurs: IsOurs): void {
   const followed = new WeakSet<object>();
   Object.defineProperty(proto, 'connecting', {
     configurable: true,
@@ -60,7 +55,7 @@ function installConnecting(proto: object, isOurs: (value: unknown) => value is N
  * What is written goes to the socket's handle at once, as it goes to a native one: what cannot be sent is for the writer to know,
  * who may not care for a farewell that nobody takes, and no error of the socket's.
  */
-function installWrite(proto: Record<string, Method>, isOurs: (value: unknown) => value is NetSocket): void {
+function installWrite(proto: Record<string, Method>, isOurs: IsOurs): void {
   const before = proto.doWrite;
   proto.doWrite = function (request: unknown, data: unknown): unknown {
     const { stream } = this;

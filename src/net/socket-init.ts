@@ -13,6 +13,7 @@ import {
   kLastQueueSize,
   kNoDelay,
   kOnread,
+  kTaker,
   kTimer,
   type OnRead,
 } from './symbols.js';
@@ -95,6 +96,7 @@ function initFields(socket: NetSocket): void {
   socket[kBytesRead] = 0;
   socket[kLastQueueSize] = 0;
   socket[kOnread] = null;
+  socket[kTaker] = null;
   socket[kNoDelay] = false;
   socket[kKeepAlive] = false;
   socket[kKeepAliveDelay] = 0;

@@ -2,7 +2,7 @@
 
 import { errnoException, type NodeError } from './errors.js';
 import type { NetSocket } from './socket.js';
-import { kOnread, type OnRead } from './symbols.js';
+import { kOnread, kTaker, type OnRead } from './symbols.js';
 import { EOF, type TcpHandle } from './tcp-handle.js';
 
 export function tryReadStart(socket: NetSocket): void {
@@ -18,6 +18,11 @@ export function onStreamRead(this: TcpHandle, count: number, data: Buffer | unde
   socket._unrefTimer();
   if (count > 0) {
     if (socket.destroyed) return;
+    const taker = socket[kTaker];
+    if (taker !== null && data !== undefined) {
+      taker.data(data);
+      return;
+    }
     const onread = socket[kOnread];
     const more = onread === null ? socket.push(data) : intoUserBuffer(this, onread, socket, count);
     if (!more && this.reading) {
@@ -28,6 +33,10 @@ export function onStreamRead(this: TcpHandle, count: number, data: Buffer | unde
   }
   // A foreign handle that tells nothing tells the end.
   if (count === EOF || count === undefined) {
+    if (socket[kTaker] !== null) {
+      socket[kTaker].end();
+      return;
+    }
     socket.push(null);
     // Somebody has to take the end even where nobody takes data.
     socket.read(0);

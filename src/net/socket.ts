@@ -21,8 +21,10 @@ import {
   kNoDelay,
   kOnread,
   kResetting,
+  kTaker,
   kTimer,
   type OnRead,
+  type Taker,
 } from './symbols.js';
 import type { TcpHandle } from './tcp-handle.js';
 import type { NetTimer } from './timers.js';
@@ -52,6 +54,7 @@ export class NetSocket extends Duplex {
   declare [kKeepAlive]: boolean;
   declare [kKeepAliveDelay]: number;
   declare [kOnread]: OnRead | null;
+  declare [kTaker]: Taker | null;
   declare [kResetting]: boolean;
 
   connect(...args: unknown[]): this {

@@ -15,6 +15,13 @@ export const kBytesRead = Symbol('bytesRead');
 export const kLastQueueSize = Symbol('lastWriteQueueSize');
 export const kOnread = Symbol('onread');
 export const kResetting = Symbol('resetAndClosing');
+export const kTaker = Symbol('taker');
+
+/** Has what a socket receives instead of its Readable. */
+export interface Taker {
+  data(data: Buffer): void;
+  end(): void;
+}
 
 /** Memory that a program gives to be read into, and what it wants called. */
 export interface OnRead {

@@ -111,6 +111,36 @@ test('with the socket below goes the one above', async () => {
   expect(await prints(67, source)).toEqual(['above close ', 'below close true']);
 });
 
+test('a connection is upgraded whatever was done with it before', async () => {
+  const source = `
+    const server = net.createServer((socket) => {
+      const plain = said(socket, 'plain server', 'end').setEncoding('latin1');
+      socket.on('data', (text) => {
+        console.log('plain server data', JSON.stringify(text));
+        socket.write('go on');
+        const secured = new tls.TLSSocket(socket, { isServer: true, ...options });
+        secured.setEncoding('latin1').on('data', (text) => secured.end(text.toUpperCase()));
+      });
+    }).listen(0, () => {
+      const socket = said(net.connect(server.address().port, '127.0.0.1'), 'plain client', 'end').setEncoding('utf8');
+      socket.write('upgrade, please');
+      socket.on('data', (text) => {
+        console.log('plain client data', text);
+        const secured = tls.connect({ ...trusting, socket }, () => secured.write('hello'));
+        secured.on('data', (data) => console.log(String(data)));
+        said(secured, 'client', 'end', 'close').on('close', () => server.close());
+      });
+    });
+  `;
+  expect(await prints(69, source)).toEqual([
+    'plain server data "upgrade, please"',
+    'plain client data go on',
+    'HELLO',
+    'client end ',
+    'client close ',
+  ]);
+});
+
 test('an http2 session is connected when its connection is', async () => {
   const source = `
     const server = http2.createServer().listen(0, () => {

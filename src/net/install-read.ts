@@ -1,0 +1,69 @@
+// What a socket of ours receives for tls or http2 goes to them from the handle, and not through the socket, as it does upon a native
+// handle: listeners and an encoding that a program had on the socket before (STARTTLS) are no concern of theirs, and hear nothing.
+
+import type { NetSocket } from './socket.js';
+import { tryReadStart } from './socket-read.js';
+import { kTaker, type Taker } from './symbols.js';
+
+/** The handle below a JSStreamSocket. */
+interface StreamHandle {
+  readBuffer(data: Uint8Array): void;
+  emitEOF(): void;
+}
+
+/** A JSStreamSocket. */
+export interface Wrapper {
+  stream?: unknown;
+  _handle?: unknown;
+  [key: symbol]: unknown;
+}
+
+export type Method = (this: Wrapper, ...args: unknown[]) => unknown;
+export type IsOurs = (value: unknown) => value is NetSocket;
+
+export function installRead(proto: Record<string, Method>, isOurs: IsOurs): void {
+  const { readStart, readStop } = proto;
+  proto.readStart = function (): unknown {
+    const { stream } = this;
+    if (!isOurs(stream)) return Reflect.apply(readStart, this, []);
+    // The first time is in its constructor, which has just begun to listen.
+    if (stream[kTaker] === null) takeOver(this, stream);
+    begin(stream);
+    return 0;
+  };
+  proto.readStop = function (): unknown {
+    const { stream } = this;
+    if (!isOurs(stream)) return Reflect.apply(readStop, this, []);
+    const handle = stream._handle;
+    if (handle === null || stream.connecting) return 0;
+    handle.reading = false;
+    return handle.readStop();
+  };
+}
+
+function takeOver(wrapper: Wrapper, stream: NetSocket): void {
+  for (const event of ['data', 'end']) {
+    const added = stream.listeners(event).at(-1);
+    if (added !== undefined) stream.removeListener(event, added as () => void);
+  }
+  const handle = (): StreamHandle | null => wrapper._handle as StreamHandle | null;
+  const taker: Taker = {
+    data: (data) => handle()?.readBuffer(data),
+    end: () => handle()?.emitEOF(),
+  };
+  stream[kTaker] = taker;
+  if (stream.connecting || stream._handle === null) stream.once('connect', () => begin(stream));
+  // What has come already; nobody is there to take it before the constructors are done.
+  if (stream.readableLength > 0) process.nextTick(takeWaiting, stream, taker);
+}
+
+function begin(stream: NetSocket): void {
+  if (stream._handle !== null && !stream.connecting && !stream._handle.reading) tryReadStart(stream);
+}
+
+function takeWaiting(stream: NetSocket, taker: Taker): void {
+  for (let data: unknown = stream.read(); data !== null; data = stream.read())
+    taker.data(
+      typeof data === 'string' ? Buffer.from(data, stream.readableEncoding ?? 'utf8') : (data as Buffer),
+    );
+}
