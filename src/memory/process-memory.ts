@@ -3,11 +3,17 @@
 
 import type { PacketMemory } from './packet-memory.js';
 
+/** Loans that are found by looking at each: fewer than a hash costs. */
+const FEW = 8;
+
 /** What a process has of the packet memory. */
 export class ProcessMemory {
   readonly #memory: PacketMemory;
   readonly #mapped = new Set<Uint8Array>();
-  /** Chunks that are nobody else's, by the view that was handed out. */
+  /** A few loans: the views that were handed out, and their chunks, which are nobody else's. */
+  readonly #views: Uint8Array[] = [];
+  readonly #chunks: number[] = [];
+  /** The others. */
   readonly #lent = new Map<Uint8Array, number>();
 
   constructor(memory: PacketMemory) {
@@ -32,18 +38,39 @@ export class ProcessMemory {
     const start = memory.start[chunk];
     const bytes = new Uint8Array(memory.buffer, start, memory.end[chunk] - start);
     memory.mapped.lentBytes += memory.sizeOf(chunk);
-    this.#lent.set(bytes, chunk);
+    if (this.#views.length < FEW) {
+      this.#views.push(bytes);
+      this.#chunks.push(chunk);
+    } else this.#lent.set(bytes, chunk);
     return bytes;
   }
 
   /** Takes back what was lent; false if these bytes are not. */
   takeBack(bytes: Uint8Array): boolean {
-    const chunk = this.#lent.get(bytes);
-    if (chunk === undefined) return false;
-    this.#lent.delete(bytes);
+    const chunk = this.#forget(bytes);
+    if (chunk === 0) return false;
     this.#memory.mapped.lentBytes -= this.#memory.sizeOf(chunk);
     this.#memory.free(chunk);
     return true;
+  }
+
+  /** The chunk that `bytes` are a view of, which is on loan no more; 0 for any other bytes. */
+  #forget(bytes: Uint8Array): number {
+    const views = this.#views;
+    const chunks = this.#chunks;
+    for (let i = 0; i < views.length; i++) {
+      if (views[i] !== bytes) continue;
+      const chunk = chunks[i];
+      views[i] = views[views.length - 1];
+      chunks[i] = chunks[chunks.length - 1];
+      views.pop();
+      chunks.pop();
+      return chunk;
+    }
+    const chunk = this.#lent.get(bytes);
+    if (chunk === undefined) return 0;
+    this.#lent.delete(bytes);
+    return chunk;
   }
 
   /** Gives back what `map` or `lend` gave, whole; false if these bytes are not the process's. */
@@ -56,6 +83,6 @@ export class ProcessMemory {
 
   /** exit_mmap */
   unmapAll(): void {
-    for (const bytes of [...this.#lent.keys(), ...this.#mapped]) this.unmap(bytes);
+    for (const bytes of [...this.#views, ...this.#lent.keys(), ...this.#mapped]) this.unmap(bytes);
   }
 }

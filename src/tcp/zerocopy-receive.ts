@@ -61,10 +61,8 @@ export function tcpZerocopyReceive(sk: TcpSock, zc: TcpZerocopyReceive, mm: Proc
 function giveBack(zc: TcpZerocopyReceive, mm: ProcessMemory): void {
   const { iov } = zc;
   if (iov === undefined) zc.iov = [];
-  else {
-    for (let i = 0; i < iov.length; i++) mm.takeBack(iov[i]);
-    iov.length = 0;
-  }
+  // Not by setting `length`, which is a call into the runtime.
+  else for (let bytes = iov.pop(); bytes !== undefined; bytes = iov.pop()) mm.takeBack(bytes);
 }
 
 /** receive_fallback_to_copy: so little is there that all of it goes where the program wants copies. */
