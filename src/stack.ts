@@ -178,6 +178,11 @@ export class Stack {
     if (value === undefined) return current;
     const error = sysctl.set(name, value);
     if (error === -EACCES) throw new RangeError(`sysctl ${name} can only be read`);
+    if (error === -ENOENT)
+      throw new RangeError(
+        `sysctl ${name} cannot be ${JSON.stringify(value)}: there are ${sysctl.tcpAvailableCongestionControl}; ` +
+          'registerCongestionControl() adds another',
+      );
     if (error < 0)
       throw new RangeError(`sysctl ${name} cannot be ${JSON.stringify(value)}: ${strerror(error)}`);
     return sysctl.get(name);

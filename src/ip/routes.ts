@@ -15,6 +15,9 @@ const INTERNED = 4096;
 /** The way to one destination (struct rtable). */
 export class Route {
   readonly host: Host;
+  readonly #table: RoutingTable;
+  /** The table's genid when this was looked up (rt_genid). */
+  readonly #genid: number;
   readonly device: NetDevice;
   /** Where it really leads: 127.0.0.1 for 0.0.0.0, as ip_route_output has it. */
   readonly destination: IpAddress;
@@ -28,8 +31,6 @@ export class Route {
   readonly broadcast: boolean;
   /** What the line of the table says beyond the way. */
   readonly metrics: RouteMetrics;
-  /** The routes have changed since: look it up again (dst_check). */
-  obsolete = false;
   /** Looked up on first use; a dead one is replaced. */
   neighbour: Neighbour | null = null;
   /** Next IPv4 identification. */
@@ -44,7 +45,7 @@ export class Route {
   #pmtuLocked = false;
 
   constructor(
-    host: Host,
+    table: RoutingTable,
     device: NetDevice,
     destination: IpAddress,
     source: IpAddress,
@@ -53,7 +54,10 @@ export class Route {
     broadcast: boolean,
     metrics: RouteMetrics = DEFAULT_METRICS,
   ) {
+    const { host } = table;
     this.host = host;
+    this.#table = table;
+    this.#genid = table.genid;
     this.metrics = metrics;
     this.device = device;
     this.destination = destination;
@@ -67,10 +71,15 @@ export class Route {
     this.icmpLast = (host.nowMs - 60_000) | 0;
   }
 
+  /** The routes have changed since: look it up again (ipv4_dst_check, rt_is_expired). */
+  get obsolete(): boolean {
+    return this.#genid !== this.#table.genid;
+  }
+
   /** Largest IP packet that passes on this path (ipv4_mtu): what was learnt, else what the route says, else the device's. */
   get mtu(): number {
     if (this.#pmtu !== 0) {
-      if (((this.host.nowMs - this.#pmtuSince) | 0) < this.host.sysctl.ipRtMtuExpires * 1000)
+      if ((this.host.nowMs - this.#pmtuSince) >>> 0 < this.host.sysctl.ipRtMtuExpires * 1000)
         return this.#pmtu;
       this.#pmtu = 0;
       this.#pmtuLocked = false;
@@ -144,6 +153,8 @@ export class RoutingTable {
   /** Longest prefix first. */
   readonly #entries: RouteLine[] = [];
   readonly #interned = new Map<number, Route>();
+  /** Goes up whenever a way may have changed (net->ipv4.rt_genid). */
+  genid = 0;
   #localMetrics = DEFAULT_METRICS;
 
   constructor(host: Host) {
@@ -284,12 +295,12 @@ export class RoutingTable {
     const lo = this.devices[0];
     const subnet = this.broadcastDevice(destination.a);
     if (subnet !== null) {
-      return subnet.up ? new Route(this.host, subnet, destination, subnet.address, null, false, true) : null;
+      return subnet.up ? new Route(this, subnet, destination, subnet.address, null, false, true) : null;
     }
     if (this.isLocal(destination.a)) {
       // The local table: 127.0.0.0/8 prefers 127.0.0.1 as its source, an own address itself.
       return new Route(
-        this.host,
+        this,
         lo,
         destination,
         destination.isLoopback ? lo.address : destination,
@@ -303,12 +314,12 @@ export class RoutingTable {
       const device = this.devices.find((candidate) => !candidate.loopback && candidate.up);
       return device === undefined
         ? null
-        : new Route(this.host, device, destination, device.address, null, false, true);
+        : new Route(this, device, destination, device.address, null, false, true);
     }
     const entry = this.#lookup(destination.a);
     if (entry === null) return null;
     const { device, gateway, metrics } = entry;
-    return new Route(this.host, device, destination, device.address, gateway, false, false, metrics);
+    return new Route(this, device, destination, device.address, gateway, false, false, metrics);
   }
 
   /**
@@ -327,7 +338,7 @@ export class RoutingTable {
     const gateway = entry === null ? null : entry.gateway;
     const metrics = entry === null ? DEFAULT_METRICS : entry.metrics;
     return new Route(
-      this.host,
+      this,
       device,
       destination.clone(),
       device.address,
@@ -362,9 +373,7 @@ export class RoutingTable {
   #flush(): void {
     const old = [...this.#interned.values()];
     this.#interned.clear();
-    for (const route of old) {
-      route.obsolete = true;
-      if (route.learnt) this.output(route.destination)?.inheritMtu(route);
-    }
+    this.genid++;
+    for (const route of old) if (route.learnt) this.output(route.destination)?.inheritMtu(route);
   }
 }

@@ -42,7 +42,11 @@ export function bytesReceived(sk: TcpSock): number {
 }
 
 /** As if there had been none (tcp_disconnect). */
-export function forgetBytes(sk: TcpSock): void {
+export function forgetCounts(sk: TcpSock): void {
+  sk.segsOut = 0;
+  sk.segsIn = 0;
+  sk.dataSegsOut = 0;
+  sk.dataSegsIn = 0;
   sk.ackedLow = 0;
   sk.sentLow = 0;
   sk.receivedLow = 0;

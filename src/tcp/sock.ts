@@ -8,7 +8,7 @@ import type { Timer } from '../time/timer-wheel.js';
 import { IPPROTO_TCP, SOCK_STREAM } from '../uapi/socket.js';
 import { TCP_CA_Open, TCP_ESTABLISHED } from '../uapi/tcp.js';
 import type { Backlog } from './backlog.js';
-import { forgetBytes } from './byte-counts.js';
+import { forgetCounts } from './byte-counts.js';
 import type { CongestionControl } from './congestion/congestion.js';
 import {
   TCP_DELACK_MAX,
@@ -266,12 +266,8 @@ export class TcpSock extends FlaggedSock {
     this.sndQueue = this.tcp.noBytes;
     this.rcvQueue = this.tcp.noBytes;
     this.writeQueue = NO_SEGMENTS;
-    this.segsOut = 0;
-    this.segsIn = 0;
-    this.dataSegsOut = 0;
-    this.dataSegsIn = 0;
     this.delivered = 0;
-    forgetBytes(this);
+    forgetCounts(this);
     this.busyUs = 0;
     this.rcvRttUs = 0;
     this.rcvRttTsEcr = 0;

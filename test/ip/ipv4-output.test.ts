@@ -200,6 +200,21 @@ describe('the way', () => {
     expect(route('192.0.2.1').gateway?.toString()).toBe('10.0.0.254');
   });
 
+  it('is gone over again, too, when it is no longer shared: by a sock bound to a device, or after 4096 others', () => {
+    const bound = stack.ip.routes.outputBound(address('192.0.2.1'), 2, false);
+    const evicted = route('10.0.0.9');
+    stack.ip.addRoute(address('0.0.0.0'), 0, address('10.0.0.250'));
+    const ways = Array.from({ length: 4096 }, (_, i) => route(`192.0.${i >>> 8}.${i & 255}`));
+    expect(bound?.obsolete).toBe(true);
+    expect(evicted.obsolete).toBe(true);
+    expect(ways.some((way) => way.obsolete)).toBe(false);
+    const first = ways[0];
+    expect(route('198.51.100.1')).not.toBe(first);
+    expect(route('192.0.0.0')).not.toBe(first);
+    stack.ip.addRoute(address('192.0.0.0'), 16, address('10.0.0.251'));
+    expect(first.obsolete).toBe(true);
+  });
+
   it('is the longest prefix that fits, and of two equal ones the newer', () => {
     const gateway = (to: string) => route(to).gateway?.toString();
     stack.ip.addRoute(address('0.0.0.0'), 0, address('10.0.0.250'));
@@ -262,6 +277,13 @@ describe('the way', () => {
     pass(stack, 599_000);
     expect(way.mtu).toBe(552);
     pass(stack, 1000);
+    expect(way.mtu).toBe(1500);
+  });
+
+  it('is as wide as ever when nothing was sent for a month', () => {
+    const way = route();
+    way.updateMtu(1400);
+    pass(stack, 30 * 24 * 3_600_000);
     expect(way.mtu).toBe(1500);
   });
 

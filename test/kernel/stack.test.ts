@@ -27,6 +27,9 @@ describe('options', () => {
     expect(refused({ address: '192.0.2.2/24' })).toMatch(/without a `link`/);
     expect(refused({ sysctl: { 'net.ipv4.nonesuch': 1 } })).toMatch(/no such tunable/);
     expect(refused({ sysctl: { 'net.ipv4.tcp_syncookies': 256 } })).toMatch(/cannot be 256/);
+    expect(refused({ sysctl: { 'net.ipv4.tcp_congestion_control': 'vegas' } })).toMatch(
+      /cannot be "vegas": there are .*cubic.*registerCongestionControl/,
+    );
     expect(refused({ memory: 100 })).toMatch(/between 4 MiB and 2 GiB/);
     expect(refused({ routes: [{ to: '10.0.0.0/8', via: '192.0.2.1' }] })).toMatch(/no interface reaches/);
     expect(refused({ routes: [{ to: '10.0.0.0/8', via: 'router' }] })).toMatch(/no IPv4 address/);
