@@ -54,6 +54,10 @@ export class CaptureLink implements Link, LinkReceiver, Doorbell, Alarm {
     return this.link.features;
   }
 
+  get runsPrograms(): boolean {
+    return this.link.runsPrograms === true;
+  }
+
   get tx(): TxRing {
     return this.link.tx;
   }

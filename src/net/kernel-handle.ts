@@ -115,7 +115,6 @@ export class KernelHandle extends TcpHandle {
   }
 
   #deliver(chunk: Buffer): void {
-    const memory = this.#buffer;
     let rest = chunk;
     while (rest.length > 0) {
       if (!this.reading) {
@@ -123,6 +122,7 @@ export class KernelHandle extends TcpHandle {
         this.#peer?.unshift(rest);
         return;
       }
+      const memory = this.#buffer;
       const count = memory === null ? rest.length : Math.min(rest.length, memory.length);
       memory?.set(rest.subarray(0, count));
       this.bytesRead += count;

@@ -64,16 +64,18 @@ export class PipeHandle {
   }
 
   #data(data: Buffer): void {
-    this.bytesRead += data.length;
-    const own = this.#userBuffer;
-    if (own === null) {
-      this.onread(data.length, data);
-      return;
-    }
-    for (let at = 0; at < data.length; at += own.length) {
-      const part = data.subarray(at, at + own.length);
-      own.set(part);
-      this.onread(part.length, undefined);
+    let rest = data;
+    while (rest.length > 0) {
+      if (!this.reading) {
+        this.#inner.unshift(rest);
+        return;
+      }
+      const own = this.#userBuffer;
+      const count = own === null ? rest.length : Math.min(rest.length, own.length);
+      own?.set(rest.subarray(0, count));
+      this.bytesRead += count;
+      this.onread(count, own === null ? rest : undefined);
+      rest = rest.subarray(count);
     }
   }
 

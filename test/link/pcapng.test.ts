@@ -9,8 +9,8 @@ import { Host } from '../../src/core/host.js';
 import { SeededRandom } from '../../src/core/random.js';
 import { Icmp } from '../../src/icmp/icmp.js';
 import { Ip } from '../../src/ip/ip.js';
-import { RX_GSO_TCP4, RX_L4_BAD, RX_L4_OK } from '../../src/link/link.js';
-import { type CaptureLink, capture } from '../../src/link/pcap-link.js';
+import { type Link, RX_GSO_TCP4, RX_L4_BAD, RX_L4_OK } from '../../src/link/link.js';
+import { CaptureLink, capture } from '../../src/link/pcap-link.js';
 import { INBOUND, OUTBOUND, PcapngWriter } from '../../src/link/pcapng.js';
 import { createWire } from '../../src/link/wire.js';
 import { PacketMemory } from '../../src/memory/packet-memory.js';
@@ -116,6 +116,9 @@ describe('a captured link', () => {
     expect([recorder.name, recorder.mtu, recorder.features]).toEqual(['test0', 1500, 3]);
     expect(recorder.link === stack.link && recorder.tx === stack.link.tx).toBe(true);
     expect(recorder.mac).toBe(stack.link.mac);
+    expect(recorder.runsPrograms).toBe(false);
+    const tap = { ...stack.link, name: 'tap0', runsPrograms: true } as unknown as Link;
+    expect(new CaptureLink(tap, recorder.writer, stack.clock).runsPrograms).toBe(true);
   });
 
   it('records the conversation, in order, at its time', () => {
