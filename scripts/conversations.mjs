@@ -2,7 +2,8 @@
 // npm run -s conversations: random conversations between a peer and a socket, segment by segment, played to the running kernel and to
 // the stack, and compared. See test/conversations/README.md. Needs root (or a user namespace), /dev/net/tun and python3.
 
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Conversation } from '../test/conversations/conversation.mjs';
@@ -12,14 +13,22 @@ const FIELDS =
   'state ca_state retransmits probes backoff snd_mss rcv_mss unacked sacked lost retrans snd_ssthresh snd_cwnd reordering total_retrans bytes_acked bytes_received segs_out segs_in notsent_bytes data_segs_in data_segs_out delivered delivered_ce bytes_sent bytes_retrans dsack_dups reord_seen rcv_ooopack snd_wnd total_rto total_rto_recoveries'.split(
     ' ',
   );
-/** How often the kernel must give the same answer before ours is called different. */
-const KERNEL_TURNS = 3;
+/** How often the kernel must give the same answer before ours is called different, and with how many others meanwhile. */
+const KERNEL_TURNS = [40, 20, 5];
+/** Conversations, each with a device of its own, that one process plays. */
+const ROOMS = 250;
+const LATE_MS = [0, 4, 8, 16];
 const TCP_CLOSE = 'state=7 ';
 /** Of a kernel with 250 Hz. */
 const TICK_MS = 4;
 
 const { values, positionals } = parseArgs({
-  options: { random: { type: 'string', default: '200' }, seed: { type: 'string' }, all: { type: 'boolean' } },
+  options: {
+    random: { type: 'string', default: '200' },
+    seed: { type: 'string' },
+    theme: { type: 'string' },
+    all: { type: 'boolean' },
+  },
   allowPositionals: true,
 });
 const first = Number(values.seed ?? Math.floor(Math.random() * 1e9));
@@ -28,24 +37,37 @@ const seeds =
     ? positionals.map(Number)
     : Array.from({ length: Number(values.random) }, (_, i) => first + i);
 if (!seeds.every((seed) => Number.isInteger(seed) && seed >= 0)) {
-  console.error('Usage: npm run -s conversations -- [--random COUNT] [--seed FIRST] [--all] [SEED...]');
+  console.error(
+    'Usage: npm run -s conversations -- [--random COUNT] [--seed FIRST] [--theme NAME] [--all] [SEED...]',
+  );
   process.exit(2);
 }
 
-function playToKernel(conversations) {
+/** What the kernel answers. Its side ends slowly (closing a device takes 20 ms), after its answer. */
+async function playToKernel(conversations, atOnce) {
   const kernel = fileURLToPath(new URL('../test/conversations/kernel.py', import.meta.url));
-  const input = JSON.stringify({ fields: FIELDS, conversations });
-  const result = spawnSync('unshare', ['-n', '-r', 'python3', kernel], {
-    input,
-    encoding: 'utf8',
-    maxBuffer: 1 << 30,
-  });
-  if (result.status === 0) return JSON.parse(result.stdout);
-  throw new Error(`the kernel's side failed: ${result.error?.message ?? result.stderr}`);
+  const child = spawn('unshare', ['-n', '-r', 'python3', kernel], { stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.end(JSON.stringify({ fields: FIELDS, atOnce, conversations }));
+  const answer = await text(child.stdout);
+  if (answer === '') throw new Error("the kernel's side failed");
+  return JSON.parse(answer);
 }
 
+/** Counters of what does not happen here (docs/differences.md), and what a group has besides counters. */
+const UNCOUNTED = new Set(
+  'Ip.DefaultTTL Ip.Forwarding Ip.OutTransmits IpExt.InOctets IpExt.OutOctets Tcp.RtoAlgorithm Tcp.RtoMax Tcp.RtoMin TcpExt.TCPHPHits TcpExt.TCPPureAcks TcpExt.TCPHPAcks TcpExt.TCPRcvCollapsed TcpExt.TCPBacklogCoalesce TcpExt.TCPAbortFailed TcpExt.TCPSackShifted TcpExt.TCPSackMerged TcpExt.TCPSackShiftFallback TcpExt.TCPRcvCoalesce TcpExt.TCPOFOMerge TcpExt.TCPSpuriousRtxHostQueues TcpExt.TcpTimeoutRehash TcpExt.TcpDuplicateDataRehash'.split(
+    ' ',
+  ),
+);
+const counted = (line) =>
+  line
+    .replace(/\b[A-Z]\w+\.\w+=\d+ ?/g, (each) =>
+      UNCOUNTED.has(each.split('=')[0]) || each.startsWith('IcmpMsg.') ? '' : each,
+    )
+    .trimEnd();
+
 /** What TCP_INFO tells of a socket that is closed is left over from before, and compared no further. */
-const comparable = (line) => (line.startsWith(TCP_CLOSE) ? TCP_CLOSE : line);
+const comparable = (line) => (line.startsWith(TCP_CLOSE) ? TCP_CLOSE : counted(line));
 const sameTo = (a, b, end) => a.slice(0, end).every((line, i) => comparable(line) === comparable(b[i]));
 const firstDifference = ({ kernel, stack }) =>
   kernel.findIndex((line, i) => comparable(line) !== comparable(stack[i]));
@@ -61,39 +83,63 @@ function isMoved({ conversation, kernel, stack, at }) {
   return answered(kernel) === answered(stack) && segments(kernel).join() === segments(stack).join();
 }
 
-const conversations = seeds.map((seed) => new Conversation(seed));
+/** Of what the stack says with timers on time, and late as the kernel's are, what the kernel agrees with for longest. */
+function compare(answer) {
+  answer.at = 0;
+  for (const stack of answer.stacks) {
+    const at = firstDifference({ kernel: answer.kernel, stack });
+    if (answer.stack === undefined || at < 0 || at > answer.at) Object.assign(answer, { stack, at });
+    if (at < 0) return;
+  }
+}
+
+const conversations = seeds.map((seed) => new Conversation(seed, values.theme));
 let answers = [];
 for (const [i, conversation] of conversations.entries()) {
-  answers.push({ conversation, stack: await playToStack(conversation, FIELDS, i + 1) });
+  const stacks = [];
+  for (const ms of LATE_MS) stacks.push(await playToStack(conversation, FIELDS, i + 1, ms * 1000));
+  answers.push({ conversation, stacks });
 }
-for (let turn = 0; turn < KERNEL_TURNS && answers.length > 0; turn++) {
-  const played = playToKernel(answers.map(({ conversation }) => conversation));
-  answers = answers.filter((answer, i) => {
-    answer.kernel ??= played[i];
-    answer.at = firstDifference(answer);
-    if (values.all) return true;
-    return answer.at >= 0 && !isMoved(answer) && sameTo(answer.kernel, played[i], answer.at + 1);
-  });
+for (let turn = 0; turn < KERNEL_TURNS.length && answers.length > 0; turn++) {
+  const left = [];
+  for (let i = 0; i < answers.length; i += ROOMS) {
+    const some = answers.slice(i, i + ROOMS);
+    const played = await playToKernel(
+      some.map(({ conversation }) => conversation),
+      KERNEL_TURNS[turn],
+    );
+    for (const [j, answer] of some.entries()) {
+      answer.kernel ??= played[j];
+      compare(answer);
+      if (values.all) left.push(answer);
+      else if (answer.at >= 0 && !isMoved(answer) && sameTo(answer.kernel, played[j], answer.at + 1))
+        left.push(answer);
+    }
+  }
+  answers = left;
 }
 
-function stepText({ segment, call, ms }) {
-  if (call !== undefined) return call.join(' ');
-  return segment === undefined ? `${ms} ms pass` : `< ${JSON.stringify(segment).replaceAll('"', '')}`;
+function stepText({ segment, icmp, call, ms, peer, on }) {
+  const who = peer || on ? `${peer ?? on}: ` : '';
+  if (call !== undefined) return who + call.join(' ');
+  const said = segment ?? icmp;
+  return said === undefined ? `${ms} ms pass` : `${who}< ${JSON.stringify(said).replaceAll('"', '')}`;
 }
 
-/** Of TCP_INFO only what differs. */
+/** Of TCP_INFO and counters only what differs. */
 function differing(line, other) {
   if (!line.includes('=')) return line;
-  const words = other.split(' ');
+  const words = new Set(other.split(' '));
   return line
     .split(' ')
-    .filter((word, i) => word !== words[i])
+    .filter((word) => !words.has(word))
     .join(' ');
 }
 
 for (const { conversation, kernel, stack, at } of answers) {
-  const { seed, role, theme, options } = conversation;
-  console.log(`seed ${seed}: ${theme}, ${role}, options ${JSON.stringify(options)}`);
+  const { seed, role, theme, options, sysctl } = conversation;
+  const settings = JSON.stringify({ options, ...sysctl }).replaceAll('"', '');
+  console.log(`seed ${seed}: ${theme}, ${role} ${settings}`);
   const end = values.all ? conversation.steps.length : at + 1;
   for (let i = 0; i < end; i++) {
     console.log(`  ${stepText(conversation.steps[i])}`);

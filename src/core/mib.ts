@@ -19,7 +19,15 @@ const IP = [
   'FragCreates',
   'ForwDatagrams',
 ] as const;
-const IP_EXT = ['InNoECTPkts', 'InECT1Pkts', 'InECT0Pkts', 'InCEPkts'] as const;
+const IP_EXT = [
+  'InNoECTPkts',
+  'InECT1Pkts',
+  'InECT0Pkts',
+  'InCEPkts',
+  'InTruncatedPkts',
+  'InCsumErrors',
+  'ReasmOverlaps',
+] as const;
 const ICMP = [
   'InMsgs',
   'InErrors',
@@ -31,12 +39,17 @@ const ICMP = [
   'InRedirects',
   'InEchos',
   'InEchoReps',
+  'InTimestamps',
+  'InTimestampReps',
+  'InAddrMasks',
+  'InAddrMaskReps',
   'OutMsgs',
   'OutErrors',
   'OutRateLimitGlobal',
   'OutRateLimitHost',
   'OutDestUnreachs',
   'OutTimeExcds',
+  'OutParmProbs',
   'OutEchos',
   'OutEchoReps',
 ] as const;
@@ -141,6 +154,7 @@ const TCP_EXT = [
   'TCPSackShiftFallback',
   'TCPBacklogDrop',
   'PFMemallocDrop',
+  'TCPMD5Unexpected',
   'TCPMinTTLDrop',
   'TCPDeferAcceptDrop',
   'IPReversePathFilter',
@@ -226,7 +240,7 @@ function number<G extends keyof Groups>(group: G): Index<G> {
 
 /** Slot numbers: `host.mib.count(TcpExt.ListenOverflows)`. */
 export const Ip = number('Ip');
-/** In the order of the field's values. */
+/** Its first four in the order of the field's values. */
 export const IpExt = number('IpExt');
 export const Icmp = number('Icmp');
 export const Udp = number('Udp');

@@ -11,6 +11,8 @@ import type { RxPacket } from '../ip/rx-packet.js';
 import { RX_L4_BAD, RX_L4_OK } from '../link/link.js';
 import { fillTransport, L4_BAD, verifyTransport } from '../packet/frame-checksum.js';
 import {
+  ICMP_ADDRESS,
+  ICMP_ADDRESSREPLY,
   ICMP_CHECKSUM,
   ICMP_CODE,
   ICMP_DEST_UNREACH,
@@ -25,6 +27,8 @@ import {
   ICMP_REST,
   ICMP_SOURCE_QUENCH,
   ICMP_TIME_EXCEEDED,
+  ICMP_TIMESTAMP,
+  ICMP_TIMESTAMPREPLY,
   ICMP_TYPE,
   icmpIsError,
 } from '../packet/icmp.js';
@@ -37,6 +41,9 @@ import { IcmpRateLimit } from './rate-limit.js';
 const ERROR_LENGTH = 576;
 /** Types above are unknown (NR_ICMP_TYPES). */
 const LAST_TYPE = 18;
+/** Probes of other interfaces (RFC 8335) have no answer, as long as nobody asks for it (icmp_echo_enable_probe). */
+const ICMP_EXT_ECHO = 42;
+const ICMP_EXT_ECHOREPLY = 43;
 /** Precedence of errors: internetwork control (icmp_send). */
 const TOS_CONTROL = 0xc0;
 const TOS_KEPT = 0x1e;
@@ -68,6 +75,7 @@ export class Icmp implements IpProtocol, IcmpSender {
     const type =
       packet.length >= ICMP_HLEN ? memory.view.getUint8(packet.transport + ICMP_TYPE) : LAST_TYPE + 1;
     // To a broadcast address nothing is answered (icmp_echo_ignore_broadcasts) and nothing is believed.
+    if (type === ICMP_EXT_ECHO || type === ICMP_EXT_ECHOREPLY) return;
     if (type > LAST_TYPE || (packet.broadcast && type !== ICMP_ECHO)) {
       dropped(this.host, type > LAST_TYPE ? 'UNHANDLED_PROTO' : 'INVALID_PROTO');
       mib.count(IcmpMib.InErrors);
@@ -95,10 +103,23 @@ export class Icmp implements IpProtocol, IcmpSender {
         return;
       case ICMP_SOURCE_QUENCH:
         mib.count(IcmpMib.InSrcQuenchs);
+        this.#unreach(packet, type);
         return;
       case ICMP_REDIRECT:
         // Not followed: whoever shares our link could take our traffic with one (RFC 4949; accept_redirects = 0).
         mib.count(IcmpMib.InRedirects);
+        return;
+      case ICMP_TIMESTAMP:
+        mib.count(IcmpMib.InTimestamps);
+        return;
+      case ICMP_TIMESTAMPREPLY:
+        mib.count(IcmpMib.InTimestampReps);
+        return;
+      case ICMP_ADDRESS:
+        mib.count(IcmpMib.InAddrMasks);
+        return;
+      case ICMP_ADDRESSREPLY:
+        mib.count(IcmpMib.InAddrMaskReps);
         return;
     }
   }
@@ -146,16 +167,26 @@ export class Icmp implements IpProtocol, IcmpSender {
     if (!sent) return;
     if (type === ICMP_DEST_UNREACH) mib.count(IcmpMib.OutDestUnreachs);
     else if (type === ICMP_TIME_EXCEEDED) mib.count(IcmpMib.OutTimeExcds);
+    else if (type === ICMP_PARAMETERPROB) mib.count(IcmpMib.OutParmProbs);
   }
 
   /** icmp_echo: the same bytes go back; a large reply in fragments of its own. */
   #echo(packet: RxPacket): void {
     const route = this.ip.route(packet.src);
     if (route === null || route.broadcast) return;
+    const code = this.host.memory.view.getUint8(packet.transport + ICMP_CODE);
     const rest = this.host.memory.view.getInt32(packet.transport + ICMP_REST);
     const data = packet.transport + ICMP_HLEN;
     if (
-      this.#transmit(route, packet, packet.tos, ICMP_ECHOREPLY << 8, rest, data, packet.length - ICMP_HLEN)
+      this.#transmit(
+        route,
+        packet,
+        packet.tos,
+        (ICMP_ECHOREPLY << 8) | code,
+        rest,
+        data,
+        packet.length - ICMP_HLEN,
+      )
     ) {
       this.host.mib.count(IcmpMib.OutEchoReps);
     }
@@ -220,7 +251,11 @@ export class Icmp implements IpProtocol, IcmpSender {
     }
     const errno = icmpErrno(type, code);
     // That a reassembly timed out somewhere means nothing to whoever sent the fragments.
-    if (errno === 0 || (type === ICMP_TIME_EXCEEDED && code === ICMP_EXC_FRAGTIME)) return;
+    if (
+      (errno === 0 && type !== ICMP_SOURCE_QUENCH) ||
+      (type === ICMP_TIME_EXCEEDED && code === ICMP_EXC_FRAGTIME)
+    )
+      return;
     let info = 0;
     if (type === ICMP_DEST_UNREACH && code === ICMP_FRAG_NEEDED) {
       // ip_no_pmtu_disc: 1 believes that something is too large, not how large it may be; 2 nothing; 3 only protocols that

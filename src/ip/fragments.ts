@@ -2,7 +2,7 @@
 // its fragments are copied in place, and a bitmap of the 8-byte units that have come. Memory, time and overlap are bounded.
 
 import type { Host } from '../core/host.js';
-import { Ip as IpMib } from '../core/mib.js';
+import { IpExt, Ip as IpMib } from '../core/mib.js';
 import { dropped } from '../core/trace.js';
 import { RX_L4_BAD, RX_L4_NONE, RX_L4_OK } from '../link/link.js';
 import { CHUNK_LARGE } from '../memory/packet-memory.js';
@@ -136,7 +136,10 @@ export class Reassembler {
       return this.#discard(datagram);
     }
     const units = this.#mark(datagram, offset >> 3, (end + 7) >> 3);
-    if (units < 0) return this.#discard(datagram);
+    if (units < 0) {
+      mib.count(IpExt.ReasmOverlaps);
+      return this.#discard(datagram);
+    }
     if (units === 0) {
       dropped(this.host, 'DUP_FRAG');
       return false;

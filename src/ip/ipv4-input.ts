@@ -20,15 +20,12 @@ import {
   IP_TOS_FIELD,
   IP_TOTAL_LENGTH,
   IP_TTL_FIELD,
-  IPOPT_END,
-  IPOPT_LSRR,
-  IPOPT_NOOP,
-  IPOPT_SSRR,
 } from '../packet/ipv4.js';
 import { UDP_CHECKSUM, UDP_HLEN, UDP_LENGTH } from '../packet/udp.js';
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from '../uapi/socket.js';
 import type { NetDevice } from './device.js';
 import type { Reassembler } from './fragments.js';
+import { checkOptions, OPTIONS_OK, OPTIONS_SOURCE_ROUTE } from './ip-options.js';
 import type { IcmpSender, IpProtocol } from './protocol.js';
 import type { RoutingTable } from './routes.js';
 import type { RxPacket } from './rx-packet.js';
@@ -79,8 +76,7 @@ export class Ipv4Input {
       total < headerLength ||
       (flags & RX_IP_BAD) !== 0
     ) {
-      dropped(this.host, headerReason(versionIhl, headerLength, total, available));
-      mib.count(IpMib.InHdrErrors);
+      this.#refuse(ip, headerLength, total, available, (flags & RX_IP_BAD) !== 0);
       return;
     }
     const packet = this.packet;
@@ -119,6 +115,25 @@ export class Ipv4Input {
     }
   }
 
+  /** What is wrong with a header, in the order in which ip_rcv_core looks. */
+  #refuse(ip: number, headerLength: number, total: number, available: number, spoilt: boolean): void {
+    const { mib, memory } = this.host;
+    let reason: DropReason = 'IP_INHDR';
+    if (memory.view.getUint8(ip) >>> 4 === 4 && headerLength >= IP_HLEN) {
+      mib.count(IpExt.InNoECTPkts + (memory.view.getUint8(ip + IP_TOS_FIELD) & 3));
+      if (headerLength <= available && spoilt) {
+        mib.count(IpExt.InCsumErrors);
+        reason = 'IP_CSUM';
+      } else if (headerLength <= available && total > available) {
+        mib.count(IpExt.InTruncatedPkts);
+        dropped(this.host, 'PKT_TOO_SMALL');
+        return;
+      }
+    }
+    mib.count(IpMib.InHdrErrors);
+    dropped(this.host, reason);
+  }
+
   /** ip_route_input_slow: is the destination ours, and the source one that may send to us? Null: yes. */
   #misdirected(device: NetDevice): DropReason | null {
     const packet = this.packet;
@@ -146,30 +161,16 @@ export class Ipv4Input {
     return src >>> 24 === 0 || routes.broadcastDevice(src) !== null ? 'IP_INVALID_SOURCE' : null;
   }
 
-  /** ip_rcv_options: options are read over, except that nobody may choose our packets' way (RFC 7126 4.3, 4.4). */
+  /** ip_rcv_options */
   #optionsAcceptable(headerLength: number): boolean {
-    const view = this.host.memory.view;
-    const network = this.packet.network;
-    for (let at = IP_HLEN; at < headerLength; ) {
-      const kind = view.getUint8(network + at);
-      if (kind === IPOPT_END) break;
-      if (kind === IPOPT_NOOP) {
-        at++;
-        continue;
-      }
-      const length = at + 1 < headerLength ? view.getUint8(network + at + 1) : 0;
-      if (length < 2 || at + length > headerLength) {
-        this.host.mib.count(IpMib.InHdrErrors);
-        this.icmp?.send(this.packet, ICMP_PARAMETERPROB, 0, at << 24);
-        return false;
-      }
-      if (kind === IPOPT_LSRR || kind === IPOPT_SSRR) {
-        this.host.mib.count(IpMib.InDiscards);
-        return false;
-      }
-      at += length;
+    const { network } = this.packet;
+    const wrong = checkOptions(this.host.memory.view, network, headerLength);
+    if (wrong === OPTIONS_OK) return true;
+    if (wrong !== OPTIONS_SOURCE_ROUTE) {
+      this.host.mib.count(IpMib.InHdrErrors);
+      this.icmp?.send(this.packet, ICMP_PARAMETERPROB, 0, wrong << 24);
     }
-    return true;
+    return false;
   }
 
   /** ip_local_deliver_finish: `packet` is a whole datagram for us. */
@@ -210,15 +211,4 @@ export class Ipv4Input {
     }
     return addRange(view, packet.transport, length, sum) === 0xffff ? RX_L4_OK : RX_L4_BAD;
   }
-}
-
-/** What is wrong with a header (ip_rcv_core). */
-function headerReason(
-  versionIhl: number,
-  headerLength: number,
-  total: number,
-  available: number,
-): DropReason {
-  if (versionIhl >>> 4 !== 4 || headerLength < IP_HLEN || total < headerLength) return 'IP_INHDR';
-  return total > available ? 'PKT_TOO_SMALL' : 'IP_CSUM';
 }

@@ -18,6 +18,12 @@ import type { Route } from './routes.js';
 /** The device's own queue is full (linux/netdevice.h). */
 export const NET_XMIT_DROP = 1;
 
+/**
+ * In the place of flags of a GSO frame, for a packet that is none and is sent by no connected socket: an identification of 0, if it
+ * may not be fragmented (ip_select_ident, RFC 6864).
+ */
+export const TX_NO_ID = 1 << 30;
+
 /** Where the transport header stands in a frame. */
 const TRANSPORT = ETH_HLEN + IP_HLEN;
 
@@ -93,9 +99,13 @@ export class Ipv4Output {
     gsoFlags: number,
   ): number {
     const total = (IP_HLEN + headerLength + payloadLength) | 0;
-    const id = route.ipId;
-    // Each segment that a GSO frame is cut into takes an id of its own.
-    route.ipId = (id + (gsoSize === 0 ? 1 : Math.ceil(payloadLength / gsoSize))) & 0xffff;
+    this.host.mib.count(IpMib.OutRequests);
+    let id = 0;
+    if ((gsoFlags & TX_NO_ID) === 0 || !df) {
+      id = route.ipId;
+      // Each segment that a GSO frame is cut into takes an id of its own.
+      route.ipId = (id + (gsoSize === 0 ? 1 : Math.ceil(payloadLength / gsoSize))) & 0xffff;
+    }
     const device = route.device;
     const { view } = this.host.memory;
     const { frame } = device;
@@ -170,6 +180,7 @@ export class Ipv4Output {
     const most = (mtu - IP_HLEN) & ~7;
     const id = route.ipId;
     route.ipId = (id + 1) & 0xffff;
+    mib.count(IpMib.OutRequests);
     for (let done = 0; done < length; done += most) {
       const part = length - done < most ? length - done : most;
       const at = this.begin(route);
@@ -209,7 +220,6 @@ export class Ipv4Output {
       mib.count(LinkMib.TxDropped);
       return -ENETDOWN;
     }
-    mib.count(IpMib.OutRequests);
     const view = this.host.memory.view;
     view.setUint16(frame + ETH_TYPE, ETH_P_IP);
     writeMac(view, frame + ETH_SRC, device.macHigh, device.macLow);

@@ -23,8 +23,12 @@ export const IP_MAX_LENGTH = 65535;
 /** Options (RFC 791 section 3.1). */
 export const IPOPT_END = 0;
 export const IPOPT_NOOP = 1;
+export const IPOPT_RR = 7;
+export const IPOPT_TIMESTAMP = 68;
 export const IPOPT_LSRR = 131;
+export const IPOPT_CIPSO = 134;
 export const IPOPT_SSRR = 137;
+export const IPOPT_RA = 148;
 
 /** ECN field of the TOS byte (RFC 3168). */
 export const INET_ECN_MASK = 3;

@@ -139,6 +139,9 @@ export function destroy(sk: TcpSock): void {
   if (sk.orphan) sk.tcp.orphans--;
 }
 
+/** A remnant that is to last no longer counts among TWKilled instead (__inet_twsk_schedule). */
+const TW_KILLED_MS = 4000;
+
 /** tcp_time_wait: a minisock takes the connection's place; the sock itself is done. */
 export function timeWait(sk: TcpSock, substate: number, timeoutMs: number): void {
   const { tcp, route, host } = sk;
@@ -148,8 +151,9 @@ export function timeWait(sk: TcpSock, substate: number, timeoutMs: number): void
     tcp.ports.inherit(tw, sk);
     tcp.timeWaits.insert(tw, hash);
     const rto = (sk.rto << 2) - (sk.rto >> 1);
-    host.wheel.arm(tw, substate === TCP_TIME_WAIT ? TCP_TIMEWAIT_LEN : Math.max(timeoutMs, rto));
-    host.mib.count(TcpExt.TW);
+    const wait = substate === TCP_TIME_WAIT ? TCP_TIMEWAIT_LEN : Math.max(timeoutMs, rto);
+    host.wheel.arm(tw, wait);
+    host.mib.count(wait <= TW_KILLED_MS ? TcpExt.TWKilled : TcpExt.TW);
   } else {
     host.mib.count(TcpExt.TCPTimeWaitOverflow);
   }
@@ -262,6 +266,8 @@ export function tcpDisconnect(sk: TcpSock): number {
 /** What tcp_disconnect clears so that the sock can connect again as if it were new. */
 function forget(sk: TcpSock): void {
   sk.forgetTransfers();
+  sk.segsOut = 0;
+  sk.segsIn = 0;
   sk.shutdown = 0;
   sk.done = false;
   sk.srttUs = 0;
@@ -285,7 +291,6 @@ function forget(sk: TcpSock): void {
   sk.ackAto = 0;
   sk.copiedSeq = sk.rcvNxt;
   sk.rcvWup = sk.rcvNxt;
-  sk.rcvWnd = 0;
   sk.sndWnd = 0;
   sk.tsRecentStamp = 0;
   sk.tsRecent = 0;

@@ -125,10 +125,12 @@ export function sendFirstSyn(sk: TcpSock): void {
   sk.mssClamp = sk.tuning.userMss !== 0 ? sk.tuning.userMss : TCP_MSS_DEFAULT;
   sk.advmss = advertisedMss(sk, route);
   chooseControl(sk, route);
+  const formerWindow = sk.rcvWnd;
   prepareSyn(sk);
   initMtuProbing(sk);
   syncMss(sk);
-  initializeRcvMss(sk);
+  // Linux guesses at the peer's segments before there is a window, so that little is expected until it answers.
+  initializeRcvMss(sk, formerWindow);
   sk.err = 0;
   sk.done = false;
   sk.sndWnd = 0;
@@ -150,6 +152,7 @@ export function sendFirstSyn(sk: TcpSock): void {
   tx.packetsOut = 1;
   tx.retransStamp = host.nowMs || -1;
   host.mib.count(TcpMib.ActiveOpens);
+  host.mib.count(TcpMib.OutSegs);
   armRetransmit(sk, TIME_RETRANS, sk.rto);
   const { fastopen } = sk;
   if (fastopen !== null && fastopen.request !== null) sendSynData(sk, fastopen, fastopen.request);

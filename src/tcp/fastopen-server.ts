@@ -82,7 +82,7 @@ function createChild(request: RequestSock, segment: Segment): TcpSock {
   sk.maxWindow = segment.window;
   startRetransmit(sk, TIME_RETRANS, TCP_TIMEOUT_INIT);
   initTransfer(sk);
-  initializeRcvMss(sk);
+  initializeRcvMss(sk, sk.rcvWnd);
   addSynData(sk, segment);
   request.rcvNxt = sk.rcvNxt;
   sk.rcvWup = sk.rcvNxt;
@@ -139,7 +139,7 @@ export function fastOpenAcked(sk: TcpSock, request: RequestSock, segment: Segmen
   sk.sndWnd = segment.window << sk.sndWscale;
   sk.sndWl1 = segment.seq;
   sk.lsndtime = sk.host.nowMs;
-  initializeRcvMss(sk);
+  initializeRcvMss(sk, sk.rcvWnd);
   ecnThirdAck(sk, segment);
   if ((sk.shutdown & SEND_SHUTDOWN) !== 0) tcpShutdown(sk, SEND_SHUTDOWN);
 }

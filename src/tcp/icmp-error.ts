@@ -4,7 +4,13 @@
 import { ErrorEntry } from '../core/error-queue.js';
 import { Icmp as IcmpMib, TcpExt } from '../core/mib.js';
 import type { IpAddress } from '../packet/address.js';
-import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, ICMP_HOST_UNREACH, ICMP_NET_UNREACH } from '../packet/icmp.js';
+import {
+  ICMP_DEST_UNREACH,
+  ICMP_FRAG_NEEDED,
+  ICMP_HOST_UNREACH,
+  ICMP_NET_UNREACH,
+  ICMP_SOURCE_QUENCH,
+} from '../packet/icmp.js';
 import { IP_HLEN, IP_TTL_FIELD } from '../packet/ipv4.js';
 import { EMSGSIZE } from '../uapi/errno.js';
 import { SO_EE_ORIGIN_ICMP } from '../uapi/errqueue.js';
@@ -64,6 +70,8 @@ export function icmpError(
     tcp.host.mib.count(TcpExt.OutOfWindowIcmps);
     return;
   }
+  // Nobody slows down for these any more (RFC 6633).
+  if (type === ICMP_SOURCE_QUENCH) return;
   if (isTooBig(type, code)) {
     pathMtuReduced(sk, mtu);
     return;
@@ -155,6 +163,8 @@ function pathMtuReduced(sk: TcpSock, mtu: number): void {
   if (mtuDiscover === IP_PMTUDISC_DONT || mtuDiscover >= IP_PMTUDISC_INTERFACE) return;
   // Another connection to the same peer may have been told before.
   if (route.mtu >= sk.pmtu) return;
+  const before = sk.mss;
   syncMss(sk);
-  if (simpleRetransmit(sk, false)) xmitRetransmitQueue(sk);
+  // Where the peer's MSS was the smaller one, nothing was too large.
+  if (simpleRetransmit(sk, sk.mss >= before)) xmitRetransmitQueue(sk);
 }

@@ -67,11 +67,17 @@ export function receiveEstablished(sk: TcpSock, segment: Segment, first: boolean
   }
   const predicted = !first && isPredicted(sk, segment);
   const advances = segment.ackSeq !== sk.sndUna;
-  if (predicted && sk.rcvNxt === sk.rcvWup && before(segment.ackSeq, sk.sndUna)) replaceTsRecent(sk, segment);
-  if (tcpAck(sk, segment) === ACK_BAD) return;
+  // Where nothing is unread no memory is charged ahead either, and data takes the slow path all the same (sk_forward_alloc).
+  const bulk = predicted && segment.length > 0 && sk.rmemAlloc > 0;
+  const silent = bulk && !advances;
+  if (predicted && sk.rcvNxt === sk.rcvWup && (silent || before(segment.ackSeq, sk.sndUna)))
+    replaceTsRecent(sk, segment);
+  // Data that acknowledges nothing new tells the sender's side nothing at all (tcp_update_wl).
+  if (silent) sk.sndWl1 = segment.seq;
+  else if (tcpAck(sk, segment) === ACK_BAD) return;
   if (!first) measureRttByTimestamp(sk, segment);
   if ((segment.flags & URG) !== 0 || sk.rx.urgData !== 0) receiveUrgent(sk, segment);
-  queueData(sk, segment);
+  queueData(sk, segment, bulk);
   if (!predicted || advances || segment.length === 0) {
     pushPendingFrames(sk);
     checkSpace(sk);
@@ -79,13 +85,13 @@ export function receiveEstablished(sk: TcpSock, segment: Segment, first: boolean
   if (!predicted || segment.length > 0) dueAck(sk);
 }
 
-/** tcp_data_queue */
-export function queueData(sk: TcpSock, segment: Segment): void {
+/** tcp_data_queue; `bulk`: on the fast path, where no account is taken of what came twice. */
+export function queueData(sk: TcpSock, segment: Segment, bulk: boolean): void {
   if (segment.seq === segment.endSeq) return;
   if (traceDataQueue.on) tellQueued(sk, segment);
   if ((sk.ecnFlags & ECN_OK) !== 0) ecnAcceptCwr(sk, segment);
   // A duplicate that no ACK has told of is forgotten, unless one is due with this batch.
-  if (sk.rx.dsackPending && !sk.ackDeferred) sk.rx.dsackPending = false;
+  if (sk.rx.dsackPending && !sk.ackDeferred && !bulk) sk.rx.dsackPending = false;
   if (segment.seq === sk.rcvNxt) {
     // A bare FIN needs no room; some stacks send one into a closed window.
     if (receiveWindow(sk) === 0 && segment.length > 0) {
@@ -220,10 +226,8 @@ function queueOutOfOrder(sk: TcpSock, segment: Segment): void {
   }
   const isNew = ooo.knownEnd !== segment.endSeq || ooo.knownStart !== segment.seq;
   if (ooo.knownEnd !== ooo.knownStart) {
-    if (!isNew) {
-      dropped(sk.host, 'TCP_OFOMERGE');
-      mib.count(TcpExt.TCPOFOMerge);
-    }
+    if (!isNew) dropped(sk.host, 'TCP_OFOMERGE');
+    mib.add(TcpExt.TCPOFOMerge, ooo.merged);
     setDsack(sk, ooo.knownStart, ooo.knownEnd);
   }
   if (rx.reassembly.runs.length === 0) {
@@ -257,6 +261,8 @@ export function receiveFin(sk: TcpSock): void {
     default:
       break;
   }
+  // There is nothing to be told any more of what lies behind, nor of what came twice (tcp_sack_reset).
   dropOutOfOrder(sk);
+  if (sk.rx.dsackPending) sk.rx.dsackPending = false;
   if (!sk.orphan) sk.stateChange();
 }

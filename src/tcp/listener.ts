@@ -158,6 +158,7 @@ export function requestExpired(request: RequestSock): void {
   const retries = listener.retries(tuning.synRetries || host.sysctl.tcpSynackRetries);
   const defer = tuning.deferAccept;
   // syn_ack_recalc: an acknowledged request that waits for data is not asked again until its last period.
+  host.mib.count(TcpExt.TCPTimeouts);
   const expired = defer === 0 ? request.timeouts >= retries : expiredDeferred(request, retries, defer);
   if (expired) {
     dropRequest(request);

@@ -49,6 +49,8 @@ export class Reassembly {
   /** What the last `insert` brought and was held already; equal: nothing. */
   knownStart = 0;
   knownEnd = 0;
+  /** How many runs it made needless. */
+  merged = 0;
   /** SACK blocks, newest first: how many, and their edges (tp->selective_acks). */
   sacks = 0;
   readonly sackStart = new Int32Array(NUM_SACKS);
@@ -74,15 +76,19 @@ export class Reassembly {
     // The one before may reach into or touch the new bytes.
     this.knownStart = seq;
     this.knownEnd = seq;
+    this.merged = 0;
     let into: Run;
     if (i > 0 && !before(runs[i - 1].end, seq)) {
       into = runs[i - 1];
       this.knownEnd = after(end, into.end) ? into.end : end;
       // What comes after a FIN is nothing.
       if (into.fin || !after(end, into.end)) {
+        this.merged = 1;
         this.#noteSack(seq, end);
         return true;
       }
+      // One that starts with the new bytes and is shorter gives way to them.
+      if (into.start === seq) this.merged = 1;
     } else {
       into = new Run(seq, new ByteQueue(this.#memory, this.#account, QUEUE_COMPACT));
       if (i === runs.length) runs.push(into);
@@ -135,6 +141,7 @@ export class Reassembly {
         this.knownStart = next.start;
         this.knownEnd = before(next.end, end) ? next.end : end;
       }
+      if (!after(next.end, end) && before(next.start, end)) this.merged++;
       this.charge -= next.charge;
       into.bytes.splice(next.bytes);
       into.end = next.end;

@@ -5,7 +5,9 @@ import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
 import { dropped, ends, traceTcpV4Rcv } from '../core/trace.js';
 import type { RxPacket } from '../ip/rx-packet.js';
 import { RX_L4_BAD } from '../link/link.js';
+import { TCP_HLEN } from '../packet/tcp.js';
 import { TCP_ESTABLISHED, TCP_FIN_WAIT2, TCP_LISTEN, TCP_TIME_WAIT } from '../uapi/tcp.js';
+import { authAcceptable, SIGNED_HLEN } from './auth-option.js';
 import { Backlog } from './backlog.js';
 import { oowRateLimited } from './challenge.js';
 import { endTimeWait } from './close.js';
@@ -30,7 +32,7 @@ export function receiveSegment(tcp: TcpShared, packet: RxPacket): void {
   host.mib.count(TcpMib.InSegs);
   if (!segment.parse(host.memory.view, packet)) {
     dropped(host, 'PKT_TOO_SMALL');
-    host.mib.count(TcpMib.InErrs);
+    if (tooShortHeader(host.memory.view, packet)) host.mib.count(TcpMib.InErrs);
     return;
   }
   if ((packet.flags & RX_L4_BAD) !== 0) {
@@ -81,6 +83,7 @@ function deliver(sk: TcpSock, packet: RxPacket, segment: Segment): void {
     sk.host.mib.count(TcpExt.TCPMinTTLDrop);
     return;
   }
+  if (segment.headerLength >= SIGNED_HLEN && !authAcceptable(sk.tcp, segment)) return;
   countSegments(sk, segment);
   if (!sk.owned) {
     receiveNow(sk, packet, segment);
@@ -141,6 +144,7 @@ function receiveForRequest(request: RequestSock, packet: RxPacket, segment: Segm
     sendReset(parent.tcp, packet, segment);
     return;
   }
+  if (segment.headerLength >= SIGNED_HLEN && !authAcceptable(parent.tcp, segment)) return;
   const child = checkRequest(request, packet, segment);
   if (child !== null) receiveForChild(parent, child, packet, segment);
 }
@@ -185,8 +189,8 @@ function receiveForTimeWait(tw: TimeWaitSock, hash: number, packet: RxPacket, se
     if (listener !== null) {
       endTimeWait(tw);
       receiveForListener(listener, packet, segment, (tw.sndNxt + 65535 + 2) | 0 || 1);
-      return;
-    }
+    } else sendTimeWaitAck(tw);
+    return;
   }
   if (old) {
     dropped(host, 'TCP_RFC7323_TW_PAWS');
@@ -243,4 +247,9 @@ function timeWaitAck(tw: TimeWaitSock, segment: Segment, skipped: number): void 
   if (oowRateLimited(tw.tcp, tw.lastOowAckTime, carries, skipped)) return;
   if (!carries) tw.lastOowAckTime = tw.tcp.host.nowMs || 1;
   sendTimeWaitAck(tw);
+}
+
+/** Its header says that it is shorter than any; one that is cut off is not counted. */
+function tooShortHeader(view: DataView, packet: RxPacket): boolean {
+  return packet.length >= TCP_HLEN && view.getUint8(packet.transport + 12) >> 4 < TCP_HLEN >> 2;
 }

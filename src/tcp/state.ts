@@ -41,7 +41,7 @@ import { ecnCrossingSyn, ecnSynAckReceived, ecnThirdAck } from './ecn.js';
 import { fastOpenSynAck } from './fastopen-client.js';
 import { checkFastOpen, fastOpenAcked, fastOpenFinished } from './fastopen-server.js';
 import { queueData } from './input.js';
-import { syncMss } from './mss.js';
+import { readvertiseMss, syncMss } from './mss.js';
 import { initMtuProbing } from './mtu-probe.js';
 import { pushPendingFrames } from './output.js';
 import { updateMetrics } from './save-metrics.js';
@@ -133,7 +133,7 @@ function receiveText(sk: TcpSock, segment: Segment): number {
       tcpReset(sk);
       return RESET_PEER;
     }
-    queueData(sk, segment);
+    queueData(sk, segment, false);
   }
   if (sk.state !== TCP_CLOSE) {
     pushPendingFrames(sk);
@@ -153,6 +153,8 @@ function finAcked(sk: TcpSock): boolean {
 
 /** SYN_RECV, simultaneous open: our SYN is acknowledged. */
 function synReceivedAcked(sk: TcpSock, segment: Segment): void {
+  // Counted here besides what the acknowledgement of our SYN counts, as Linux does.
+  sk.delivered++;
   initTransfer(sk);
   setState(sk, TCP_ESTABLISHED);
   if (!sk.orphan) sk.stateChange();
@@ -175,7 +177,7 @@ function finWait1Acked(sk: TcpSock, segment: Segment): number {
   }
   if (sk.tuning.linger2Ms < 0) {
     tcpDone(sk);
-    sk.host.mib.count(TcpExt.TCPAbortOnLinger);
+    sk.host.mib.count(TcpExt.TCPAbortOnData);
     return RESET_PEER;
   }
   // What comes with a FIN is looked at by receiveText.
@@ -264,7 +266,9 @@ function simultaneousOpen(sk: TcpSock, segment: Segment): void {
   setState(sk, TCP_SYN_RECV);
   learnFromSyn(sk, segment);
   // A SYN that waits for its data (Fast Open) has not been sent, so that there is nothing to acknowledge.
-  if (sk.writeQueue.sent > 0) transmitSyn(sk, true);
+  if (sk.writeQueue.sent === 0) return;
+  readvertiseMss(sk);
+  transmitSyn(sk, true);
 }
 
 /** What both ends now know of each other. */
@@ -296,5 +300,5 @@ function learnFromSyn(sk: TcpSock, segment: Segment): void {
   sk.maxWindow = sk.sndWnd;
   initMtuProbing(sk);
   syncMss(sk, sk.pmtu);
-  initializeRcvMss(sk);
+  initializeRcvMss(sk, sk.rcvWnd);
 }

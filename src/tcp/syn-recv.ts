@@ -45,9 +45,15 @@ export function checkRequest(request: RequestSock, packet: RxPacket, segment: Se
   }
   if (!isRst && (flags & ACK) !== 0 && segment.ackSeq !== ((request.iss + 1) | 0)) {
     // RFC 9293 section 3.10.7.4, SYN-RECEIVED: an unacceptable acknowledgement. A reset counts whatever it acknowledges.
-    dropped(host, 'TCP_FLAGS');
-    sendReset(tcp, packet, segment);
-    return null;
+    // It may bring a cookie back that was sent before there was room.
+    const child = checkCookie(sk, packet, segment);
+    if (child === sk) {
+      dropped(host, 'TCP_FLAGS');
+      sendReset(tcp, packet, segment);
+      return null;
+    }
+    if (child !== null) dropRequest(request);
+    return child;
   }
   const reason = misfit(request, segment, paws);
   if (reason !== null) {
@@ -58,7 +64,11 @@ export function checkRequest(request: RequestSock, packet: RxPacket, segment: Se
   if (isRst && segment.seq !== rcvNxt) {
     // RFC 5961 section 3.2, in SYN-RECEIVED as well (Linux 6.18).
     dropped(host, 'TCP_RESET');
-    answer(request, segment, false);
+    if (!oowRateLimited(tcp, request.lastOowAckTime, false, TcpExt.TCPACKSkippedChallenge)) {
+      request.lastOowAckTime = host.nowMs || 1;
+      host.mib.count(TcpExt.TCPChallengeACK);
+      sendRequestAck(request, segment);
+    }
     return null;
   }
   const isNewSyn = (flags & SYN) !== 0 && segment.seq !== request.irs;
@@ -145,7 +155,7 @@ function createChild(request: RequestSock, segment: Segment): TcpSock {
   // The SYN-ACK was delivered.
   sk.delivered = 1;
   initTransfer(sk);
-  initializeRcvMss(sk);
+  initializeRcvMss(sk, sk.rcvWnd);
   sk.state = TCP_ESTABLISHED;
   queueChild(sk, request.listener);
   // Its listener was shut down before it listened: the child has the bits from birth (tcp_rcv_state_process).

@@ -111,10 +111,6 @@ export function retransmitTimer(sk: TcpSock): void {
   }
   host.mib.count(TcpExt.TCPTimeouts);
   if (writeTimedOut(sk)) return;
-  if (handshaking(sk)) {
-    repeatSyn(sk);
-    return;
-  }
   if (sk.tx.retransmits === 0) countFailure(sk);
   enterLoss(sk);
   countTimeout(sk);
@@ -122,7 +118,10 @@ export function retransmitTimer(sk: TcpSock): void {
     armRetransmit(sk, TIME_RETRANS, Math.min(sk.rto, TCP_RESOURCE_PROBE_INTERVAL));
     return;
   }
-  backOff(sk);
+  // The first few timeouts of a SYN do not double (tcp_syn_linear_timeouts).
+  if (sk.state === TCP_SYN_SENT && sk.tx.retransmits <= sk.host.sysctl.tcpSynLinearTimeouts)
+    armRetransmit(sk, TIME_RETRANS, userTimeoutBound(sk));
+  else backOff(sk);
 }
 
 /** tcp_update_rto_stats */
@@ -161,15 +160,6 @@ function closedWindowTimedOut(sk: TcpSock): boolean {
 function sentMsAgo(sk: TcpSock): number {
   const queue = sk.writeQueue;
   return Math.floor(((sk.host.nowUs - queue.rows[queue.at(0) + ROW_SENT_US]) | 0) / 1000);
-}
-
-function repeatSyn(sk: TcpSock): void {
-  countTimeout(sk);
-  retransmitRow(sk, 0, 1);
-  // The first few timeouts of a SYN do not double (tcp_syn_linear_timeouts).
-  if (sk.state === TCP_SYN_SENT && sk.tx.retransmits <= sk.host.sysctl.tcpSynLinearTimeouts) {
-    armRetransmit(sk, TIME_RETRANS, userTimeoutBound(sk));
-  } else backOff(sk);
 }
 
 /** Karn's backoff: doubled, up to two minutes or what TCP_RTO_MAX_MS says; of thin streams only after a few more of the same. */
@@ -322,7 +312,6 @@ function sendProbe0(sk: TcpSock): void {
 
 /** tcp_write_wakeup: as much as the window takes, or an old sequence number that must be answered. */
 function writeWakeup(sk: TcpSock, counter: number): void {
-  sk.host.mib.count(counter);
   const edge = (sk.sndUna + sk.sndWnd) | 0;
   const queue = sk.writeQueue;
   const i = queue.sent;
@@ -335,8 +324,12 @@ function writeWakeup(sk: TcpSock, counter: number): void {
     if (transmit(sk, seq, length, ACK | PSH | fin)) newDataSent(sk);
     return;
   }
-  if (sk.tx.urgMode && between(sk.tx.sndUp, (sk.sndUna + 1) | 0, (sk.sndUna + 0xffff) | 0))
+  const { mib } = sk.host;
+  if (sk.tx.urgMode && between(sk.tx.sndUp, (sk.sndUna + 1) | 0, (sk.sndUna + 0xffff) | 0)) {
+    mib.count(counter);
     sendProbe(sk, true);
+  }
+  mib.count(counter);
   sendProbe(sk, false);
 }
 

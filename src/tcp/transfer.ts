@@ -1,6 +1,7 @@
 // What a connection starts from once both SYNs are known (tcp_init_transfer): segment sizes, windows and buffers.
 
 import { SOCK_SNDBUF_LOCK } from '../core/sock.js';
+import { TCP_SYN_RECV } from '../uapi/tcp.js';
 import { expandSendBuffer } from './ack.js';
 import { TCP_MIN_MSS, TCP_MSS_DEFAULT, TCPOLEN_TSTAMP_ALIGNED } from './constants.js';
 import { syncMss } from './mss.js';
@@ -19,8 +20,8 @@ export function peerMss(option: number, userMss: number): number {
 }
 
 /** tcp_initialize_rcv_mss */
-export function initializeRcvMss(sk: TcpSock): void {
-  const hint = Math.min(sk.advmss, sk.mss, sk.rcvWnd >> 1, TCP_MSS_DEFAULT);
+export function initializeRcvMss(sk: TcpSock, window: number): void {
+  const hint = Math.min(sk.advmss, sk.mss, window >> 1, TCP_MSS_DEFAULT);
   sk.rcvMss = Math.max(hint, TCP_MIN_MSS);
 }
 
@@ -30,8 +31,9 @@ export function initTransfer(sk: TcpSock): void {
   syncMss(sk);
   initMtuProbing(sk);
   initMetrics(sk);
-  // A SYN that was lost twice tells of congestion (RFC 5681 section 3.1).
-  sk.sndCwnd = sk.tx.totalRetrans > 1 ? 1 : initialCwnd(sk);
+  // A SYN that was lost twice tells of congestion (RFC 5681 section 3.1), unless it turned out not to have been lost.
+  const undone = sk.state === TCP_SYN_RECV && !sk.tx.undoMarked;
+  sk.sndCwnd = sk.tx.totalRetrans > 1 && !undone ? 1 : initialCwnd(sk);
   sk.sndCwndStamp = sk.host.nowMs;
   sk.lsndtime = sk.host.nowMs;
   sk.cc.init(sk);

@@ -2,6 +2,7 @@
 // belongs to nobody (tcp_make_synack, tcp_v4_send_ack, tcp_v4_send_reset).
 
 import { Tcp as TcpMib } from '../core/mib.js';
+import { TX_NO_ID } from '../ip/ipv4-output.js';
 import type { RxPacket } from '../ip/rx-packet.js';
 import { reflectorFlags } from './accecn.js';
 import { fieldsOfSynAck, synOptionsLength } from './accecn-fields.js';
@@ -62,6 +63,7 @@ export function transmitSynAck(
     flags |= reflectorFlags(accecn.synEctRcv);
     accecn.synEctSnt = listener.tos & INET_ECN_MASK;
   } else if (request.ecnOk) flags |= ECE;
+  host.mib.count(TcpMib.OutSegs);
   const window = Math.min(request.rcvWnd, 65535);
   const headerLength = 20 + length;
   writeHeader(
@@ -87,6 +89,7 @@ export function transmitSynAck(
     listener.ttl,
     0,
     request.route.dontFragment(listener.mtuDiscover),
+    TX_NO_ID,
   );
 }
 
@@ -107,6 +110,7 @@ function reply(
   if (route === null) return;
   const at = tcp.ip.begin(route);
   if (at < 0) return;
+  tcp.host.mib.count(TcpMib.OutSegs);
   writeHeader(tcp.host.memory.view, at, segment.dport, segment.sport, seq, ack, 20, flags, 0);
   sendSegment(
     tcp,
@@ -120,6 +124,7 @@ function reply(
     0,
     0,
     true,
+    TX_NO_ID,
   );
 }
 
@@ -184,6 +189,7 @@ function controlAck(
   const view = tcp.host.memory.view;
   const headerLength = timestamps ? 32 : 20;
   if (timestamps) writeTimestamp(view, at + 20, tsVal, tsEcr);
+  tcp.host.mib.count(TcpMib.OutSegs);
   writeHeader(view, at, from.sport, from.dport, seq, ack, headerLength, ACK, Math.min(window, 65535));
-  sendSegment(tcp, from.route, from.saddr, from.daddr, at, headerLength, 0, tos, 0, 0, true);
+  sendSegment(tcp, from.route, from.saddr, from.daddr, at, headerLength, 0, tos, 0, 0, true, TX_NO_ID);
 }

@@ -20,6 +20,7 @@ import {
   AE,
   CWR,
   ECE,
+  FIN,
   PSH,
   RST,
   SYN,
@@ -84,7 +85,6 @@ export function sendSegment(
   const sum = tcp.ip.pseudoSum(saddr, daddr, IPPROTO_TCP, (headerLength + payloadLength) | 0);
   tcp.host.memory.view.setUint16(at + CSUM_OFFSET, sum);
   if (traceTransmit.on) tellTransmitted(tcp, saddr, daddr, at, payloadLength);
-  tcp.host.mib.add(TcpMib.OutSegs, gsoSize === 0 ? 1 : Math.ceil(payloadLength / gsoSize));
   return tcp.ip.send(
     route,
     saddr,
@@ -175,6 +175,9 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
   }
   if ((flags & ACK) !== 0) ackSent(sk);
   sk.segsOut += segments;
+  // What only repeats is not among OutSegs (RFC 4022).
+  if ((length === 0 && (flags & FIN) === 0) || !before(seq, sk.sndNxt))
+    sk.host.mib.add(TcpMib.OutSegs, segments);
   // What comes back over loopback may claim the next slot before this call is over.
   const frame = sk.extras === null ? 0 : route.device.frame;
   const result = sendSegment(

@@ -2,7 +2,7 @@
 // outside the window, resets and SYNs that may be forged end here; input.ts and state.ts see what is left.
 
 import type { DropReason } from '../core/drop-reason.js';
-import { TcpExt } from '../core/mib.js';
+import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
 import { dropped } from '../core/trace.js';
 import { TCP_CLOSE_WAIT, TCP_CLOSING, TCP_ESTABLISHED, TCP_LAST_ACK, TCP_SYN_RECV } from '../uapi/tcp.js';
 import { mayUpdateWindow } from './ack.js';
@@ -68,6 +68,7 @@ export function validateIncoming(sk: TcpSock, segment: Segment): boolean {
   }
   // RFC 5961 section 4: the true peer answers a challenge by a reset if it has started anew.
   dropped(sk.host, 'TCP_INVALID_SYN');
+  if (sk.state === TCP_ESTABLISHED) sk.host.mib.count(TcpMib.InErrs);
   sk.host.mib.count(TcpExt.TCPSYNChallenge);
   ecnSynAgain(sk, segment);
   sendChallengeAck(sk, true);

@@ -13,7 +13,12 @@ import type { RxPacket } from '../ip/rx-packet.js';
 import { RX_L4_BAD } from '../link/link.js';
 import { ANY_V4, type IpAddress } from '../packet/address.js';
 import { pseudoHeader } from '../packet/checksum.js';
-import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, ICMP_PORT_UNREACH } from '../packet/icmp.js';
+import {
+  ICMP_DEST_UNREACH,
+  ICMP_FRAG_NEEDED,
+  ICMP_PORT_UNREACH,
+  ICMP_SOURCE_QUENCH,
+} from '../packet/icmp.js';
 import { IP_HLEN, IP_MAX_LENGTH } from '../packet/ipv4.js';
 import { UDP_CHECKSUM, UDP_DST_PORT, UDP_HLEN, UDP_LENGTH, UDP_SRC_PORT } from '../packet/udp.js';
 import {
@@ -129,6 +134,8 @@ export class Udp implements IpProtocol {
       this.host.mib.count(IcmpMib.InErrors);
       return;
     }
+    // Slowing down is for transports that know how, and none does it any more (RFC 6633).
+    if (type === ICMP_SOURCE_QUENCH) return;
     let isFinal = fatal;
     if (type === ICMP_DEST_UNREACH && code === ICMP_FRAG_NEEDED) {
       this.ip.route(dst)?.updateMtu(info);

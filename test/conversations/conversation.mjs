@@ -5,12 +5,29 @@
 // of two steps: answers to what was written come after 7 ms, everything else after 25, which is neither 40 (the delayed ACK) nor
 // 200 (the least timeout) nor twice a round trip.
 
+import { below } from './below.mjs';
 import { dice } from './dice.mjs';
+import { ending } from './ending.mjs';
+import { keeping } from './keeping.mjs';
+import { listening } from './listening.mjs';
+import { opening } from './opening.mjs';
 import { closing, mixed, receiving, sending, wild } from './themes.mjs';
 
 const SOL_SOCKET = 1;
 const IPPROTO_TCP = 6;
-const THEMES = { receiving, sending, closing, wild, mixed };
+/** How a theme goes on by one move; some have a way to begin, instead of the handshake (`open`), and settings of their own. */
+const THEMES = {
+  receiving: { move: receiving, weight: 2 },
+  sending: { move: sending, weight: 3 },
+  closing: { move: closing, weight: 1 },
+  wild: { move: wild, weight: 1 },
+  mixed: { move: mixed, weight: 2 },
+  opening: { ...opening, weight: 2 },
+  listening: { ...listening, weight: 2 },
+  ending: { ...ending, weight: 2 },
+  keeping: { ...keeping, weight: 3 },
+  below: { ...below, weight: 2 },
+};
 
 export class Conversation {
   steps = [];
@@ -24,10 +41,16 @@ export class Conversation {
   holes = [];
   #clock;
 
-  constructor(seed) {
+  /** Tunables below net.ipv4, and the listener's backlog. */
+  sysctl = {};
+  backlog = 8;
+  /** The descriptor that is looked at besides the first. */
+  watched = 0;
+
+  constructor(seed, theme) {
     this.seed = seed;
     this.dice = dice(seed);
-    const { chance, pick, below } = this.dice;
+    const { chance, pick, below, weighted } = this.dice;
     this.role = chance(0.7) ? 'server' : 'client';
     this.stamps = chance(0.5);
     this.sackOk = chance(0.75);
@@ -35,31 +58,27 @@ export class Conversation {
     this.mss = pick([1460, 1000, 536, 1460]);
     /** Payload of a full segment of ours. */
     this.full = this.mss - (this.stamps ? 12 : 0);
-    this.theme = pick([
-      'receiving',
-      'receiving',
-      'sending',
-      'sending',
-      'sending',
-      'closing',
-      'wild',
-      'mixed',
-      'mixed',
-    ]);
+    this.theme = theme ?? weighted(Object.entries(THEMES).map(([name, { weight }]) => [weight, name]));
+    const { move, open, settings, role } = THEMES[this.theme];
+    if (role !== undefined) this.role = role;
     this.options = this.#socketOptions();
     this.isn = pick([1000, 0xfffffff0, 0x7ffffff0, below(1 << 30)]);
     this.#clock = 1000 + below(1000);
     this.opening = pick([65535, 65535, 30000, 5840, this.mss * 3]);
     this.window = this.opening;
-    this.#open();
+    settings?.(this);
+    if (open === undefined) this.#open();
+    else open(this);
     const moves = 4 + below(this.theme === 'sending' ? 22 : 18);
     for (let i = 0; i < moves; i++) {
-      THEMES[this.theme](this);
-      if (chance(0.25)) this.call('poll');
-      if (chance(0.3)) this.call('info');
+      move(this);
+      const on = chance(0.5) ? this.watched : 0;
+      if (chance(0.25)) this.callOn(on, 'poll');
+      if (chance(0.3)) this.callOn(on, 'info');
     }
     this.call('poll');
     this.call('info');
+    this.call('counters');
   }
 
   /** [level, name, value] of what is set before anything else. */
@@ -113,13 +132,22 @@ export class Conversation {
     ])();
   }
 
-  /** `more` may say seq, ack, length, window, sack, urgent, tos, stamp (a number, or null for none) and late (its clock's step). */
+  /**
+   * `more` may say seq, ack, length, window, sack, urgent, options, words (of the header), spoilt (the checksum), rebase (a step of the
+   * peer's initial sequence number), ip (packets.mjs), peer (which one, 0 unless it says), stamp (a number, or null for none) and late
+   * (its clock's step).
+   */
   segment(flags, more = {}, ms = 25) {
-    const { stamp, late, ...rest } = more;
+    const { stamp, late, peer, ...rest } = more;
     this.#clock += late ?? ms;
     const segment = { flags, seq: this.sent, ack: this.acked, window: this.window, ...rest };
     if (this.stamps && stamp !== null) segment.stamp = stamp ?? this.#clock;
-    this.steps.push({ segment, ms });
+    this.steps.push({ segment, ms, ...(peer ? { peer } : {}) });
+  }
+
+  /** An ICMP message: type, code, rest, and quote (of a segment of ours: seq) or length. */
+  icmp(icmp, ms = 25) {
+    this.steps.push({ icmp, ms });
   }
 
   get clock() {
@@ -133,9 +161,14 @@ export class Conversation {
   }
 
   call(name, ...more) {
-    const asks = name === 'info' || name === 'poll' || name === 'error';
+    this.callOn(0, name, ...more);
+  }
+
+  /** `on`: which descriptor, by number; 'L' is the listener. */
+  callOn(on, name, ...more) {
+    const asks = ['info', 'poll', 'error', 'get', 'counters'].includes(name);
     const answered = name === 'write' || name === 'connect';
-    this.steps.push({ call: [name, ...more], ms: asks ? 1 : answered ? 7 : 25 });
+    this.steps.push({ call: [name, ...more], ms: asks ? 1 : answered ? 7 : 25, ...(on === 0 ? {} : { on }) });
   }
 
   write(bytes) {

@@ -1,5 +1,7 @@
 // The peer's side of the wire as the stack's link has it: a segment's frame, and what a frame of the stack says, in numbers that
-// count from each side's first byte. kernel.py spells it in the same way.
+// count from each side's first byte. wire.py spells it in the same way.
+
+import { ENDS, framesIn, sum } from './packets.mjs';
 
 const FLAGS = { F: 1, S: 2, R: 4, P: 8, '.': 16, U: 32, E: 64, W: 128 };
 const LETTERS = 'SFRPUEW.';
@@ -22,14 +24,6 @@ export function pattern(from, length) {
   return PATTERN.subarray(from & 0xfffff, (from & 0xfffff) + length);
 }
 
-function sum(view, from, to, start) {
-  let total = start;
-  for (let i = from; i + 1 < to; i += 2) total += view.getUint16(i);
-  if ((to - from) % 2 !== 0) total += view.getUint8(to - 1) << 8;
-  while (total > 0xffff) total = (total & 0xffff) + (total >>> 16);
-  return ~total & 0xffff;
-}
-
 const word = (n) => [(n >>> 24) & 255, (n >>> 16) & 255, (n >>> 8) & 255, n & 255];
 
 function optionBytes({ mss, sackOk, scale, stamp, sack, flags }, wire) {
@@ -45,33 +39,40 @@ function optionBytes({ mss, sackOk, scale, stamp, sack, flags }, wire) {
   return bytes;
 }
 
+export const newWire = (mac, theirs, port, peerPort) => ({
+  mac,
+  theirs,
+  port,
+  peerPort,
+  ours: 0,
+  stampSeen: 0,
+});
+
 /**
- * `wire`: { mac, ours and theirs (initial sequence numbers), stampSeen (the last timestamp of ours), port and peerPort }. A SYN's
- * `seq` is its own place unless it says another.
+ * A segment's frames. `wire`: { mac, ours and theirs (initial sequence numbers), stampSeen (the last timestamp of ours),
+ * port and peerPort }. A SYN's `seq` is its own place unless it says another.
  */
-export function frameOf(segment, wire) {
-  const { flags, seq, ack, length = 0, window, urgent = 0, tos = 0 } = segment;
-  const options = optionBytes(segment, wire);
+export function framesOf(segment, wire) {
+  wire.theirs = (wire.theirs + (segment.rebase ?? 0)) >>> 0;
+  const { flags, seq, ack, length = 0, window, urgent = 0 } = segment;
+  const options = [...optionBytes(segment, wire), ...(segment.options ?? [])];
   const size = 20 + options.length + length;
-  const bytes = new Uint8Array(TCP + size);
+  const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
-  bytes.set([...wire.mac, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, tos]);
-  view.setUint16(IP + 2, 20 + size);
-  bytes.set([0x40, 0, 64, 6, 0, 0, 10, 9, 1, 1, 10, 9, 0, 1], IP + 6);
-  view.setUint16(IP + 10, sum(view, IP, TCP, 0));
   const bits = [...flags].reduce((all, flag) => all | FLAGS[flag], 0);
   const opens = segment.mss !== undefined && seq === 0;
-  view.setUint16(TCP, wire.peerPort);
-  view.setUint16(TCP + 2, wire.port);
-  view.setUint32(TCP + 4, wire.theirs + (opens ? 0 : 1 + seq));
-  view.setUint32(TCP + 8, bits & FLAGS['.'] ? wire.ours + 1 + ack : 0);
-  view.setUint16(TCP + 12, ((5 + options.length / 4) << 12) | bits);
-  view.setUint16(TCP + 14, window);
-  view.setUint16(TCP + 18, urgent);
-  bytes.set(options, TCP + 20);
-  bytes.set(pattern(seq, length), TCP + 20 + options.length);
-  view.setUint16(TCP + 16, sum(view, TCP, TCP + size, ~sum(view, IP + 12, TCP, 6 + size) & 0xffff));
-  return bytes;
+  view.setUint16(0, wire.peerPort);
+  view.setUint16(2, wire.port);
+  view.setUint32(4, wire.theirs + (opens ? 0 : 1 + seq));
+  view.setUint32(8, bits & FLAGS['.'] ? wire.ours + 1 + ack : 0);
+  view.setUint16(12, ((segment.words ?? 5 + options.length / 4) << 12) | bits);
+  view.setUint16(14, window);
+  view.setUint16(18, urgent);
+  bytes.set(options, 20);
+  bytes.set(pattern(seq, length), 20 + options.length);
+  const pseudo = new DataView(Uint8Array.of(...ENDS, 0, 6, size >> 8, size & 255).buffer);
+  view.setUint16(16, sum(view, 0, size, ~sum(pseudo, 0, 12, 0) & 0xffff) ^ (segment.spoilt ? 0x100 : 0));
+  return framesIn(wire, 6, bytes, segment.ip ?? {});
 }
 
 function optionTexts(view, wire) {
@@ -101,18 +102,30 @@ function optionTexts(view, wire) {
   return texts;
 }
 
-/** What a frame of the stack's says, or null if it is no TCP segment; `wire` learns from it. */
+/** What is odd about an IP header: most have no TOS, 64 hops, DF, and some identification. */
+function headerTexts(ip) {
+  const texts = [];
+  const tos = ip.getUint8(1);
+  if (tos & 3) texts.push(`ecn ${tos & 3}`);
+  if (tos & 0xfc) texts.push(`tos ${tos & 0xfc}`);
+  if (ip.getUint8(8) !== 64) texts.push(`ttl ${ip.getUint8(8)}`);
+  if (ip.getUint16(6) !== 0x4000) texts.push(`place ${ip.getUint16(6).toString(16)}`);
+  if (ip.getUint16(4) === 0) texts.push('id 0');
+  return texts;
+}
+
+/** What a segment of the stack's says; `wire` learns from it. */
 export function textOf(frame, wire) {
-  if (frame[IP + 9] !== 6 || frame[12] !== 8 || frame[13] !== 0) return null;
   const ip = new DataView(frame.buffer, frame.byteOffset + IP);
   const view = new DataView(frame.buffer, frame.byteOffset + TCP);
   const bits = view.getUint8(13);
   if (bits & FLAGS.S) wire.ours = view.getUint32(4);
   const flags = [...LETTERS].filter((letter) => bits & FLAGS[letter]).join('');
   const length = ip.getUint16(2) - 20 - (view.getUint8(12) >> 4) * 4;
-  const texts = [`${flags} ${(view.getUint32(4) - wire.ours - 1) | 0}(${length})`];
+  const seq = view.getUint32(4) === 0 ? 'zero' : (view.getUint32(4) - wire.ours - 1) | 0;
+  const texts = [`${flags} ${seq}(${length})`];
   if (bits & FLAGS['.']) texts.push(`ack ${(view.getUint32(8) - wire.theirs - 1) | 0}`);
   if (view.getUint16(14) === 0 && !(bits & FLAGS.R)) texts.push('window 0');
-  const ecn = ip.getUint8(1) & 3;
-  return [...texts, ...optionTexts(view, wire), ...(ecn ? [`ecn ${ecn}`] : [])].join(' ');
+  if (bits & FLAGS.U) texts.push(`urgent ${view.getUint16(18)}`);
+  return [...texts, ...optionTexts(view, wire), ...headerTexts(ip)].join(' ');
 }

@@ -2,19 +2,23 @@
 
 import { drain } from '../../dist/lab/drain.js';
 import { ScriptLink } from '../../dist/lab/script/script-link.js';
+import { RX_IP_BAD, RX_L4_BAD, RX_L4_OK } from '../../dist/link/link.js';
+import { L4_BAD, L4_OK, verifyIpv4, verifyTransport } from '../../dist/packet/frame-checksum.js';
 import { Stack } from '../../dist/stack.js';
 import { VirtualClock } from '../../dist/time/clock.js';
-import { frameOf, pattern, textOf } from './frames.mjs';
+import { framesOf, newWire, pattern, textOf } from './frames.mjs';
+import { icmpFramesOf, otherText } from './packets.mjs';
 
 const AF_INET = 2;
+const IPPROTO_TCP = 6;
 const STREAM = 1 | 0o4000; // SOCK_NONBLOCK
 const US = '10.9.0.1';
 const PEER = '10.9.1.1';
 const PORT = 10_000;
 const EVENTS = 0x20c7; // all that POSIX and Linux know of
 
-/** What the stack answered: a line for each step. `fields`: of TCP_INFO. */
-export async function playToStack(conversation, fields, seed) {
+/** What the stack answered: a line for each step. `fields`: of TCP_INFO; `late`: microseconds that timers are behind. */
+export async function playToStack(conversation, fields, seed, late = 0) {
   const clock = new VirtualClock();
   clock.moveTo(100_000_000);
   const link = new ScriptLink(clock, 1500);
@@ -24,6 +28,7 @@ export async function playToStack(conversation, fields, seed) {
     'net.ipv4.tcp_challenge_ack_limit': 0x7fffffff,
     'net.ipv4.tcp_autocorking': 0,
   };
+  for (const [name, value] of Object.entries(conversation.sysctl)) sysctl[`net.ipv4.${name}`] = value;
   const stack = new Stack({ clock, seed, memory: 24 << 20, link, address: `${US}/16`, neighbours, sysctl });
   const side = new StackSide(stack, link, conversation, fields);
   const lines = [];
@@ -32,12 +37,25 @@ export async function playToStack(conversation, fields, seed) {
     const answer = await side.take(step);
     await settle(link);
     now += step.ms * 1000;
-    while (clock.step(now)) await settle(link);
-    clock.moveTo(now);
+    while (clock.step(now - late)) await settle(link);
+    clock.moveTo(Math.min(now, clock.nextAlarm));
     lines.push([answer, ...side.heard.splice(0)].join(' | '));
   }
   await stack.close();
   return lines;
+}
+
+/** Those that are not 0, by 'Group.Name', as kernel.py has them. */
+function countersText(snmp) {
+  return Object.entries(snmp)
+    .filter(([group]) => group !== 'Link' && group !== 'Arp')
+    .flatMap(([group, counters]) =>
+      Object.entries(counters)
+        .filter(([, value]) => value !== 0)
+        .map(([name, value]) => `${group}.${name}=${value}`),
+    )
+    .sort()
+    .join(' ');
 }
 
 async function settle(link) {
@@ -45,50 +63,81 @@ async function settle(link) {
   while (link.settled());
 }
 
+/** A NIC's. */
+function verdictOn(frame) {
+  const view = new DataView(frame.buffer);
+  const transport = verifyTransport(view, 0, frame.length);
+  const l4 = transport === L4_BAD ? RX_L4_BAD : transport === L4_OK ? RX_L4_OK : 0;
+  return l4 | (verifyIpv4(view, 0, frame.length) ? 0 : RX_IP_BAD);
+}
+
 class StackSide {
-  /** Segments that the stack sent, as text. */
+  /** What the stack sent, as text. */
   heard = [];
   #stack;
   #link;
   #fields;
-  #wire;
-  #listener = -1;
-  #fd = -1;
+  #theirs;
+  #firstPort;
+  #wires = new Map();
+  /** Descriptors by what a conversation calls them: the listener is 'L'. */
+  #fds = new Map();
 
-  constructor(stack, link, { role, isn, options }, fields) {
+  constructor(stack, link, { role, isn, options, backlog }, fields) {
     this.#stack = stack;
     this.#link = link;
     this.#fields = fields;
-    const peerPort = role === 'server' ? 40_000 : 80;
-    this.#wire = { mac: link.mac, ours: 0, theirs: isn, stampSeen: 0, port: PORT, peerPort };
-    link.onFrame = ({ bytes }) => this.heard.push(textOf(bytes, this.#wire) ?? 'not TCP');
+    this.#theirs = isn;
+    this.#firstPort = role === 'server' ? 40_000 : 80;
+    link.onFrame = ({ bytes }) => this.#hear(bytes);
     const { sys } = stack;
     const fd = sys.socket(AF_INET, STREAM);
     for (const [level, name, value] of options) sys.setsockopt(fd, level, name, value);
     sys.bind(fd, { family: AF_INET, address: US, port: PORT });
-    if (role === 'client') this.#fd = fd;
-    else {
-      this.#listener = fd;
-      sys.listen(fd, 8);
-    }
+    this.#fds.set(role === 'server' ? 'L' : 0, fd);
+    if (role === 'server') sys.listen(fd, backlog);
   }
 
-  async take({ segment, call }) {
-    if (segment !== undefined) this.#link.inject(frameOf(segment, this.#wire));
-    else if (call !== undefined) return String(await this.#call(...call));
+  #wire(peer) {
+    const theirs = (this.#theirs + peer * 0x1000000) >>> 0;
+    if (!this.#wires.has(peer))
+      this.#wires.set(peer, newWire(this.#link.mac, theirs, PORT, this.#firstPort + peer));
+    return this.#wires.get(peer);
+  }
+
+  #hear(bytes) {
+    if (bytes[12] !== 8 || bytes[13] !== 0) return;
+    if (bytes[23] !== IPPROTO_TCP) {
+      this.heard.push(otherText(bytes));
+      return;
+    }
+    const peer = bytes[36] * 256 + bytes[37] - this.#firstPort;
+    this.heard.push((peer === 0 ? '' : `${peer}: `) + textOf(bytes, this.#wire(peer)));
+  }
+
+  async take({ segment, icmp, call, peer = 0, on = 0 }) {
+    if (segment !== undefined) this.#inject(framesOf(segment, this.#wire(peer)));
+    else if (icmp !== undefined) this.#inject(icmpFramesOf(icmp, this.#wire(peer)));
+    else if (call !== undefined) return String(await this.#call(on, ...call));
     return '';
   }
 
-  async #call(name, ...more) {
+  #inject(frames) {
+    for (const frame of frames) this.#link.inject(frame, verdictOn(frame));
+  }
+
+  async #call(on, name, ...more) {
     const { sys } = this.#stack;
-    if (name === 'connect') return sys.connect(this.#fd, { family: AF_INET, address: PEER, port: 80 });
+    if (name === 'counters') return countersText(this.#stack.snmp());
     if (name === 'accept') {
-      const fd = this.#fd >= 0 ? -1 : sys.accept4(this.#listener, null, 0o4000);
-      if (fd >= 0) this.#fd = fd;
+      const listener = this.#fds.get('L');
+      const fd = this.#fds.has(on) || listener === undefined ? -1 : sys.accept4(listener, null, 0o4000);
+      if (fd >= 0) this.#fds.set(on, fd);
       return Math.min(fd, 0);
     }
-    const fd = this.#fd;
-    if (fd < 0) return 'no descriptor';
+    const fd = this.#fds.get(on);
+    if (fd === undefined) return 'no descriptor';
+    if (name === 'connect') return sys.connect(fd, { family: AF_INET, address: PEER, port: 80 });
     const out = { value: 0 };
     switch (name) {
       case 'write':
@@ -99,10 +148,14 @@ class StackSide {
         return count < 0 ? count : `${count}:${bytes.reduce((sum, byte) => sum + byte, 0) & 0xffff}`;
       }
       case 'close':
-        this.#fd = -1;
+        this.#fds.delete(on);
         return sys.close(fd);
       case 'shutdown':
         return sys.shutdown(fd, more[0]);
+      case 'listen':
+        return sys.listen(fd, more[0]);
+      case 'get':
+        return sys.getsockopt(fd, ...more, out) || out.value;
       case 'set':
         return sys.setsockopt(fd, ...more);
       case 'linger':

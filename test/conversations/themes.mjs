@@ -165,7 +165,7 @@ function anySegment(c) {
   if (chance(0.1)) more.urgent = pick([0, 1, 200]);
   if (chance(0.1)) more.window = 0;
   if (chance(0.08)) more.stamp = pick([0, c.clock - 10_000, c.clock + 1_000_000]);
-  if (chance(0.05)) more.tos = pick([1, 2, 3]);
+  if (chance(0.05)) more.ip = { tos: pick([1, 2, 3]) };
   c.segment(flags, more);
   const taken = more.seq === c.sent && more.stamp === undefined && /^[^RS]*\.[^RS]*$/.test(flags);
   if (taken) c.sent += more.length + (flags.includes('F') ? 1 : 0);
@@ -187,7 +187,7 @@ export function mixed(c) {
     [2, () => setOption(TCP_NODELAY)],
     [3, () => c.segment('.')],
     [3, () => c.segment('.', { seq: c.sent - 1 })], // a keepalive probe
-    [2, () => c.data('.', 10, { tos: pick([1, 2, 3]) })],
+    [2, () => c.data('.', 10, { ip: { tos: pick([1, 2, 3]) } })],
     [3, () => c.call('ioctl', pick([SIOCINQ, SIOCOUTQ]))],
   ])();
 }

@@ -85,7 +85,12 @@ describe('echo', () => {
     expect(reply?.payload).toEqual(pattern(size));
   });
 
-  it('that came in fragments goes back in fragments', () => {
+  it('comes back with the code it had', () => {
+    stack.link.deliver([fromPeer(ipv4('10.0.0.1', '10.0.0.2', 1, icmp(8, 3, 1, pattern(8))))]);
+    expect(parseFrame(stack.link.take()[0].bytes)).toMatchObject({ icmp: { type: 0, code: 3 } });
+  });
+
+  it('that came in fragments goes back in fragments, as one datagram', () => {
     const message = icmp(8, 0, 1, pattern(4000));
     const parts = [0, 1480, 2960].map((from) =>
       fromPeer(
@@ -99,6 +104,7 @@ describe('echo', () => {
     stack.link.deliver(parts);
     const replies = stack.link.take().map((sent) => parseFrame(sent.bytes));
     expect(replies).toHaveLength(3);
+    expect([counter(stack, 'Ip', 'OutRequests'), counter(stack, 'Ip', 'FragCreates')]).toEqual([1, 3]);
     expect(bytes(...replies.map((reply) => reply?.payload ?? 0))).toEqual(icmp(0, 0, 1, pattern(4000)));
     stack.host.memory.reap();
     expect(stack.host.memory.used).toBe(0);
@@ -198,11 +204,16 @@ describe('an error about what we sent', () => {
     expect(notes.errors).toEqual(['10.0.0.2 > 10.0.0.1 cafebabe: ECONNREFUSED fatal 3/3 0']);
   });
 
+  it('without an errno, as a source quench is (RFC 6633), is left to the transport to count', () => {
+    say(stack, complaint(4, 0, 0, quoted));
+    expect(notes.errors).toHaveLength(1);
+    expect(counter(stack, 'Icmp', 'InSrcQuenchs')).toBe(1);
+  });
+
   it('is nothing to anybody when it is out of date, redirects, quotes too little, or quotes what we did not send', () => {
     say(
       stack,
       complaint(3, 16, 0, quoted), // no such code
-      complaint(4, 0, 0, quoted), // source quench (RFC 6633)
       complaint(5, 1, 0x0a000009, quoted), // redirect
       complaint(3, 3, 0, quoted.subarray(0, 19)),
       complaint(3, 3, 0, quoted.subarray(0, 27)),

@@ -126,6 +126,7 @@ describe('fragments', () => {
     say(stack, part(whole, 0, 1480, false), part(whole, 1472, 2960, false), part(whole, 2960, 3001, true));
     expect(payloads()).toEqual([]);
     expect(counter(stack, 'Ip', 'ReasmFails')).toBe(1);
+    expect(counter(stack, 'IpExt', 'ReasmOverlaps')).toBe(1);
   });
 
   it('that contradict each other about the end lose it, too', () => {

@@ -90,7 +90,6 @@ describe('a malformed packet', () => {
     ['is cut off in its header', (frame) => frame.slice(0, 14 + 19)],
     ['is of another version', (frame) => spoilt(frame, 14, 0x65)],
     ['has a header of 16 bytes', (frame) => spoilt(frame, 14, 0x44)],
-    ['says it is longer than the frame', (frame) => spoilt(frame, 17, 200)],
     ['says it is shorter than its header', (frame) => spoilt(frame, 17, 19)],
     ['says its header is longer than itself', (frame) => spoilt(frame, 14, 0x4f)],
   ];
@@ -103,6 +102,15 @@ describe('a malformed packet', () => {
   it('has a wrong header checksum, as the NIC found', () => {
     stack.link.deliver([fromPeer(packet())], RX_IP_BAD);
     expect(counter(stack, 'Ip', 'InHdrErrors')).toBe(1);
+    expect(counter(stack, 'IpExt', 'InCsumErrors')).toBe(1);
+  });
+
+  it('says it is longer than the frame, which counts as cut short', () => {
+    say(stack, spoilt(fromPeer(packet()), 17, 200));
+    expect(texts()).toEqual([]);
+    expect(counter(stack, 'Ip', 'InHdrErrors')).toBe(0);
+    expect(counter(stack, 'IpExt', 'InTruncatedPkts')).toBe(1);
+    expect(counter(stack, 'IpExt', 'InNoECTPkts')).toBe(1);
   });
 
   it.each([
@@ -118,10 +126,36 @@ describe('a malformed packet', () => {
     expect(texts()).toEqual([]);
   });
 
+  const slot = [0, 0, 0, 0];
+  it.each<[string, number, number[]]>([
+    ['a record of the route without a pointer', 21, [7, 2, 0, 0]],
+    ['one that points before its first slot', 22, [7, 7, 3, ...slot, 0]],
+    ['one that points into its last slot', 22, [7, 7, 5, ...slot, 0]],
+    ['two records of the route', 27, [7, 7, 4, ...slot, 7, 7, 4, ...slot, 0, 0]],
+    ['timestamps without flags', 21, [68, 3, 5, 0]],
+    ['timestamps that point before their first slot', 22, [68, 8, 4, 0, ...slot]],
+    ['no room for the next timestamp and its address', 22, [68, 8, 5, 1, ...slot]],
+    ['more timestamps that found no room than can be counted', 23, [68, 8, 9, 0xf0, ...slot]],
+    ['timestamps twice', 28, [68, 8, 5, 0, ...slot, 68, 8, 5, 0, ...slot]],
+    ['a source route without a pointer', 21, [131, 2, 0, 0]],
+    ['two source routes', 27, [131, 7, 4, ...slot, 137, 7, 4, ...slot, 0, 0]],
+    ['an alert for routers that is cut off', 21, [148, 2, 0, 0]],
+    ['a label that is cut off', 21, [134, 6, 0, 0, 0, 1, 0, 0]],
+    ['a label of an unknown kind', 22, [134, 10, 0, 0, 0, 1, 1, 4, 0, 0, 0, 0]],
+  ])('has %s, and its sender hears that byte %i is wrong', (_, pointer, options) => {
+    new Icmp(stack.ip);
+    introduce(stack);
+    stack.link.deliver([fromPeer(packet('10.0.0.1', '10.0.0.2', { options: Uint8Array.from(options) }))]);
+    const [sent] = stack.link.take();
+    expect(parseFrame(sent.bytes)?.icmp).toMatchObject({ type: 12, code: 0, rest: pointer << 24 });
+    expect(texts()).toEqual([]);
+    expect(counter(stack, 'Icmp', 'OutParmProbs')).toBe(1);
+  });
+
   it.each([131, 137])('chooses its own way (option %i)', (kind) => {
     say(stack, fromPeer(packet('10.0.0.1', '10.0.0.2', { options: bytes(kind, 7, 4, 10, 0, 0, 9, 0) })));
     expect(texts()).toEqual([]);
-    expect(counter(stack, 'Ip', 'InDiscards')).toBe(1);
+    expect(counter(stack, 'Ip', 'InHdrErrors')).toBe(0);
   });
 });
 

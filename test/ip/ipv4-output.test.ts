@@ -1,6 +1,7 @@
 // What leaves: headers byte by byte, descriptors for the NIC, fragments, ids, and the way each packet takes.
 
 import { beforeEach, describe, expect, it } from 'vitest';
+import { TX_NO_ID } from '../../src/ip/ipv4-output.js';
 import { TX_ECN, TX_GSO_TCP4, TX_IPV4_CSUM } from '../../src/link/tx-ring.js';
 import { parseFrame } from '../../src/packet/parse.js';
 import { arp, bytes, ethernet, ip4, mac, pattern, u16 } from '../packet/build.js';
@@ -113,6 +114,17 @@ describe('a packet', () => {
       return parseFrame(stack.link.take()[0].bytes)?.ipv4?.id;
     };
     expect([send(0, 0), send(3000, 1448), send(1448, 0), send(0, 0)]).toEqual([0xfffe, 0xffff, 2, 3]);
+  });
+
+  it('of no connected socket has none where it may not be fragmented (RFC 6864)', () => {
+    const way = route();
+    const send = (df: boolean) => {
+      stack.ip.begin(way);
+      stack.ip.send(way, way.source, way.destination, 6, 20, 0, 0, 64, df, 16, 0, TX_NO_ID);
+      return parseFrame(stack.link.take()[0].bytes)?.ipv4?.id;
+    };
+    way.ipId = 7;
+    expect([send(true), send(false), way.ipId]).toEqual([0, 7, 8]);
   });
 
   it('is refused when it is too large, and lost, counted, when the ring is full', () => {

@@ -250,13 +250,14 @@ describe("the orphan's FIN_WAIT2", () => {
     const { t } = orphan((sk) => {
       sk.ownTuning().linger2Ms = 1000;
     });
+    expect([t.counter('TcpExt', 'TW'), t.counter('TcpExt', 'TWKilled')]).toEqual([0, 1]);
     t.after(1001);
     expect(t.tcp.counts.timeWait).toBe(0);
     const never = orphan((sk) => {
       sk.ownTuning().linger2Ms = -1;
     });
     expect(never.peer.hears({ flags: 'R' }).seq).toBe(2);
-    expect(never.t.counter('TcpExt', 'TCPAbortOnLinger')).toBe(1);
+    expect(never.t.counter('TcpExt', 'TCPAbortOnData')).toBe(1);
   });
 
   it('longer than TIME_WAIT it is kept whole for the surplus', () => {

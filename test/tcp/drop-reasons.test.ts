@@ -205,6 +205,10 @@ const provoke: Record<DropReason, () => void> = {
   // TCP: a connection.
   TCP_FLAGS: () => connection().peer.sends({ flags: '', data: 'x' }),
   TCP_RESET: () => connection().peer.sends({ flags: 'R', seq: 50 }),
+  TCP_AUTH_HDR: () =>
+    connection().peer.sends({ data: 'x', options: Uint8Array.of(99, 40, ...new Array(18).fill(1)) }),
+  TCP_MD5UNEXPECTED: () =>
+    connection().peer.sends({ data: 'x', options: Uint8Array.of(1, 1, 19, 18, ...new Array(16).fill(7)) }),
   TCP_MINTTL: () => {
     const { peer, program } = connection();
     program.sk.ownExtras().minTtl = 255;

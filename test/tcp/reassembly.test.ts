@@ -49,6 +49,16 @@ describe('the out-of-order queue', () => {
     ]);
   });
 
+  it('tells how many runs the new bytes make needless', () => {
+    const { at, ooo } = queue();
+    const merged = (start: number, end: number) => {
+      ooo.insert(start, end, false, at);
+      return ooo.merged;
+    };
+    expect([merged(100, 200), merged(300, 400), merged(500, 600)]).toEqual([0, 0, 0]);
+    expect([merged(120, 130), merged(100, 210), merged(250, 450), merged(550, 700)]).toEqual([1, 1, 1, 0]);
+  });
+
   it('holds what an array would, whatever comes, is pruned or taken', () => {
     const { memory, at, account, ooo } = queue();
     const random = new SeededRandom(7);

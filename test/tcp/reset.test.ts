@@ -112,6 +112,7 @@ describe('a SYN', () => {
       [],
       1,
     ]);
+    expect(t.counter('Tcp', 'InErrs')).toBe(1);
   });
 });
 

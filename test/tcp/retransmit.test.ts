@@ -36,6 +36,15 @@ function inFlight(segments: number, opening: Opening = {}, options: Conversation
 }
 
 describe('the timeout', () => {
+  it('sends nothing that counts among OutSegs (RFC 4022)', () => {
+    const { t, peer } = inFlight(2);
+    const sent = t.counter('Tcp', 'OutSegs');
+    t.after(1000);
+    expect(peer.heard().length).toBeGreaterThan(1);
+    expect(t.counter('Tcp', 'OutSegs')).toBe(sent);
+    expect(t.counter('Tcp', 'RetransSegs')).toBeGreaterThan(1);
+  });
+
   it('is never below 200 ms, doubles each time, and sends the first segment', () => {
     const { t, peer, program } = inFlight(2);
     const rto = program.sk.rto;

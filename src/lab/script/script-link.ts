@@ -102,11 +102,11 @@ export class ScriptLink implements Link, Doorbell {
     this.onFrame?.(frame);
   }
 
-  /** A frame arrives. What it wakes runs afterwards; then `settled` must be called. */
-  inject(frame: Uint8Array): void {
+  /** A frame arrives, with the NIC's verdict on it. What it wakes runs afterwards; then `settled` must be called. */
+  inject(frame: Uint8Array, verdict = RX_L4_OK): void {
     const memory = this.#memory as PacketMemory;
     memory.bytes.set(frame, this.#arena);
-    this.#descriptor.set([this.#arena, frame.length, RX_L4_OK, 0]);
+    this.#descriptor.set([this.#arena, frame.length, verdict, 0]);
     this.#flushWanted = true;
     this.#receiver?.receiveBatch(this, this.#descriptor, 1);
   }
