@@ -69,6 +69,7 @@ bool Pump::Start(Napi::ArrayBuffer memory, const nic_layout &layout, Napi::Funct
 
 void Pump::OnPoll(uv_poll_t *handle, int status, int events) {
   Pump *self = static_cast<Pump *>(handle->data);
+  self->renewed_ = false;
   if (self->closed_ || self->stopped_)
     return;
   Napi::HandleScope scope(self->env_);
@@ -87,6 +88,7 @@ void Pump::OnPoll(uv_poll_t *handle, int status, int events) {
 
 void Pump::OnPrepare(uv_prepare_t *handle) {
   Pump *self = static_cast<Pump *>(handle->data);
+  self->renewed_ = false;
   if (self->closed_ || self->stopped_)
     return;
   Napi::HandleScope scope(self->env_);
@@ -179,11 +181,13 @@ bool Pump::Deferred() {
 }
 
 void Pump::Flush() {
+  renewed_ = false;
   if (!closed_ && started_ && !stopped_)
     Transmit();
 }
 
 void Pump::Turn() {
+  renewed_ = false;
   if (closed_ || !started_ || stopped_)
     return;
   blocked_ = false; // nobody will tell of writability
@@ -206,16 +210,20 @@ void Pump::Transmit() {
   }
 }
 
-// JavaScript may have detached or shrunk the ArrayBuffer since we looked last.
+// JavaScript may have detached or shrunk the ArrayBuffer since it ran last, and to look costs.
 bool Pump::Renew() {
   if (closed_ || stopped_)
     return false;
+  if (renewed_)
+    return true;
   napi_value memory = memory_.Value();
   void *data = nullptr;
   size_t size = 0;
   if (memory != nullptr && napi_get_arraybuffer_info(env_, memory, &data, &size) == napi_ok &&
-      nic_queue_rebase(queue_, data, size))
+      nic_queue_rebase(queue_, data, size)) {
+    renewed_ = true;
     return true;
+  }
   Broken("EFAULT", "the packet memory was detached or shrunk while a TAP device was using it");
   return false;
 }
@@ -239,6 +247,7 @@ bool Pump::Call(const Napi::FunctionReference &callback, std::initializer_list<n
       napi_fatal_exception(env, exception);
   }
   napi_close_callback_scope(env, scope);
+  renewed_ = false;
   return !closed_ && !stopped_;
 }
 

@@ -85,6 +85,7 @@ private:
   bool stopped_ = false;     // device or memory is gone: nothing moves any more
   bool blocked_ = false;     // the device is full: waiting for writability
   bool closed_ = false;
+  bool renewed_ = false; // the rings were looked for since JavaScript ran last
 };
 
 #endif
