@@ -56,12 +56,19 @@ int tx_write(struct nic_queue *queue, const struct iovec *iov, unsigned count, s
   }
 }
 
-static void complete_checksum(struct tx_frame *frame) {
-  uint16_t sum = (uint16_t)~csum_fold(csum_iov(0, frame->piece, frame->pieces, frame->csum_start));
+/* Completes the checksum in its place; a frame that has to wait gets back what stood there, since it is read
+ * anew then. */
+static int write_summed(struct nic_queue *queue, struct tx_frame *frame) {
+  uint16_t sum = (uint16_t)~csum_fold(csum_iov(0, frame->piece, frame->pieces, frame->csum_start)), partial;
   if (sum == 0) /* as skb_checksum_help: a zero would mean "none" to UDP and equals 0xffff to the others */
     sum = 0xffff;
   uint8_t *field = (uint8_t *)frame->piece[0].iov_base + frame->csum_start + frame->csum_offset;
+  memcpy(&partial, field, sizeof partial);
   memcpy(field, &sum, sizeof sum);
+  int error = tx_write(queue, frame->piece, frame->pieces, frame->length);
+  if (error == -EAGAIN)
+    memcpy(field, &partial, sizeof partial);
+  return error;
 }
 
 /* Piece 0 grows downwards by the virtio header, into the room that the descriptor's check made sure of. */
@@ -96,7 +103,7 @@ static int transmit(struct nic_queue *queue, struct tx_frame *frame, uint32_t ta
   if (queue->vnet_hdr)
     prepend_vnet(frame);
   else if (frame->csum_start != 0)
-    complete_checksum(frame);
+    return write_summed(queue, frame);
   return tx_write(queue, frame->piece, frame->pieces, frame->length);
 }
 
