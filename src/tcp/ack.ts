@@ -33,6 +33,7 @@ import { syncMss } from './mss.js';
 import { probe0When } from './output.js';
 import { usualPacingRate } from './pacing.js';
 import { writeSpace } from './poll.js';
+import { fallQuiet } from './quiet.js';
 import { rackUpdateWindow } from './rack.js';
 import { rateGenerate } from './rate.js';
 import { fastRetransAlert } from './recovery.js';
@@ -134,7 +135,7 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   congestionControl(sk, ack, delivered, lost);
   // Sending may bring other acknowledgements over loopback: `ack` is theirs from here on.
   xmitRecovery(sk, rexmit);
-  if (sk.writeQueue.count === 0) sk.fallQuiet();
+  if (sk.writeQueue.count === 0) fallQuiet(sk);
   return ACK_GOOD;
 }
 

@@ -25,6 +25,7 @@ import type { FastOpenState } from './fastopen.js';
 import { checkOom } from './memory.js';
 import { migrateQueues } from './migrate.js';
 import { sendFin } from './output.js';
+import { giveBack } from './quiet.js';
 import { updateMetrics } from './save-metrics.js';
 import { UNSENT } from './send-state.js';
 import type { TcpSock } from './sock.js';
@@ -133,7 +134,7 @@ export function destroy(sk: TcpSock): void {
   dropOutOfOrder(sk);
   sk.backlog?.clear();
   clearTimers(sk);
-  sk.giveBack();
+  giveBack(sk);
   sk.tcp.ports.release(sk);
   sk.route = null;
   if (sk.orphan) sk.tcp.orphans--;

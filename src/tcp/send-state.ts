@@ -1,6 +1,6 @@
 // What a sock remembers of what it has in the network, or had trouble with: loss recovery, rate, pacing. It gets one with the
-// first byte or FIN that is queued (`sk.ownTx`), and lets go of it when all was acknowledged without trouble (`sk.fallQuiet`).
-// In between all socks share UNSENT, which only reads, so that idle connections carry none of it.
+// first byte or FIN that is queued (`sk.ownTx`), and lets go of it when all was acknowledged without trouble (quiet.ts).
+// In between socks share UNSENT, which only reads: of many idle connections but a few carry any of it.
 
 import type { WindowedMin } from '../core/windowed-min.js';
 import type { ByteQueue } from '../memory/byte-queue.js';
@@ -39,6 +39,8 @@ export class SendState {
   rtoStamp = 0;
   /** Since when a closed window is probed; 0: it is not. */
   probesStart = 0;
+  /** A sock has it (SpareStates counts). */
+  inUse = false;
   pendingTimer = TIME_NONE;
   retransmitTimer: TcpTimer | null = null;
   /** The least round trip of the last five minutes, once there is more than one sample; valid if `filtered`. */

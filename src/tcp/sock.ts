@@ -6,7 +6,7 @@ import type { Route } from '../ip/routes.js';
 import { ByteQueue, QUEUE_RECEIVE } from '../memory/byte-queue.js';
 import type { Timer } from '../time/timer-wheel.js';
 import { IPPROTO_TCP, SOCK_STREAM } from '../uapi/socket.js';
-import { TCP_CA_Open, TCP_ESTABLISHED } from '../uapi/tcp.js';
+import { TCP_CA_Open } from '../uapi/tcp.js';
 import type { Backlog } from './backlog.js';
 import { forgetCounts } from './byte-counts.js';
 import type { CongestionControl } from './congestion/congestion.js';
@@ -217,24 +217,10 @@ export class TcpSock extends FlaggedSock {
     tx.pacingRate = this.pacingRate;
     if (tx.retransmitTimer !== null) tx.retransmitTimer.sk = this;
     this.tx = tx;
+    tcp.spare.taken(tx);
     this.sndQueue = tx.bytes as ByteQueue;
     this.writeQueue = tx.segments as WriteQueue;
     return tx;
-  }
-
-  /** All that was sent is acknowledged: unless there was trouble to remember, it lets go of what it needed for that. */
-  fallQuiet(): void {
-    const { tx, cc } = this;
-    const plain = this.state === TCP_ESTABLISHED && this.caState === TCP_CA_Open && !cc.controls;
-    if (!plain || this.pacingNeeded || this.maxPacingRate >= 0 || !tx.calm) return;
-    cc.quiet(this);
-    giveTxBack(this);
-  }
-
-  /** The connection is over, its queues are empty and its timers off: the next one can have what it needed. */
-  giveBack(): void {
-    if (this.tx !== UNSENT && this.tx.calm && this.tx.pacingTimer === null) giveTxBack(this);
-    this.emptyRcvQueue();
   }
 
   /** Its own memory of trouble with what it received, made now if it had none. */
@@ -260,6 +246,7 @@ export class TcpSock extends FlaggedSock {
 
   /** As if nothing had been sent nor received (tcp_disconnect). The queues are empty. */
   forgetTransfers(): void {
+    if (this.tx !== UNSENT) this.tcp.spare.left(this.tx);
     this.tx = UNSENT;
     this.rx = UNRECEIVED;
     if (this.rare.accecn !== null) this.rare.accecn = null;
@@ -382,15 +369,4 @@ export class TcpSock extends FlaggedSock {
   memoryAvailable(): void {
     if (this.noSpace && !this.orphan) writeSpace(this);
   }
-}
-
-// A function, since a private method takes a field of each sock.
-function giveTxBack(sk: TcpSock): void {
-  const { tx, tcp } = sk;
-  if (tx.chrono !== null) sk.busyUs += tx.chrono.takeBusy();
-  sk.tx = UNSENT;
-  sk.sndQueue = tcp.noBytes;
-  sk.writeQueue = NO_SEGMENTS;
-  tx.reuse();
-  tcp.spare.sends.push(tx);
 }

@@ -7,6 +7,8 @@ import type { TcpTimer } from './tcp-timer.js';
 
 /** More are left to the garbage collector: a burst of many is over some time. */
 const MOST = 1024;
+/** So few socks keep what they send with while they are quiet: to let go of it with each answer costs more than it saves. */
+const KEPT = 128;
 
 class Spares<T> {
   readonly #spares: T[] = [];
@@ -23,8 +25,27 @@ class Spares<T> {
 export class SpareStates {
   /** Calm, with their empty queues and a timer that is not armed. */
   readonly sends = new Spares<SendState>();
+  /** How many socks have one. */
+  #sending = 0;
   /** Empty receive queues. */
   readonly queues = new Spares<ByteQueue>();
   /** Not armed. */
   readonly delackTimers = new Spares<TcpTimer>();
+
+  /** Whether those that are quiet should let go of theirs. */
+  get manySend(): boolean {
+    return this.#sending > KEPT;
+  }
+
+  taken(tx: SendState): void {
+    tx.inUse = true;
+    this.#sending++;
+  }
+
+  /** The sock needs it no more, or is over. */
+  left(tx: SendState): void {
+    if (!tx.inUse) return;
+    tx.inUse = false;
+    this.#sending--;
+  }
 }
