@@ -1,6 +1,6 @@
 // The asking side of a control socket: who is running, one question and its answer, or a feed.
 
-import { unlinkSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { controlDirectory, socketPaths } from './directory.js';
 import type { ControlAnswer, ControlRequest, Hello } from './protocol.js';
@@ -25,7 +25,8 @@ async function reach(path: string): Promise<Running | null> {
   try {
     return { ...(await ask<Hello>(path, { method: 'hello' })), path };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') unlinkSync(path);
+    // Somebody else who looks may have swept it, too.
+    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') rmSync(path, { force: true });
     return null;
   }
 }

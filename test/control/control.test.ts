@@ -113,7 +113,8 @@ describe('the directory', () => {
     spawnSync(process.execPath, ['-e', script, stale]);
     const { control } = await known();
     expect(readdirSync(controlDirectory())).toHaveLength(2);
-    expect((await runningStacks()).map(({ path }) => path)).toEqual([control.path]);
+    const found = await Promise.all([runningStacks(), runningStacks()]);
+    expect(found.map((stacks) => stacks.map(({ path }) => path))).toEqual([[control.path], [control.path]]);
     expect(existsSync(stale)).toBe(false);
   });
 
