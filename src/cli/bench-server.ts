@@ -31,7 +31,7 @@ import { listenWithNet } from './bench-server-net.js';
 import { Lifetime } from './lifetime.js';
 import { openNetwork } from './network.js';
 import { serverOptions } from './options.js';
-import { cannotGoOn } from './refusal.js';
+import { cannotGoOn, check } from './refusal.js';
 
 export const BENCH_PORT = 7001;
 
@@ -188,10 +188,4 @@ class BenchServer {
     this.#kinds[fd] = kind;
     check('epoll_ctl', this.#sys.epoll_ctl(this.#epfd, EPOLL_CTL_ADD, fd, { events, data: fd }));
   }
-}
-
-/** The server's own calls must not fail; a stack whose link is gone is the way they do. */
-function check(call: string, result: number): number {
-  if (result >= 0) return result;
-  throw cannotGoOn(call, result);
 }

@@ -23,7 +23,7 @@ import {
   type Syscalls,
 } from '../index.js';
 import type { Connection } from './connection.js';
-import { cannotGoOn } from './refusal.js';
+import { check } from './refusal.js';
 
 const EVENTS = 256;
 const BACKLOG = 4096;
@@ -139,10 +139,4 @@ export class EpollServer {
   #watch(op: number, fd: number, events: number, data: Connection | null): void {
     check('epoll_ctl', this.#sys.epoll_ctl(this.#epfd, op, fd, { events, data }));
   }
-}
-
-/** The server's own calls must not fail; a stack whose link is gone is the way they do. */
-function check(call: string, result: number): number {
-  if (result >= 0) return result;
-  throw cannotGoOn(call, result);
 }

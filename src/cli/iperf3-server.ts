@@ -19,7 +19,8 @@ import {
 import { ControlConnection } from './iperf3-control.js';
 import { ACCESS_DENIED, COOKIE_SIZE, MAX_RESULTS } from './iperf3-protocol.js';
 import { Session, type SessionSettings } from './iperf3-session.js';
-import { type Alarm, check, ReadyLoop, type Watched } from './ready-loop.js';
+import { type Alarm, ReadyLoop, type Watched } from './ready-loop.js';
+import { check } from './refusal.js';
 
 const BACKLOG = 256;
 /** Connections that have not shown their cookie yet, and how long they may take. */

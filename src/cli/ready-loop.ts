@@ -7,12 +7,10 @@ import {
   EPOLL_CTL_DEL,
   EPOLL_CTL_MOD,
   epollEvents,
-  errnoName,
   type Stack,
   type Syscalls,
-  strerror,
 } from '../index.js';
-import { Refusal } from './refusal.js';
+import { check } from './refusal.js';
 
 const EVENTS = 256;
 
@@ -99,10 +97,4 @@ export class ReadyLoop {
   #ctl(op: number, watched: Watched, events: number): void {
     check('epoll_ctl', this.sys.epoll_ctl(this.#epfd, op, watched.fd, { events, data: watched }));
   }
-}
-
-/** A program's own calls must not fail; a stack whose link is gone is the way they do. */
-export function check(call: string, result: number): number {
-  if (result >= 0) return result;
-  throw new Refusal(`It cannot go on: ${call} failed with ${errnoName(result)} (${strerror(result)}).`);
 }

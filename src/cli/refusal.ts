@@ -81,6 +81,12 @@ export function cannotGoOn(call: string, result: number): Refusal {
   );
 }
 
+/** Passes on what one of the server's own calls returned. They must not fail; a stack whose link is gone is the way they do. */
+export function check(call: string, result: number): number {
+  if (result >= 0) return result;
+  throw cannotGoOn(call, result);
+}
+
 /** What is printed: what happened and why on the first line, what to do below. */
 export function describeRefusal(refusal: Refusal): string {
   return [`tapstack: ${refusal.message}`, ...refusal.remedies.map((remedy) => `  - ${remedy}`), ''].join(
