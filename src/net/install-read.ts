@@ -1,6 +1,7 @@
 // What a socket of ours receives for tls or http2 goes to them from the handle, and not through the socket, as it does upon a native
 // handle: listeners and an encoding that a program had on the socket before (STARTTLS) are no concern of theirs, and hear nothing.
 
+import { setImmediate } from 'node:timers';
 import type { NetSocket } from './socket.js';
 import { tryReadStart } from './socket-read.js';
 import { kTaker, type Taker } from './symbols.js';
@@ -9,6 +10,7 @@ import { kTaker, type Taker } from './symbols.js';
 interface StreamHandle {
   readBuffer(data: Uint8Array): void;
   emitEOF(): void;
+  hasRef?: () => boolean;
 }
 
 /** A JSStreamSocket. */
@@ -21,19 +23,35 @@ export interface Wrapper {
 export type Method = (this: Wrapper, ...args: unknown[]) => unknown;
 export type IsOurs = (value: unknown) => value is NetSocket;
 
+/**
+ * Sockets that are about to be read again. http2 stops to read while it writes, and what it has still to write when that is done it
+ * writes in an immediate of its own. Upon a native handle that comes before anything is read; so it must here.
+ */
+const resuming = new WeakSet<NetSocket>();
+
+function resume(stream: NetSocket): void {
+  if (resuming.delete(stream)) begin(stream);
+}
+
 export function installRead(proto: Record<string, Method>, isOurs: IsOurs): void {
   const { readStart, readStop } = proto;
   proto.readStart = function (): unknown {
     const { stream } = this;
     if (!isOurs(stream)) return Reflect.apply(readStart, this, []);
-    // The first time is in its constructor, which has just begun to listen.
-    if (stream[kTaker] === null) takeOver(this, stream);
-    begin(stream);
+    if (stream[kTaker] === null) {
+      // The first time is in its constructor, which has just begun to listen.
+      takeOver(this, stream);
+      begin(stream);
+    } else if (!resuming.has(stream)) {
+      resuming.add(stream);
+      setImmediate(() => setImmediate(resume, stream));
+    }
     return 0;
   };
   proto.readStop = function (): unknown {
     const { stream } = this;
     if (!isOurs(stream)) return Reflect.apply(readStop, this, []);
+    resuming.delete(stream);
     const handle = stream._handle;
     if (handle === null || stream.connecting) return 0;
     handle.reading = false;
@@ -52,6 +70,8 @@ function takeOver(wrapper: Wrapper, stream: NetSocket): void {
     end: () => handle()?.emitEOF(),
   };
   stream[kTaker] = taker;
+  const below = handle();
+  if (below !== null) below.hasRef = () => stream._handle?.hasRef() === true;
   if (stream.connecting || stream._handle === null) stream.once('connect', () => begin(stream));
   // What has come already; nobody is there to take it before the constructors are done.
   if (stream.readableLength > 0) process.nextTick(takeWaiting, stream, taker);

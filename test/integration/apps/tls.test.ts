@@ -162,3 +162,22 @@ test('an http2 session is connected when its connection is', async () => {
     'nobody close ',
   ]);
 });
+
+test('an http2 stream that is destroyed while it is echoed closes on both sides', async () => {
+  const source = `
+    const server = http2.createServer((request, response) => {
+      request.pipe(response);
+      request.on('close', () => console.log('request closed'));
+    }).listen(0, () => {
+      const client = http2.connect('http://127.0.0.1:' + server.address().port);
+      const request = client.request({ ':method': 'POST' });
+      for (let i = 0; i < 4000; i++) request.write(Buffer.alloc(6));
+      request.on('close', () => {
+        server.close();
+        client.close();
+      });
+      request.once('data', () => request.destroy());
+    });
+  `;
+  expect(await prints(70, source)).toEqual(['request closed']);
+});
