@@ -269,6 +269,8 @@ function forget(sk: TcpSock): void {
   sk.forgetTransfers();
   sk.segsOut = 0;
   sk.segsIn = 0;
+  // It stands among what the peer's SYN told, and is forgotten with that.
+  if (sk.tuning.userMss !== 0) sk.ownTuning().userMss = 0;
   sk.shutdown = 0;
   sk.done = false;
   sk.srttUs = 0;

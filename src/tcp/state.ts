@@ -155,7 +155,7 @@ function finAcked(sk: TcpSock): boolean {
 function synReceivedAcked(sk: TcpSock, segment: Segment): void {
   // Counted here besides what the acknowledgement of our SYN counts, as Linux does.
   sk.delivered++;
-  initTransfer(sk);
+  initTransfer(sk, !sk.tx.undoMarked);
   setState(sk, TCP_ESTABLISHED);
   if (!sk.orphan) sk.stateChange();
   sk.sndWnd = segment.window << sk.sndWscale;

@@ -1,7 +1,6 @@
 // What a connection starts from once both SYNs are known (tcp_init_transfer): segment sizes, windows and buffers.
 
 import { SOCK_SNDBUF_LOCK } from '../core/sock.js';
-import { TCP_SYN_RECV } from '../uapi/tcp.js';
 import { expandSendBuffer } from './ack.js';
 import { TCP_MIN_MSS, TCP_MSS_DEFAULT, TCPOLEN_TSTAMP_ALIGNED } from './constants.js';
 import { syncMss } from './mss.js';
@@ -25,14 +24,13 @@ export function initializeRcvMss(sk: TcpSock, window: number): void {
   sk.rcvMss = Math.max(hint, TCP_MIN_MSS);
 }
 
-/** tcp_init_transfer: congestion control and buffers start from what was agreed. */
-export function initTransfer(sk: TcpSock): void {
+/** tcp_init_transfer: congestion control and buffers start from what was agreed. `undone`: no SYN was lost after all. */
+export function initTransfer(sk: TcpSock, undone = false): void {
   if (sk.tstampOk) sk.advmss -= TCPOLEN_TSTAMP_ALIGNED;
   syncMss(sk);
   initMtuProbing(sk);
   initMetrics(sk);
   // A SYN that was lost twice tells of congestion (RFC 5681 section 3.1), unless it turned out not to have been lost.
-  const undone = sk.state === TCP_SYN_RECV && !sk.tx.undoMarked;
   sk.sndCwnd = sk.tx.totalRetrans > 1 && !undone ? 1 : initialCwnd(sk);
   sk.sndCwndStamp = sk.host.nowMs;
   sk.lsndtime = sk.host.nowMs;
