@@ -140,6 +140,7 @@ export class IperfServer {
         prepare: (mss, window) => this.#prepare(mss, window),
         done: () => this.#done(),
       });
+      this.#session.begin();
     } else if (cookie !== this.#session.cookie || !this.#offer(this.#session, connection, serial)) {
       connection.sendState(ACCESS_DENIED);
       connection.finish();

@@ -81,9 +81,13 @@ export class Session {
     this.#text = new TextReport((line) => this.#line(line));
     loop.sys.setsockopt(control.fd, IPPROTO_TCP, TCP_NODELAY, 1);
     control.onInput = () => this.#guarded(() => this.#input());
-    control.sendState(PARAM_EXCHANGE);
+  }
+
+  /** Asks the client what it wants. It may be gone, and the session over, when this returns. */
+  begin(): void {
     this.#expect(PATIENCE_MS, new IperfError(IERECVPARAMS, 'the client does not say what it wants'));
-    control.onInput();
+    this.#control.sendState(PARAM_EXCHANGE);
+    this.#control.onInput();
   }
 
   /** Whether connections with our cookie are streams. */
@@ -95,7 +99,7 @@ export class Session {
   offer(fd: number, serial: number): void {
     const test = this.#test as IperfTest;
     this.#offered.push({ fd, serial });
-    if (this.#offered.length === test.sending + test.receiving) this.#guarded(() => this.#begin(test));
+    if (this.#offered.length === test.sending + test.receiving) this.#guarded(() => this.#run(test));
   }
 
   /** The server ends; the client is told. */
@@ -140,7 +144,7 @@ export class Session {
     this.#control.sendState(CREATE_STREAMS);
   }
 
-  #begin(test: IperfTest): void {
+  #run(test: IperfTest): void {
     const fds = this.#offered.sort((a, b) => a.serial - b.serial).map(({ fd }) => fd);
     this.#offered = [];
     fds.forEach((fd, at) => {
