@@ -50,7 +50,8 @@ export class ProcessMemory {
     const chunk = this.#forget(bytes);
     if (chunk === 0) return false;
     this.#memory.mapped.lentBytes -= this.#memory.sizeOf(chunk);
-    this.#memory.free(chunk);
+    // What was received no NIC reads, so that it can be used again at once.
+    this.#memory.release(chunk);
     return true;
   }
 
