@@ -26,7 +26,15 @@ import {
   ICMP_TYPE,
   icmpIsError,
 } from '../packet/icmp.js';
-import { IP_HLEN, IP_PROTOCOL, IP_SRC, ipv4HeaderLength, writeIpv4 } from '../packet/ipv4.js';
+import {
+  IP_FRAGMENT,
+  IP_HLEN,
+  IP_OFFSET_MASK,
+  IP_PROTOCOL,
+  IP_SRC,
+  ipv4HeaderLength,
+  writeIpv4,
+} from '../packet/ipv4.js';
 import { IPPROTO_ICMP } from '../uapi/socket.js';
 
 const TTL = 64;
@@ -70,6 +78,8 @@ export function icmpErrorFrame(
   const header = ipv4HeaderLength(about, ETH_HLEN);
   const isIcmp = about.getUint8(ETH_HLEN + IP_PROTOCOL) === IPPROTO_ICMP;
   if (isIcmp && frame.length > ETH_HLEN + header && icmpIsError(frame[ETH_HLEN + header])) return null;
+  // Of a datagram in fragments only the first is told about.
+  if ((about.getUint16(ETH_HLEN + IP_FRAGMENT) & IP_OFFSET_MASK) !== 0) return null;
   const quoted = frame.subarray(ETH_HLEN, Math.min(frame.length, ETH_HLEN + QUOTED));
   const icmp = ETH_HLEN + IP_HLEN;
   const answer = new Uint8Array(icmp + ICMP_HLEN + quoted.length);

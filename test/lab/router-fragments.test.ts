@@ -1,7 +1,8 @@
-// How the lab's router cuts packets: places, lengths, and which options go along.
+// How the lab's router cuts packets: places, lengths, and which options go along; and of which pieces it tells the sender.
 
 import { describe, expect, it } from 'vitest';
 import { fragmentFrame } from '../../src/lab/router-fragments.js';
+import { icmpErrorFrame } from '../../src/lab/router-frames.js';
 import { checksum } from '../../src/packet/checksum.js';
 import { ethernet, ipv4, pattern } from '../packet/build.js';
 
@@ -51,4 +52,17 @@ describe('a packet that is too large', () => {
     expect(first.options).toEqual([...options]);
     expect(second.options).toEqual([1, 1, 1, 1, 1, 1, 1, 1, ...alert]);
   });
+});
+
+it('an error is about the first piece of a datagram, and about no other', () => {
+  const told = (piece: { mf?: boolean; offset?: number }) => {
+    const packet = ipv4('10.0.0.1', '10.0.0.2', 17, pattern(512), piece);
+    return icmpErrorFrame(ethernet(MACS[0], MACS[1], 0x0800, packet, 0), 0x0a0000fe, 11, 0, 0) !== null;
+  };
+  expect([told({}), told({ mf: true }), told({ mf: true, offset: 512 }), told({ offset: 1024 })]).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ]);
 });
