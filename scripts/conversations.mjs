@@ -145,7 +145,10 @@ for (const { conversation, kernel, stack, at } of answers) {
     console.log(`  ${stepText(conversation.steps[i])}`);
     if (comparable(kernel[i]) === comparable(stack[i])) {
       if (kernel[i] !== '') console.log(`      ${kernel[i]}`);
-    } else console.log(`    - ${differing(kernel[i], stack[i])}\n    + ${differing(stack[i], kernel[i])}`);
+    } else
+      console.log(
+        `    - ${differing(counted(kernel[i]), counted(stack[i]))}\n    + ${differing(counted(stack[i]), counted(kernel[i]))}`,
+      );
   }
 }
 const different = answers.filter(({ at }) => at >= 0).length;

@@ -58,6 +58,8 @@ const scaled = (c) => (c.scale === null ? c.opening : Math.max(1, c.opening >> c
 function knock(c, from, who) {
   if (who.knocked && c.dice.chance(0.6)) return;
   who.knocked = true;
+  // At its own place: numbers one to three beside a cookie's are another difference (differences.md).
+  who.sent = 0;
   from('S', c.syn);
 }
 
