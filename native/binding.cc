@@ -58,6 +58,7 @@ public:
                            InstanceMethod<&Nic::Start>("start"),
                            InstanceMethod<&Nic::Flush>("flush"),
                            InstanceMethod<&Nic::Turn>("turn"),
+                           InstanceMethod<&Nic::TakeIn>("takeIn"),
                            InstanceMethod<&Nic::Close>("close"),
                            InstanceMethod<&Nic::BusyPoll>("busyPoll"),
                            InstanceMethod<&Nic::RefHandle>("ref"),
@@ -172,6 +173,10 @@ private:
   void Turn(const Napi::CallbackInfo &) {
     if (pump_ != nullptr)
       pump_->Turn();
+  }
+
+  Napi::Value TakeIn(const Napi::CallbackInfo &info) {
+    return Napi::Boolean::New(info.Env(), pump_ != nullptr && pump_->TakeIn());
   }
 
   void Close(const Napi::CallbackInfo &) {

@@ -158,7 +158,7 @@ bool Pump::ReceiveBatch() {
   if (count == 0)
     return true;
   batches_++;
-  if (!Call(onReceive_, {Napi::Number::New(env_, count)}) || !Deferred())
+  if (!Call(onReceive_, {Napi::Number::New(env_, count)}) || (!inside_ && !Deferred()))
     return false;
   Transmit();
   return true;
@@ -194,6 +194,19 @@ void Pump::Turn() {
   Receive();
   if (Renew() && Deferred())
     Transmit();
+}
+
+// Within a callback of JavaScript's, before timers are looked at: programs that frames wake run only when that
+// callback is over, and what was put off for their sake waits for them, until the loop is about to block.
+bool Pump::TakeIn() {
+  renewed_ = false;
+  if (closed_ || !started_ || stopped_)
+    return false;
+  const uint32_t before = batches_;
+  inside_ = true;
+  Receive();
+  inside_ = false;
+  return batches_ != before;
 }
 
 void Pump::Transmit() {

@@ -30,6 +30,8 @@ public:
   void Flush();
   // What a turn of the event loop does, now: for a process that will not see another one.
   void Turn();
+  // Receives what is waiting, inside a callback; whether there was anything.
+  bool TakeIn();
   // Closes the device at once; the Pump deletes itself when libuv has let go of its handles.
   void Close();
   void SetRef(bool ref);
@@ -84,6 +86,7 @@ private:
   bool started_ = false;     // rings are attached
   bool stopped_ = false;     // device or memory is gone: nothing moves any more
   bool blocked_ = false;     // the device is full: waiting for writability
+  bool inside_ = false;      // of TakeIn
   bool closed_ = false;
   bool renewed_ = false; // the rings were looked for since JavaScript ran last
 };

@@ -76,8 +76,13 @@ export class Ip implements LinkReceiver, UnreachableListener {
     this.routes.addDevice(this.lo);
     // A run of timers is a softirq: what timers send over lo is received when they are done, not inside them.
     // After a program has kept the loop busy, what was waited for may have come long ago: no timeout before that is looked at.
+    let received = false;
     host.wheel.onWake = () => {
-      for (const device of this.routes.devices) if (device.up) device.link.poll?.();
+      for (const device of this.routes.devices) {
+        if (!device.up || device.link.takeIn?.() !== true) continue;
+        device.link.requestFlush();
+        received = true;
+      }
     };
     const { onRunStart, onRunEnd } = host.wheel;
     host.wheel.onRunStart = () => {
@@ -85,7 +90,9 @@ export class Ip implements LinkReceiver, UnreachableListener {
       onRunStart();
     };
     host.wheel.onRunEnd = () => {
-      onRunEnd();
+      // Answers may carry what was put off: the programs that were woken come first, and the link flushes after them.
+      if (!received) onRunEnd();
+      received = false;
       this.#loopback.release();
     };
   }

@@ -54,8 +54,11 @@ export interface Link {
   requestFlush(): void;
   /** Sends what is in the ring now. */
   flush(): void;
-  /** Receives what has arrived by now, where the event loop would only do so later. Not inside a callback of the link. */
-  poll?(): void;
+  /**
+   * Receives what has arrived by now, where the event loop would only do so later. Programs that it wakes run after the callback that
+   * this is called from, and what is put off waits for them. Whether anything was received. Not inside a callback of the link.
+   */
+  takeIn?(): boolean;
   /** Frees the device; idempotent. */
   close(): Promise<void>;
 }

@@ -90,6 +90,8 @@ export interface Nic {
   flush(): void;
   /** Receives and transmits once, as a turn of the event loop does: for a process that is past its last turn. */
   turn(): void;
+  /** Receives what is waiting, and neither sends what it puts off nor runs microtasks: for the inside of a callback. Whether there was any. */
+  takeIn(): boolean;
   /** Looks for frames for so many microseconds, again and again, before the event loop sleeps; 0, as at first, does not. */
   busyPoll(us: number): void;
   /** Idempotent, and safe inside any of the callbacks. */

@@ -103,8 +103,8 @@ export class CaptureLink implements Link, LinkReceiver, Doorbell, Alarm {
     this.link.flush();
   }
 
-  poll(): void {
-    this.link.poll?.();
+  takeIn(): boolean {
+    return this.link.takeIn?.() ?? false;
   }
 
   /** Closes the link, then the file. Rejects if not everything could be recorded. */

@@ -176,11 +176,15 @@ export class TapLink implements Link {
   }
 
   /**
-   * Receives what is waiting and sends, now: what a turn of the event loop does, for whom none has come yet (a timer after a busy
-   * program) or none will (an 'exit' listener). Not for use inside a callback of the link.
+   * Receives what is waiting and sends, now: what a turn of the event loop does, for whom none will come any more (an 'exit'
+   * listener). Not for use inside a callback of the link.
    */
   poll(): void {
     this.#nic.turn();
+  }
+
+  takeIn(): boolean {
+    return this.#nic.takeIn();
   }
 
   /** Keeps the event loop alive while the device is open (the default), or does not. */
