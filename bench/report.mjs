@@ -155,7 +155,7 @@ ${idle === undefined ? '' : `\n${idleSection(idle, works.find(({ name }) => name
 
 - **tapstack**: \`tapstack bench-server\` on a TAP device, level-triggered on \`stack.sys\`; offloads on (checksums and segmentation
   left to the kernel), or plain 1500-byte frames; busy-polling looks for frames for 50 µs before it sleeps. Its source
-  sends by reference from memory that it mapped (\`sys.mmap\`, \`MSG_ZEROCOPY\`), its sink is lent what it reads (\`TCP_ZEROCOPY_RECEIVE\`).
+  sends by reference from memory that it mapped (\`sys.mmap\`, \`MSG_ZEROCOPY\`).
   **tapstack/net**: the same services written as one writes them on \`node:net\`.
 - **Node net, kernel** and **C epoll, kernel**: what one has today, on the kernel's TCP at the far end of a veth pair.
 - **lwIP**: as Debian builds it, on a TAP with plain frames, through its raw API in one thread. Its window (64 KiB), buffers and

@@ -196,8 +196,9 @@ void Pump::Turn() {
     Transmit();
 }
 
-// Within a callback of JavaScript's, before timers are looked at: programs that frames wake run only when that
-// callback is over, and what was put off for their sake waits for them, until the loop is about to block.
+// Within a callback of JavaScript's, before timers are looked at: programs that frames wake run only when
+// that callback is over, and what was put off for their sake waits for them, until the loop is about to
+// block.
 bool Pump::TakeIn() {
   renewed_ = false;
   if (closed_ || !started_ || stopped_)

@@ -24,7 +24,6 @@ import {
   type Stack,
   type Syscalls,
   TCP_NODELAY,
-  TCP_ZEROCOPY_RECEIVE,
 } from '../index.js';
 import { formatCidr } from '../net/cidr.js';
 import { listenWithNet } from './bench-server-net.js';
@@ -38,8 +37,6 @@ export const BENCH_PORT = 7001;
 const EVENTS = 256;
 const BACKLOG = 4096;
 const BUFFER = 256 << 10;
-/** Room for what comes in too small a piece to be lent. */
-const COPYBUF = 4096;
 
 /** What a connection's data goes to, by its port's distance from the first; a listener has LISTENER set. */
 const ECHO = 0;
@@ -79,7 +76,6 @@ class BenchServer {
   readonly #epfd: number;
   readonly #buffer = new Uint8Array(BUFFER);
   readonly #mapped: Uint8Array;
-  readonly #lent = { value: { length: 0, copybuf: new Uint8Array(COPYBUF), copybuf_len: 0 } };
   readonly #completion = { msg_iov: [new Uint8Array(0)] };
   /** By descriptor: ECHO, SINK or SOURCE. */
   #kinds = new Uint8Array(1024);
@@ -155,13 +151,7 @@ class BenchServer {
     }
   }
 
-  /** What comes is lent where it was received; what is not worth that is read. */
   #sink(fd: number): void {
-    const zc = this.#lent.value;
-    zc.length = BUFFER;
-    zc.copybuf_len = COPYBUF;
-    const result = this.#sys.getsockopt(fd, IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE, this.#lent);
-    if (result === 0 && zc.length + zc.copybuf_len > 0) return;
     const count = this.#sys.read(fd, this.#buffer);
     if (count <= 0 && count !== -EAGAIN) this.#close(fd);
   }
