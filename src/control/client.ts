@@ -2,6 +2,7 @@
 
 import { rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { controlDirectory, socketPaths } from './directory.js';
 import type { ControlAnswer, ControlRequest, Hello } from './protocol.js';
 
@@ -9,6 +10,8 @@ const { createConnection } = process.getBuiltinModule('node:net');
 
 /** How long a running program may take to answer. */
 const PATIENCE_MS = 5000;
+/** From bind to listen a new socket refuses as a dead one does: it must refuse twice, so long apart, to be swept. */
+const BEGINS_MS = 50;
 
 export interface Running extends Hello {
   path: string;
@@ -22,13 +25,18 @@ export async function runningStacks(): Promise<Running[]> {
 }
 
 async function reach(path: string): Promise<Running | null> {
-  try {
-    return { ...(await ask<Hello>(path, { method: 'hello' })), path };
-  } catch (error) {
-    // Somebody else who looks may have swept it, too.
-    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') rmSync(path, { force: true });
-    return null;
+  for (let refused = 0; ; refused++) {
+    try {
+      return { ...(await ask<Hello>(path, { method: 'hello' })), path };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') return null;
+    }
+    if (refused > 0) break;
+    await delay(BEGINS_MS);
   }
+  // Somebody else who looks may have swept it, too.
+  rmSync(path, { force: true });
+  return null;
 }
 
 /** One question. Rejects with what the other side says is wrong with it. */

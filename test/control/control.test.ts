@@ -3,7 +3,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { channel } from 'node:diagnostics_channel';
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -104,18 +104,35 @@ describe('the directory', () => {
     ]);
   });
 
-  test('what a dead program has left is swept by whoever looks next', async () => {
-    privateDirectory();
+  /** A socket at which nobody listens any more. */
+  function deadSocket(name: string): string {
     const script = `
       const server = require('node:net').createServer();
       server.listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'));`;
-    const stale = join(controlDirectory(), '1-dead.sock');
+    const stale = join(controlDirectory(), name);
     spawnSync(process.execPath, ['-e', script, stale]);
+    return stale;
+  }
+
+  test('what a dead program has left is swept by whoever looks next', async () => {
+    privateDirectory();
+    const stale = deadSocket('1-dead.sock');
     const { control } = await known();
     expect(readdirSync(controlDirectory())).toHaveLength(2);
     const found = await Promise.all([runningStacks(), runningStacks()]);
     expect(found.map((stacks) => stacks.map(({ path }) => path))).toEqual([[control.path], [control.path]]);
     expect(existsSync(stale)).toBe(false);
+  });
+
+  test('a socket that is bound and does not listen yet is not taken for a dead one', async () => {
+    privateDirectory();
+    const path = deadSocket(`${process.pid}-begins.sock`);
+    const looking = runningStacks();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    rmSync(path);
+    await known('begins');
+    expect((await looking).map((stack) => stack.path)).toEqual([path]);
+    expect(existsSync(path)).toBe(true);
   });
 
   test('keeps no process alive', () => {
