@@ -2,6 +2,7 @@
 
 import builtin, { type BlockList } from 'node:net';
 import { EADDRNOTAVAIL, EBADF, ENOTCONN } from '../uapi/errno.js';
+import { deliver } from './deliver.js';
 import type { NodeError } from './errors.js';
 import type { AddressOut } from './handle-base.js';
 import { KernelListener } from './kernel-listener.js';
@@ -115,20 +116,10 @@ export class KernelHandle extends TcpHandle {
   }
 
   #deliver(chunk: Buffer): void {
-    let rest = chunk;
-    while (rest.length > 0) {
-      if (!this.reading) {
-        this.#peer?.pause();
-        this.#peer?.unshift(rest);
-        return;
-      }
-      const memory = this.#buffer;
-      const count = memory === null ? rest.length : Math.min(rest.length, memory.length);
-      memory?.set(rest.subarray(0, count));
-      this.bytesRead += count;
-      this.onread(count, memory === null ? rest : undefined);
-      rest = rest.subarray(count);
-    }
+    const rest = deliver(this, chunk, () => this.#buffer);
+    if (rest.length === 0) return;
+    this.#peer?.pause();
+    this.#peer?.unshift(rest);
   }
 
   override useUserBuffer(buffer: Uint8Array): void {

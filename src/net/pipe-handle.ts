@@ -3,6 +3,7 @@
 
 import { AsyncResource } from 'node:async_hooks';
 import type * as nodeNet from 'node:net';
+import { deliver } from './deliver.js';
 import { kernelNet } from './kernel-net.js';
 import type { ConnectRequest, ShutdownRequest, WriteRequest } from './requests.js';
 import { EOF, type TcpHandle } from './tcp-handle.js';
@@ -64,19 +65,8 @@ export class PipeHandle {
   }
 
   #data(data: Buffer): void {
-    let rest = data;
-    while (rest.length > 0) {
-      if (!this.reading) {
-        this.#inner.unshift(rest);
-        return;
-      }
-      const own = this.#userBuffer;
-      const count = own === null ? rest.length : Math.min(rest.length, own.length);
-      own?.set(rest.subarray(0, count));
-      this.bytesRead += count;
-      this.onread(count, own === null ? rest : undefined);
-      rest = rest.subarray(count);
-    }
+    const rest = deliver(this, data, () => this.#userBuffer);
+    if (rest.length > 0) this.#inner.unshift(rest);
   }
 
   #end(result: number): void {

@@ -18,10 +18,9 @@ export function fallQuiet(sk: TcpSock): void {
 
 /** The connection is over, its queues are empty and its timers off: the next one can have what it needed. */
 export function giveBack(sk: TcpSock): void {
-  if (sk.tx !== UNSENT) {
-    sk.tcp.spare.left(sk.tx);
-    if (sk.tx.calm && sk.tx.pacingTimer === null) giveTxBack(sk);
-  }
+  const { tx } = sk;
+  if (tx !== UNSENT && tx.calm && tx.pacingTimer === null) giveTxBack(sk);
+  else sk.tcp.spare.left(tx);
   sk.emptyRcvQueue();
 }
 

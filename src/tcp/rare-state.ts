@@ -1,5 +1,5 @@
-// What few TCP socks have: a listener's queues, Fast Open, AccECN, a search for the path's MTU, a keepalive timer, gibibytes. Made with the first of
-// it (`sk.ownRare`); until then all socks share NOTHING_RARE, which only reads, so that idle connections carry none of it.
+// What few TCP socks have: a listener's queues, Fast Open, AccECN, a search for the path's MTU, a keepalive timer, gibibytes. Made with
+// the first of it (`sk.ownRare`); until then all socks share NOTHING_RARE, which only reads, so that idle connections carry none of it.
 
 import type { Timer } from '../time/timer-wheel.js';
 import type { AccEcn } from './accecn.js';

@@ -246,7 +246,7 @@ export class TcpSock extends FlaggedSock {
 
   /** As if nothing had been sent nor received (tcp_disconnect). The queues are empty. */
   forgetTransfers(): void {
-    if (this.tx !== UNSENT) this.tcp.spare.left(this.tx);
+    this.tcp.spare.left(this.tx);
     this.tx = UNSENT;
     this.rx = UNRECEIVED;
     if (this.rare.accecn !== null) this.rare.accecn = null;

@@ -42,7 +42,7 @@ export class SpareStates {
     this.#sending++;
   }
 
-  /** The sock needs it no more, or is over. */
+  /** The sock needs it no more, or is over; told more than once, or of UNSENT, it counts nothing. */
   left(tx: SendState): void {
     if (!tx.inUse) return;
     tx.inUse = false;

@@ -1,6 +1,8 @@
-// Who keeps what it sends with once all of it has arrived: few socks do, many let go of it.
+// What a round trip leaves in its place for the next one. Who keeps what it sends with once all of it has arrived: few socks do, many let
+// go of it.
 
 import { describe, expect, it } from 'vitest';
+import { TxRing } from '../../src/link/tx-ring.js';
 import { UNSENT } from '../../src/tcp/send-state.js';
 import { conversation } from './conversation.js';
 
@@ -49,5 +51,32 @@ describe('a sock that has nothing more in the network', () => {
     answer(connections[FEW]);
     answer(connections[FEW + 1]);
     expect(quiet()).toBe(10);
+  });
+});
+
+describe('a round trip', () => {
+  it('leaves its timers linked in the wheel', () => {
+    const t = conversation();
+    const { peer, program } = t.established();
+    peer.sends({ data: 'question' });
+    peer.hears({ flags: 'A', data: '', ack: 9 });
+    program.recv();
+    program.send('answer');
+    peer.hears({ data: 'answer' });
+    peer.sends({ ack: 7 });
+    const { retransmitTimer } = program.sk.tx;
+    expect([retransmitTimer?.pending, (retransmitTimer?.slot ?? -1) >= 0]).toEqual([false, true]);
+  });
+
+  it('has its chunk used again at once, whatever a NIC has to send meanwhile', () => {
+    const t = conversation();
+    const ring = new TxRing(t.host.memory, 4);
+    ring.commit(ring.claim(), 54, 0, 0, 0, 0);
+    const { peer, program } = t.established();
+    peer.sends({ data: 'one' });
+    const chunk = program.sk.rcvQueue.head;
+    program.recv();
+    peer.sends({ data: 'two' });
+    expect([chunk > 0, program.sk.rcvQueue.head]).toEqual([true, chunk]);
   });
 });
