@@ -20,6 +20,7 @@ const floors = [
   'stack\\.ts$',
   'index\\.ts$',
   'control/',
+  'replay/',
 ];
 /** Stand on the whole stack, and only the command may stand on them. */
 const wings = ['net/', 'lab/'];
@@ -70,11 +71,11 @@ module.exports = {
       name: 'no-node-in-the-stack',
       comment:
         'The stack is plain TypeScript. Only the NIC (link), the real clock (time), the source of randomness ' +
-        '(core/random*), tracing (core/trace), the composition (stack.ts), control, net, lab and cli know Node.',
+        '(core/random*), tracing (core/trace), the composition (stack.ts), control, replay, net, lab and cli know Node.',
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: '^src/((time|link|control|net|lab|cli)/|core/(random[^/]*|trace\\.ts)$|stack\\.ts$)',
+        pathNot: '^src/((time|link|control|replay|net|lab|cli)/|core/(random[^/]*|trace\\.ts)$|stack\\.ts$)',
       },
       to: { dependencyTypes: ['core'] },
     },

@@ -3,26 +3,35 @@
     {
       "target_name": "tapstack",
       "include_dirs": ["<!@(node -p \"require('node-addon-api').include\")"],
-      "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      "defines": [
+        "NAPI_VERSION=8",
+        "NODE_ADDON_API_DISABLE_DEPRECATED",
+        "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"
+      ],
       "conditions": [
         ["OS=='linux'", {
           "sources": [
             "native/binding.cc",
             "native/pump.cc",
+            "native/unscoped.cc",
             "native/csum.c",
             "native/duty.c",
             "native/error.c",
             "native/gro.c",
             "native/gso.c",
+            "native/guard.c",
             "native/netlink.c",
             "native/netns.c",
             "native/options.c",
             "native/queue.c",
             "native/route.c",
             "native/rx.c",
+            "native/rxbatch.c",
             "native/tap.c",
             "native/tx.c",
+            "native/txbatch.c",
             "native/txdesc.c",
+            "native/uring.c",
             "native/verdict.c"
           ],
           "defines": ["_GNU_SOURCE", "NAPI_DISABLE_CPP_EXCEPTIONS"],

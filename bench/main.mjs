@@ -3,8 +3,9 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import { judge } from './goals.mjs';
+import { count, earlierResults, refused, time } from './options.mjs';
 import { writeReport } from './report.mjs';
 import { inRounds } from './rounds.mjs';
 import { sh } from './shell.mjs';
@@ -22,50 +23,54 @@ const everybody = [
   ...new Map(works.flatMap((work) => work.contenders).map((one) => [one.name, one])).values(),
 ];
 
-const USAGE = `./scripts/bench [--quick] [--json FILE] [NAME…]
-  --quick      two minutes instead of ten: fewer and shorter rounds, and docs/performance.md is left as it is
-  --json FILE  also writes all that was measured
-  --report FILE…  measures nothing: writes docs/performance.md from what --json has written, later files over earlier
-  --rounds N, --seconds S   how often and for how long each is measured
-  NAME         work or contender; only what is named is measured, and docs/performance.md is left as it is
-    work:       ${works.map(({ name }) => name).join(' ')}
-    contenders: ${everybody.map(({ name }) => name).join(' ')}`;
+const HELP = `
+NAME is a kind of work or a contender; only what is named is measured, and docs/performance.md is left as it is.
+  work:       ${works.map(({ name }) => name).join(' ')}
+  contenders: ${everybody.map(({ name }) => name).join(' ')}`;
 
 function commandLine() {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      quick: { type: 'boolean', default: false },
-      report: { type: 'boolean', default: false },
-      json: { type: 'string' },
-      rounds: { type: 'string' },
-      seconds: { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-  if (values.help) {
-    console.log(USAGE);
-    process.exit(0);
-  }
+  const command = new Command('./scripts/bench')
+    .description(
+      'Measures the stack beside the kernel, lwIP and the limit of the device, and writes docs/performance.md.',
+    )
+    .argument('[NAME...]', 'only these')
+    .option(
+      '--quick',
+      'two minutes instead of ten: fewer and shorter rounds, docs/performance.md is left as it is',
+      false,
+    )
+    .option('--json <file>', 'also write all that was measured')
+    .option(
+      '--report',
+      'measure nothing: write docs/performance.md from files of --json, later ones over earlier',
+      false,
+    )
+    // Many short ones: a virtual machine is twice as fast in one second as in the next.
+    .option('--rounds <n>', 'how often each is measured (default: 7)', count)
+    .option('--seconds <s>', 'for how long (default: 0.35)', time)
+    .addHelpText('after', HELP)
+    .showHelpAfterError('(--help shows what there is)')
+    .parse();
+  const options = command.opts();
+  const { args: names } = command;
+  const { quick, report } = options;
+  const refuse = (why) => command.error(`error: ${why}`);
   const known = new Set([...works, ...everybody].map(({ name }) => name));
-  const strange = values.report ? [] : positionals.filter((name) => !known.has(name));
-  if (strange.length > 0) {
-    console.error(`Nothing is called ${strange.join(' or ')}.\n${USAGE}`);
-    process.exit(2);
-  }
-  const picked = (list) => list.filter(({ name }) => positionals.includes(name));
+  const strange = report ? [] : names.filter((name) => !known.has(name));
+  if (strange.length > 0) refuse(`nothing is called ${strange.join(' or ')}`);
+  if (report && names.length === 0) refuse('--report needs the files that --json has written');
+  const picked = (list) => list.filter(({ name }) => names.includes(name));
   const contendersNamed = picked(everybody).length > 0;
-  const { quick, report, json } = values;
   return {
-    quick,
-    report,
-    json,
-    positionals,
+    rounds: quick ? 2 : 7,
+    seconds: quick ? 0.25 : 0.35,
+    ...options,
+    earlier: report ? refused(command, () => names.map((file) => earlierResults(file, 'measured'))) : [],
     contendersNamed,
-    rounds: Number(values.rounds ?? (quick ? 2 : 4)),
-    seconds: Number(values.seconds ?? (quick ? 0.25 : 0.7)),
+    /** Of the round that counts for nobody. */
+    warmUp: quick ? 0.25 : 1,
     works: picked(works).length > 0 ? picked(works) : works,
-    whole: !quick && positionals.length === 0,
+    whole: !quick && names.length === 0,
     among: (list) => (contendersNamed ? picked(list) : list),
   };
 }
@@ -111,8 +116,7 @@ async function measureAll(options) {
 }
 
 /** Runs of parts, put together. */
-function merged(files) {
-  const runs = files.map((file) => JSON.parse(readFileSync(file, 'utf8')));
+function merged(runs) {
   const whole = { measured: {}, failures: [] };
   for (const { measured, failures, ...rest } of runs) {
     Object.assign(whole, rest);
@@ -124,7 +128,7 @@ function merged(files) {
 
 const options = commandLine();
 if (options.report) {
-  await writeReport(merged(options.positionals), works);
+  await writeReport(merged(options.earlier), works);
 } else {
   await prepareNetwork();
   const results = await measureAll(options);

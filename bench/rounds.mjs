@@ -33,7 +33,8 @@ export async function inRounds(work, contenders, options, failures) {
         if (samples[name] === undefined) continue;
         progress(`${work.title}: round ${round} of ${rounds}, ${name}`);
         try {
-          const sample = await work.measure(server, work, options);
+          const seconds = round === 0 ? options.warmUp : options.seconds;
+          const sample = await work.measure(server, work, { ...options, seconds });
           if (round > 0) samples[name].push(sample);
         } catch (error) {
           failed(server.contender, error);

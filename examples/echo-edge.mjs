@@ -3,6 +3,7 @@
 import {
   AF_INET,
   EAGAIN,
+  EMFILE,
   EPOLL_CTL_ADD,
   EPOLLET,
   EPOLLIN,
@@ -30,7 +31,8 @@ const nothing = new Uint8Array(0);
 function acceptAll() {
   for (;;) {
     const fd = sys.accept4(listener, null, SOCK_NONBLOCK);
-    if (fd === -EAGAIN) return;
+    // No descriptor is left (EMFILE): who waits is accepted when another one connects.
+    if (fd === -EAGAIN || fd === -EMFILE) return;
     if (fd < 0) continue;
     const data = { fd, unsent: nothing };
     sys.epoll_ctl(epfd, EPOLL_CTL_ADD, fd, { events: EPOLLIN | EPOLLOUT | EPOLLET, data });

@@ -1,7 +1,12 @@
-// The NIC's face towards JavaScript: class Nic and removeNetns. Turns options into C structs and errors into
-// exceptions; frames move in pump.cc.
+// The addon's face towards JavaScript: class Nic, removeNetns, and what unscoped.h defines. Turns options
+// into C structs and errors into exceptions; frames move in pump.cc.
+//
+// A worker may be terminated while it is in here. From then on each call to JavaScript fails with nothing to
+// be thrown, and node-addon-api would end the process (hence NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS in
+// binding.gyp).
 
 #include "pump.h"
+#include "unscoped.h"
 
 #include <string>
 
@@ -17,8 +22,11 @@ void Throw(Napi::Env env, const nic_error &failure) {
 }
 
 void Misuse(Napi::Env env, const char *message) {
-  if (!env.IsExceptionPending()) // else a getter has thrown, which says more
-    Napi::TypeError::New(env, message).ThrowAsJavaScriptException();
+  if (env.IsExceptionPending()) // a getter has thrown, which says more
+    return;
+  Napi::TypeError error = Napi::TypeError::New(env, message);
+  error.Value().Set("code", "EINVAL");
+  error.ThrowAsJavaScriptException();
 }
 
 // A member, or an empty value once a getter has thrown.
@@ -26,17 +34,25 @@ Napi::Value Member(const Napi::Object &object, const char *key) {
   return object.Env().IsExceptionPending() ? Napi::Value() : Napi::Value(object.Get(key));
 }
 
-// A string member, or null when it is undefined. `hold` keeps the text.
+// A string member, or null when it is undefined. What is neither would else be taken for not asked for, as a
+// namespace that is not one. `hold` keeps the text.
 const char *Text(const Napi::Object &object, const char *key, std::string &hold) {
   Napi::Value value = Member(object, key);
-  if (!value.IsString())
+  if (value.IsEmpty() || value.IsUndefined())
     return nullptr;
-  hold = value.As<Napi::String>().Utf8Value();
+  if (value.IsString())
+    hold = value.As<Napi::String>().Utf8Value();
+  if (!value.IsString() || hold.find('\0') != std::string::npos)
+    Misuse(object.Env(), (std::string(key) + " must be a string, without a zero byte").c_str());
   return hold.c_str();
 }
 
 bool Flag(const Napi::Object &object, const char *key) {
   Napi::Value value = Member(object, key);
+  if (value.IsEmpty() || value.IsUndefined())
+    return false;
+  if (!value.IsBoolean())
+    Misuse(object.Env(), (std::string(key) + " must be true or false").c_str());
   return value.IsBoolean() && value.As<Napi::Boolean>();
 }
 
@@ -70,6 +86,8 @@ public:
 
   explicit Nic(const Napi::CallbackInfo &call) : Napi::ObjectWrap<Nic>(call) {
     Napi::Env env = call.Env();
+    if (IsEmpty()) // terminated: there is no object whose end would be ours
+      return;
     if (!call[0].IsObject()) {
       Misuse(env, "Nic needs an options object");
       return;
@@ -115,7 +133,8 @@ private:
       return nullptr;
     }
     bool adopt = options.name == nullptr && Word(object, "fd", fd), vnetHdr = Flag(object, "vnetHdr");
-    if (env.IsExceptionPending())
+    // Terminated on the way: what was not read would be taken for not asked for, as a namespace.
+    if (Member(object, "name").IsEmpty() || env.IsExceptionPending())
       return nullptr;
     nic_error error{};
     nic *device = adopt ? nic_adopt(static_cast<int>(fd), vnetHdr, &error) : nic_open(&options, &error);
@@ -132,6 +151,9 @@ private:
     info.Set("hostMac", Napi::Buffer<uint8_t>::Copy(env, from.host_mac, sizeof from.host_mac));
     info.Set("offloads", from.offloads);
     info.Set("vnetHdr", from.vnet_hdr);
+    info.Set("noIoUring", from.no_batch == 0
+                              ? env.Null()
+                              : Napi::String::New(env, nic_errno_name(from.no_batch)).As<Napi::Value>());
     info.Set("created", from.created);
     info.Set("netnsCreated", from.netns_created);
     info_ = Napi::Persistent(info);
@@ -158,6 +180,10 @@ private:
         !Word(object, "txHeaderSlot", at.tx_header_slot) || !Word(object, "txSlots", at.tx_slots) ||
         !Word(object, "txDescOffset", at.tx_desc_offset) || !Word(object, "ctrlOffset", at.ctrl_offset)) {
       Misuse(env, "each member of the layout must be a whole number of bytes or slots");
+      return env.Undefined();
+    }
+    if (pump_ == nullptr || started_) { // a getter did it
+      Misuse(env, "the device was closed or started while its layout was read");
       return env.Undefined();
     }
     started_ = pump_->Start(call[0].As<Napi::ArrayBuffer>(), at, call[2].As<Napi::Function>(),
@@ -208,11 +234,13 @@ private:
     set("rxFrames", from.rx_frames);
     set("rxBytes", from.rx_bytes);
     set("rxDropped", from.rx_dropped);
+    set("rxBusyPolled", from.rx_busy_polled);
     set("txFrames", from.tx_frames);
     set("txBytes", from.tx_bytes);
     set("txDropped", from.tx_dropped);
     set("txInvalid", from.tx_invalid);
     set("txEagain", from.tx_eagain);
+    set("txBatched", from.tx_batched);
     return stats;
   }
 
@@ -238,6 +266,7 @@ Napi::Value RemoveNetns(const Napi::CallbackInfo &call) {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Nic", Nic::Define(env));
   exports.Set("removeNetns", Napi::Function::New<RemoveNetns>(env, "removeNetns"));
+  Unscoped::Define(env, exports);
   return exports;
 }
 

@@ -45,7 +45,7 @@ static unsigned slice(const struct tx_frame *frame, size_t skip, size_t size, st
   return count;
 }
 
-int gso_cut(struct nic_queue *queue, const struct tx_frame *frame, uint32_t tail) {
+int gso_cut(struct nic_queue *queue, const struct tx_frame *frame) {
   const uint32_t payload = frame->length - frame->header;
   uint8_t whole[HEADERS_MAX], headers[HEADERS_MAX];
   memcpy(whole, frame->piece[0].iov_base, frame->header);
@@ -55,12 +55,16 @@ int gso_cut(struct nic_queue *queue, const struct tx_frame *frame, uint32_t tail
   const uint32_t sequence = get32(whole + frame->csum_start + 4);
 
   uint32_t done = 0, segment = 0;
-  if (queue->gso_partial && queue->gso_tail == tail && queue->gso_done < payload) {
-    done = queue->gso_done;
-    segment = queue->gso_segment;
+  if (queue->resume.tail == queue->here.tail && queue->resume.done < payload) {
+    done = queue->resume.done;
+    segment = queue->resume.segment;
   }
-  queue->gso_partial = false;
+  queue->resume.done = 0;
+  tx_batch_begin(queue, (payload - done) / frame->gso_size);
   do {
+    queue->here.done = done;
+    queue->here.segment = segment;
+    queue->here.whole = false;
     uint32_t size = payload - done < frame->gso_size ? payload - done : frame->gso_size;
     memcpy(headers, whole, frame->header);
     uint8_t *ip = headers + ETH_HEADER, *tcp = headers + frame->csum_start;
@@ -84,12 +88,6 @@ int gso_cut(struct nic_queue *queue, const struct tx_frame *frame, uint32_t tail
 
     const unsigned vnet = queue->vnet_hdr ? 1 : 0;
     int error = tx_write(queue, iov - vnet, count + vnet, frame->header + size);
-    if (error == -EAGAIN) {
-      queue->gso_partial = true;
-      queue->gso_tail = tail;
-      queue->gso_done = done;
-      queue->gso_segment = segment;
-    }
     if (error != 0)
       return error;
     done += size;

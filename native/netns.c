@@ -18,8 +18,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NETNS_DIR "/run/netns"
-
 struct visit {
   const char *name;
   char path[300];

@@ -41,7 +41,13 @@ enum nic_rx_flag {
 /* Transmit descriptor: four (offset, length) pieces, csumStart, csumOffset, gsoSize, flags. */
 enum { NIC_TX_DESC_WORDS = 12, NIC_TX_PIECES = 4 };
 /* With GSO: CWR stays with the first segment (ECN), or with all of them (ACCECN). */
-enum nic_tx_flag { NIC_TX_IPV4_CSUM = 1, NIC_TX_GSO_TCP4 = 2, NIC_TX_ECN = 4, NIC_TX_ACCECN = 8 };
+enum nic_tx_flag {
+  NIC_TX_IPV4_CSUM = 1,
+  NIC_TX_GSO_TCP4 = 2,
+  NIC_TX_ECN = 4,
+  NIC_TX_ACCECN = 8,
+  NIC_TX_DONE = 1 << 30 /* the NIC's own: it left before one that waits for room */
+};
 
 /* What went wrong, for people (message) and for programs (code, step). Filled by whatever returns failure. */
 struct nic_error {
@@ -70,6 +76,7 @@ struct nic_info {
   uint32_t offloads; /* TUN_F_* that the kernel granted for what it hands to us */
   bool
       vnet_hdr; /* frames carry a virtio header: we may hand partial checksums and TSO frames to the kernel */
+  int no_batch; /* why each frame is a system call: an errno of io_uring_setup; 0: several are one */
   bool created; /* the device did not exist before */
   bool netns_created; /* nor did its namespace */
 };
@@ -86,7 +93,20 @@ struct nic_layout {
 
 struct nic_stats {
   uint64_t rx_frames, rx_bytes, rx_dropped;
+  uint64_t rx_busy_polled; /* of rx_frames: found by busy polling, instead of by being woken */
   uint64_t tx_frames, tx_bytes, tx_dropped, tx_invalid, tx_eagain;
+  uint64_t tx_batched; /* of tx_frames: handed over together with others */
+};
+
+struct uring;
+struct tx_batch;
+struct rx_batch;
+
+/* How far transmission has come: a descriptor, and for one that is cut here what of it has gone. */
+struct tx_mark {
+  uint32_t tail;
+  uint32_t done, segment;
+  bool whole; /* the descriptor is one frame */
 };
 
 struct nic_queue {
@@ -97,11 +117,10 @@ struct nic_queue {
   uint8_t *base; /* of the shared memory; the owner renews it before each call, see nic_queue_rebase */
   uint32_t size;
   struct nic_layout at;
-  /* Software TSO stopped by EAGAIN in the middle of a frame: how much of which descriptor has gone out. */
-  bool gso_partial;
-  uint32_t gso_tail;
-  uint32_t gso_done;
-  uint32_t gso_segment;
+  struct tx_mark here, resume; /* of what is being written, and of what EAGAIN has stopped */
+  struct uring *ring;          /* NULL: the kernel takes and gives frames one by one only */
+  struct tx_batch *tx_batch;
+  struct rx_batch *rx_batch;
   struct nic_stats stats;
 };
 
@@ -135,6 +154,9 @@ int32_t *nic_ctrl(const struct nic_queue *queue, enum nic_ctrl word);
  * the block and post another. Returns how many, or -errno when the device is gone.
  */
 int nic_receive(struct nic_queue *queue);
+
+/* Frames have been read from the device and wait for nic_receive, of which the device says nothing. */
+bool nic_waiting(const struct nic_queue *queue);
 
 /*
  * Transmits the descriptors between TX_TAIL and TX_HEAD. 0 when the ring is empty, -EAGAIN when the device

@@ -1,7 +1,9 @@
-// See pump.h. The order within one turn of the event loop: receive a batch, run what it woke (microtasks),
-// collect deferred work (pending ACKs), transmit. So an answer carries the ACK, and a batch costs one flush.
+// See pump.h. The order within one turn of the event loop: receive a batch, run what it woke (microtasks,
+// then what waits to be called outside of every callback: unscoped.h), collect deferred work (pending ACKs),
+// transmit. So an answer carries the ACK, and a batch costs one flush.
 
 #include "pump.h"
+#include "unscoped.h"
 
 #include <cerrno>
 #include <cstring>
@@ -81,8 +83,10 @@ void Pump::OnPoll(uv_poll_t *handle, int status, int events) {
     self->blocked_ = false;
     self->Poll(UV_READABLE);
     self->Transmit();
+    if (self->closed_ || self->stopped_)
+      return;
   }
-  if (events & UV_READABLE)
+  if ((events & UV_READABLE) || nic_waiting(self->queue_))
     self->Receive();
 }
 
@@ -103,6 +107,8 @@ void Pump::OnPrepare(uv_prepare_t *handle) {
 // expects one does not sleep. Adaptive: the time is halved each time in vain, and whole again once it would
 // have paid.
 void Pump::Spin() {
+  if (closed_ || stopped_)
+    return;
   const uint64_t start = uv_hrtime();
   uint64_t longest = kSpinLongestNs;
   const int timeout = uv_backend_timeout(poll_.loop); // milliseconds to the next timer; negative: none
@@ -116,11 +122,12 @@ void Pump::Spin() {
       Poll(UV_READABLE | UV_WRITABLE); // frames keep coming: the loop looks around, and must not sleep
       return;
     }
-    const uint32_t batches = batches_;
+    const uint64_t frames = queue_->stats.rx_frames;
     if (!ReceiveBatch())
       return;
-    if (batches_ == batches)
+    if (queue_->stats.rx_frames == frames)
       continue;
+    queue_->stats.rx_busy_polled += queue_->stats.rx_frames - frames;
     budgetNs_ = busyNs_;
     lastFrameNs_ = since = uv_hrtime();
     if (uv_backend_timeout(poll_.loop) == 0)
@@ -133,9 +140,13 @@ void Pump::Receive() {
   const uint32_t before = batches_;
   for (int round = 0; round < kReceiveRounds; round++) {
     const uint32_t batches = batches_;
-    if (!ReceiveBatch() || batches_ == batches)
+    if (!ReceiveBatch())
+      return;
+    if (batches_ == batches)
       break;
   }
+  if (nic_waiting(queue_))
+    Poll(UV_READABLE | UV_WRITABLE); // the device would not say so, but it is writable
   if (busyNs_ == 0 || batches_ == before)
     return;
   // Would busy polling have caught this one?
@@ -158,10 +169,19 @@ bool Pump::ReceiveBatch() {
   if (count == 0)
     return true;
   batches_++;
-  if (!Call(onReceive_, {Napi::Number::New(env_, count)}) || (!inside_ && !Deferred()))
+  if (!Call(onReceive_, {Napi::Number::New(env_, count)}))
     return false;
+  if (!inside_) {
+    if (Unscoped::Run(env_)) {
+      renewed_ = false;
+      if (closed_ || stopped_)
+        return false;
+    }
+    if (!Deferred())
+      return false;
+  }
   Transmit();
-  return true;
+  return !closed_ && !stopped_;
 }
 
 // Lets the stack do what it put off. False when nothing may be touched any more.

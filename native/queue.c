@@ -46,7 +46,7 @@ bool nic_queue_attach(struct nic_queue *queue, void *memory, size_t size, const 
   queue->at = *layout;
   queue->base = memory;
   queue->size = (uint32_t)size;
-  queue->gso_partial = false;
+  queue->resume = (struct tx_mark){0};
   return true;
 }
 
@@ -58,6 +58,28 @@ bool nic_queue_rebase(struct nic_queue *queue, void *memory, size_t size) {
   queue->base = memory;
   queue->size = (uint32_t)size;
   return true;
+}
+
+int queue_batches(struct nic_queue *queue) {
+  queue->ring = uring_open(queue->fd);
+  if (queue->ring == NULL)
+    return errno;
+  /* Of frames with a virtio header the large ones are worth a call each, and would have to be copied. */
+  if (tx_batch_prepare(queue) && (queue->vnet_hdr || rx_batch_prepare(queue)))
+    return 0;
+  queue_no_batches(queue);
+  return ENOMEM;
+}
+
+void queue_no_ring(struct nic_queue *queue) {
+  uring_close(queue->ring);
+  queue->ring = NULL;
+}
+
+void queue_no_batches(struct nic_queue *queue) {
+  queue_no_ring(queue);
+  tx_batch_close(queue);
+  rx_batch_close(queue);
 }
 
 int32_t *nic_ctrl(const struct nic_queue *queue, enum nic_ctrl word) {

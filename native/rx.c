@@ -65,11 +65,40 @@ static bool find_room(const struct nic_queue *queue, struct place *at) {
   return true;
 }
 
+/* A plain frame that was read in a batch: into the run, or to `frame`. As read_frame. */
+static ssize_t take_frame(struct nic_queue *queue, struct gro_run *run, uint8_t *frame, const uint8_t *from,
+                          size_t length) {
+  rx_batch_expect(queue, length);
+  if (run->frame != NULL && !run->closed && length > run->header && length - run->header <= run->size) {
+    const uint32_t size = (uint32_t)length - run->header;
+    memcpy(run->frame + run->length, from + run->header, size);
+    if (gro_append(run, from, size, false)) {
+      queue->stats.rx_frames++;
+      queue->stats.rx_bytes += length;
+      return 0;
+    }
+  }
+  memcpy(frame, from, length);
+  return (ssize_t)length;
+}
+
 /* Reads the next frame to `frame`, with `ahead` bytes of virtio header before it. If it continues the run it
  * is taken into it, and the result is 0; else the result is read's. */
 static ssize_t read_frame(struct nic_queue *queue, struct gro_run *run, uint8_t *frame, uint32_t ahead) {
-  if (run->frame == NULL || run->closed)
-    return read(queue->fd, frame - ahead, ahead + NIC_FRAME_MAX + 1);
+  const uint8_t *from;
+  const int taken = rx_batch_next(queue, &from);
+  if (taken > 0)
+    return take_frame(queue, run, frame, from, (size_t)taken);
+  if (taken < 0) {
+    errno = -taken;
+    return -1;
+  }
+  if (run->frame == NULL || run->closed) {
+    ssize_t got = read(queue->fd, frame - ahead, ahead + NIC_FRAME_MAX + 1);
+    if (got > 0)
+      rx_batch_expect(queue, (size_t)got);
+    return got;
+  }
   uint8_t headers[sizeof(struct virtio_net_hdr) + GRO_HEADER_MAX];
   uint8_t *behind = run->frame + run->length;
   const uint32_t split = ahead + run->header;
@@ -82,6 +111,7 @@ static ssize_t read_frame(struct nic_queue *queue, struct gro_run *run, uint8_t 
   ssize_t got = readv(queue->fd, iov, 3);
   if (got <= 0)
     return got;
+  rx_batch_expect(queue, (size_t)got);
   if ((size_t)got <= split) {
     memcpy(frame - ahead, headers, (size_t)got);
     return got;
@@ -109,6 +139,7 @@ int nic_receive(struct nic_queue *queue) {
   uint64_t bytes = queue->stats.rx_bytes;
   struct gro_run run = {0};
   uint32_t run_block = 0; /* at.block when it began */
+  rx_batch_begin(queue);
 
   while (count < queue->at.rx_desc_count && queue->stats.rx_bytes - bytes < NIC_RX_BATCH &&
          find_room(queue, &at)) {

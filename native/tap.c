@@ -26,6 +26,7 @@ struct nic {
   unsigned queue_count;
   int netlink; /* in the device's namespace, for taking things back; -1 when adopted */
   char *netns; /* its name, when we made it */
+  struct guard guard;
   struct exit_duty duty;
   /* Of a device that was there before us: what we changed. */
   struct link_state before;
@@ -46,7 +47,7 @@ static struct nic *nic_new(void) {
 
 /* Undoes what outlives the descriptors. Best effort: the device may be gone, and then so is all of this. */
 static void take_back(void *context) {
-  const struct nic *nic = context;
+  struct nic *nic = context;
   int nl = nic->netlink, ifindex = nic->info.ifindex;
   if (!nic->info.created) {
     if (nic->added_address)
@@ -60,6 +61,7 @@ static void take_back(void *context) {
   }
   if (nic->netns != NULL)
     nic_netns_remove(nic->netns, NULL);
+  guard_end(&nic->guard);
 }
 
 /* The link of that name, if there is one, must be a TAP. Sets *exists. */
@@ -228,6 +230,8 @@ struct nic *nic_open(const struct nic_options *options, struct nic_error *error)
     free(netns);
   nic->duty = (struct exit_duty){.perform = take_back, .context = nic};
   exit_duty_add(&nic->duty);
+  if (fds.created && !options->persist)
+    guard_start(&nic->guard, netns);
 
   bool ok = check_name(nic, options->name, &exists, error) &&
             (!parsed.has_address || route_check_shadow(nic->netlink, nic->before.ifindex, parsed.address,
@@ -246,6 +250,7 @@ struct nic *nic_open(const struct nic_options *options, struct nic_error *error)
   }
   if (options->persist)
     exit_duty_drop(&nic->duty);
+  nic->info.no_batch = queue_batches(&nic->queues[0]);
   return nic;
 }
 
@@ -262,6 +267,7 @@ struct nic *nic_adopt(int fd, bool vnet_hdr, struct nic_error *error) {
   }
   nic->queues[0].fd = fd;
   nic->info.vnet_hdr = nic->queues[0].vnet_hdr = vnet_hdr;
+  nic->info.no_batch = queue_batches(&nic->queues[0]);
   return nic;
 }
 
@@ -270,9 +276,11 @@ void nic_close(struct nic *nic) {
     return;
   if (exit_duty_drop(&nic->duty))
     take_back(nic);
-  for (unsigned i = 0; i < nic->queue_count; i++)
+  for (unsigned i = 0; i < nic->queue_count; i++) {
+    queue_no_batches(&nic->queues[i]);
     if (nic->queues[i].fd >= 0)
       close(nic->queues[i].fd);
+  }
   if (nic->netlink >= 0)
     close(nic->netlink);
   free(nic->netns);

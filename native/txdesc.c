@@ -35,6 +35,23 @@ static bool gso_read(struct tx_frame *frame) {
          frame->csum_offset == 16 && frame->length - ETH_HEADER <= 65535;
 }
 
+/* Where its flags stand. */
+static uint8_t *flags_at(const struct nic_queue *queue, uint32_t index) {
+  const uint32_t slot = index & (queue->at.tx_slots - 1);
+  return queue->base + queue->at.tx_desc_offset + ((size_t)slot * NIC_TX_DESC_WORDS + 11) * sizeof(int32_t);
+}
+
+void tx_frame_done(struct nic_queue *queue, uint32_t index) {
+  const int32_t flags = NIC_TX_DONE;
+  memcpy(flags_at(queue, index), &flags, sizeof flags);
+}
+
+bool tx_frame_is_done(const struct nic_queue *queue, uint32_t index) {
+  int32_t flags;
+  memcpy(&flags, flags_at(queue, index), sizeof flags);
+  return flags == NIC_TX_DONE;
+}
+
 bool tx_frame_read(const struct nic_queue *queue, uint32_t index, struct tx_frame *frame) {
   int32_t word[NIC_TX_DESC_WORDS];
   uint32_t slot = index & (queue->at.tx_slots - 1);

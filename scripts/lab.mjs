@@ -111,7 +111,7 @@ function main(command) {
   if (user === undefined) return 1;
 
   // setpriv: the kernel ends unshare, and unshare's --kill-child everything below it, even if we are killed with -9.
-  const inside = unshare(user, runInside, command.length > 0 ? command : [process.env.SHELL ?? 'bash']);
+  const inside = unshare(user, runInside, command.length > 0 ? command : [process.env.SHELL || 'bash']);
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...inside], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) {
     process.on(signal, () => {

@@ -8,6 +8,13 @@ export type { Blocking } from './kernel/blocking.js';
 export type { DoctorCode, DoctorWarning } from './kernel/doctor.js';
 export { EFD_SEMAPHORE } from './kernel/eventfd.js';
 export type { InterfaceOptions, RouteOptions } from './kernel/interface-options.js';
+export type {
+  Listener,
+  ListenerCounters,
+  ListenerLimits,
+  PendingHandshake,
+  WaitingConnection,
+} from './kernel/listener-handle.js';
 export type { Process, ProcessOptions } from './kernel/process.js';
 export type { SleepOptions } from './kernel/sleep.js';
 export type { SocketRow } from './kernel/socket-rows.js';
@@ -60,6 +67,8 @@ export { additiveIncrease, Reno, slowStart } from './tcp/congestion/reno.js';
 export type { TcpInfo } from './tcp/info.js';
 export type { RateSample } from './tcp/rate.js';
 export type { TcpSock } from './tcp/sock.js';
+export type { AcceptOverflow, OnSyn, SynOverflow, SynVerdict, WakeOrder } from './tcp/steering.js';
+export type { ConnectionEnd, SynDetails } from './tcp/syn-details.js';
 export type { TcpZerocopyReceive } from './tcp/zerocopy-receive.js';
 export { type Alarm, type Clock, RealClock, VirtualClock } from './time/clock.js';
 export * from './uapi/errno.js';

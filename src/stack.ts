@@ -14,7 +14,9 @@ import {
   parseMac,
   type RouteOptions,
 } from './kernel/interface-options.js';
+import type { Interposer } from './kernel/interposer.js';
 import { Kernel } from './kernel/kernel.js';
+import type { Listener } from './kernel/listener-handle.js';
 import { Process, type ProcessOptions } from './kernel/process.js';
 import { type SocketRow, socketRows } from './kernel/socket-rows.js';
 import type { Link } from './link/link.js';
@@ -50,6 +52,8 @@ export interface StackOptions extends Partial<InterfaceOptions> {
   nofile?: number;
   /** Watch how the program uses epoll and warn when it holds it wrong: through `process.emitWarning`, or to a function. */
   doctor?: boolean | ((warning: DoctorWarning) => void);
+  /** Who stands between programs and their calls, such as a recorder; the innermost first. */
+  interposers?: readonly Interposer[];
   /** Told when a link is gone or broken. */
   onLinkDown?: (name: string, error: Error) => void;
 }
@@ -85,6 +89,7 @@ export class Stack {
       this.host,
       new InetFamily(this.ip, this.tcp, this.udp),
       doctorOf(options.doctor),
+      options.interposers,
     );
     this.process = this.createProcess({ nofile: options.nofile });
     for (const each of this.#interfaces(options)) this.#addInterface(each);
@@ -112,6 +117,14 @@ export class Stack {
   /** The blocking calls of the first process; see `Process.blocking`. */
   get blocking(): Process['blocking'] {
     return this.process.blocking;
+  }
+
+  /**
+   * The listener behind a descriptor of the first process: who stands in its queues, and what it does with SYNs (docs/accept.md).
+   * @throws Error with the errno that accept() would answer: EBADF, ENOTSOCK, EOPNOTSUPP, EINVAL
+   */
+  listener(fd: number): Listener {
+    return this.process.listener(fd);
   }
 
   /** Another process, with descriptors of its own. */
@@ -164,7 +177,8 @@ export class Stack {
 
   /**
    * Adds a congestion control, which TCP_CONGESTION, `net.ipv4.tcp_congestion_control` and routes then know by its name.
-   * docs/congestion-control.md shows how one is written. @throws RangeError for a name that is taken or cannot be one
+   * docs/congestion-control.md shows how one is written. @throws TypeError for what is none, RangeError for a name that is taken or
+   * cannot be one
    */
   registerCongestionControl(control: CongestionControl): void {
     this.tcp.controls.register(control);
@@ -173,7 +187,7 @@ export class Stack {
   /** Reads a tunable by Linux's name, or sets it. Throws for a name there is not, and for a value out of bounds. */
   sysctl(name: string, value?: string | number | readonly number[]): string | number | number[] {
     const { sysctl } = this.host;
-    const current = sysctl.get(name);
+    const current = typeof name === 'string' ? sysctl.get(name) : -ENOENT;
     if (current === -ENOENT) throw new RangeError(`sysctl ${name}: there is no such tunable here`);
     if (value === undefined) return current;
     const error = sysctl.set(name, value);
@@ -196,6 +210,10 @@ export class Stack {
       if (sk.state === TCP_ESTABLISHED || sk.state === TCP_CLOSE_WAIT) established++;
     }
     counters.Tcp.CurrEstab = established;
+    counters.TcpExt.BusyPollRxPackets = this.ip.routes.devices.reduce(
+      (sum, { link }) => sum + (link.stats?.()?.rxBusyPolled ?? 0),
+      0,
+    );
     return counters;
   }
 

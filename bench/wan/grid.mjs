@@ -64,12 +64,15 @@ export function soakCell(index) {
   });
 }
 
+/** Percent: so few that slow start takes all there is before the first is lost. */
+const FEW_LOST = 0.5;
+
 /**
  * Mbit/s, rather too much than too little: what decides how many transfers may share the machine. With losses as much as Reno (Mathis
  * et al., 1997); mere disorder costs a sender that adapts nothing, and BBR, which losses do not slow, takes what there is.
  */
 export function expectedRate({ rtt, loss, rate }, congestion) {
-  if (loss === 0 || congestion === 'bbr') return rate;
+  if (loss <= FEW_LOST || congestion === 'bbr') return rate;
   return Math.min(rate, (1.22 * 1448 * 8) / (rtt * 1000 * Math.sqrt(loss / 100)));
 }
 

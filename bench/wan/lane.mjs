@@ -130,6 +130,7 @@ export class Lane {
       ...(spare ? ['--busy-poll', `${BUSY_POLL_US}`] : []),
     ]);
     await wan.line();
+    if (BEHIND_TCP.length > 0) this.#mainThreadFirst(wan.child.pid);
     ip('-n', this.a, 'addr', 'flush', 'dev', 'wan');
     ip('-n', this.a, 'link', 'set', 'wan', 'master', 'joint');
     ip('-n', this.a, 'addr', 'add', `${KERNEL_A}/24`, 'dev', 'joint');
@@ -172,7 +173,7 @@ export class Lane {
     return stack;
   }
 
-  /** The engine's compiler and collector must not run in front of the stack. */
+  /** The engine's compiler and collector must not run in front of the stack: neither its own nor the network's. */
   #mainThreadFirst(pid) {
     for (const thread of readdirSync(`/proc/${pid}/task`)) {
       if (thread !== `${pid}`) spawnSync('chrt', ['--rr', '-p', '1', thread]);

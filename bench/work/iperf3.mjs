@@ -9,7 +9,7 @@ const servers = [
   {
     name: 'tapstack-iperf3',
     title: 'tapstack iperf3',
-    command: tapstackServer('iperf3', '--quiet', '--interval', '0'),
+    command: tapstackServer('iperf3', '--interval', '0'),
     ready: /listening/,
   },
   {

@@ -29,7 +29,7 @@ import { formatCidr } from '../net/cidr.js';
 import { listenWithNet } from './bench-server-net.js';
 import { Lifetime } from './lifetime.js';
 import { openNetwork } from './network.js';
-import { serverOptions } from './options.js';
+import { listenerOptions } from './options.js';
 import { cannotGoOn, check } from './refusal.js';
 
 export const BENCH_PORT = 7001;
@@ -53,7 +53,7 @@ export const apiOption = (): Option =>
     .default('epoll');
 
 export async function benchServer(command: Command): Promise<void> {
-  const options = serverOptions(command);
+  const options = listenerOptions(command);
   const lifetime = new Lifetime();
   try {
     const { stack, tap } = await openNetwork('bench-server', options, lifetime);

@@ -8,7 +8,7 @@ import { follow } from '../control/client.js';
 import type { CaptureEnd } from '../control/protocol.js';
 import { endOnSignal } from './feed-end.js';
 import { Refusal } from './refusal.js';
-import { addWhichOptions, talk, type WhichOptions, whichStack, wholeNumber } from './which-stack.js';
+import { addWhichOptions, someNumber, talk, type WhichOptions, whichStack } from './which-stack.js';
 
 interface CaptureOptions extends WhichOptions {
   count?: number;
@@ -22,8 +22,8 @@ export function registerCapture(program: Command): void {
     .command('capture')
     .description('record what passes the links of a running stack, as pcapng; Ctrl-C ends it')
     .argument('<file>', 'where to; - is standard output')
-    .option('-c, --count <number>', 'end after so many frames', wholeNumber)
-    .option('-s, --snaplen <bytes>', 'keep so much of each frame', wholeNumber)
+    .option('-c, --count <number>', 'end after so many frames', someNumber)
+    .option('-s, --snaplen <bytes>', 'keep so much of each frame', someNumber)
     .option('-i, --interface <name...>', 'these interfaces only (lo, tap0 …)')
     .option('-q, --quiet', 'do not say how many there were', false);
   addWhichOptions(command)
@@ -53,12 +53,19 @@ async function capture(file: string, options: CaptureOptions): Promise<void> {
   // A reader that has had enough (`tshark -c 1`) ends it as Ctrl-C does.
   target.on('error', () => socket.destroy());
   const end = await receive(socket, target);
-  if (file !== '-') await new Promise<void>((resolve) => target.end(resolve));
-  if (end === null) {
-    if (!target.errored)
-      throw new Refusal(`The stack of process ${stack.pid} (${stack.name}) has ended; so does its capture.`);
-    return;
-  }
+  if (file !== '-') await new Promise<void>((resolve) => target.end(() => resolve()));
+  const { errored } = target;
+  // Whoever reads along may leave at any time; a file has to be whole.
+  if (errored !== null && (errored as NodeJS.ErrnoException).code !== 'EPIPE')
+    throw new Refusal(
+      `The capture is cut short: ${file} cannot be written (${errored.message}).`,
+      [],
+      1,
+      errored,
+    );
+  if (errored !== null) return;
+  if (end === null)
+    throw new Refusal(`The stack of process ${stack.pid} (${stack.name}) has ended; so does its capture.`);
   if (!quiet) process.stderr.write(`${end.frames} frames captured, ${end.dropped} dropped\n`);
 }
 

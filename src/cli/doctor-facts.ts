@@ -34,6 +34,7 @@ export const MORE_TOOLS = ['tshark', 'iperf3', 'curl'] as const;
 export interface DeviceFacts {
   vnetHdr: boolean;
   offloads: number;
+  noIoUring: string | null;
   netdevice: string;
 }
 
@@ -136,7 +137,9 @@ async function tryLab(): Promise<Pick<Facts, 'labError' | 'device'>> {
 /** Inside: opens a device, and says what was granted. */
 export async function doctorDevice(): Promise<void> {
   const link = await TapLink.open({ name: 'doctor0', hostAddress: '10.0.0.1/24' });
-  const { vnetHdr, offloads, name } = link.info;
+  const { vnetHdr, offloads, noIoUring, name } = link.info;
   await link.close();
-  process.stdout.write(JSON.stringify({ vnetHdr, offloads, netdevice: name } satisfies DeviceFacts));
+  process.stdout.write(
+    JSON.stringify({ vnetHdr, offloads, noIoUring, netdevice: name } satisfies DeviceFacts),
+  );
 }

@@ -33,6 +33,7 @@ export function judge(facts: Facts): Finding[] {
     rights(facts),
     namespaces(facts),
     offloads(facts),
+    batches(facts),
     tools(facts),
     control(facts),
   ];
@@ -160,6 +161,21 @@ function offloads({ device }: Facts): Finding {
         'warning',
         'this kernel has none for TAP devices (IFF_VNET_HDR): everything works, with a frame for each 1500 bytes',
         'a larger --mtu makes up for some of it',
+      );
+}
+
+function batches({ device }: Facts): Finding {
+  const what = 'io_uring';
+  if (device === null) return finding(what, 'ok', 'not tried');
+  return device.noIoUring === null
+    ? finding(what, 'ok', 'frames that leave together cost one system call')
+    : finding(
+        what,
+        'warning',
+        `cannot be had (${device.noIoUring}): everything works, with a system call for each frame`,
+        'Linux 6.1 or newer has what is needed',
+        'as root, where it is forbidden: sysctl -w kernel.io_uring_disabled=0',
+        'in a container: a seccomp profile that allows io_uring_setup and io_uring_enter',
       );
 }
 

@@ -3,7 +3,12 @@
 import type { Command } from 'commander';
 
 const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
-  echo: ['sudo tapstack echo', 'sudo tapstack echo --netns demo --pcap echo.pcapng', 'tapstack lab'],
+  echo: [
+    'sudo tapstack echo',
+    'sudo tapstack echo --netns demo --pcap echo.pcapng',
+    'sudo tapstack echo --record echo.journal',
+    'tapstack lab',
+  ],
   http: [
     'sudo tapstack http --port 8080 --trace',
     'sudo tapstack http --address 10.9.9.2/24 --edge --doctor',
@@ -18,6 +23,11 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'tapstack lab',
     'tapstack lab ip address',
     "tapstack lab bash -c 'tapstack http & sleep 1; curl 10.0.0.2'",
+  ],
+  replay: [
+    'tapstack replay echo.journal',
+    'tapstack replay echo.journal --frame 42',
+    'tapstack replay echo.journal --trace --from 100 --until 120 --pcap replay.pcapng',
   ],
   script: ['tapstack script test/scripts', 'tapstack script --json -D mss=1460 one.pkt'],
   wan: [

@@ -1,4 +1,4 @@
-// `tapstack iperf3`: an iperf3 server on the stack for the stock client, or a client for a stock server.
+// `tapstack iperf3`: an iperf3 server on the stack for the stock client.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -7,7 +7,7 @@ import { IPERF_PORT } from './iperf3-protocol.js';
 import { IperfServer } from './iperf3-server.js';
 import { Lifetime } from './lifetime.js';
 import { openNetwork } from './network.js';
-import { addServerOptions, serverOptions } from './options.js';
+import { addListenerOptions, listenerOptions } from './options.js';
 
 interface IperfOptions {
   interval: number;
@@ -16,7 +16,7 @@ interface IperfOptions {
 }
 
 export function registerIperf3(program: Command): void {
-  addServerOptions(program.command('iperf3'), IPERF_PORT)
+  addListenerOptions(program.command('iperf3'), IPERF_PORT)
     .description('measure throughput: a server for the stock iperf3 client (TCP)')
     .addOption(
       new Option('-i, --interval <seconds>', 'time between reports; 0: only at the end')
@@ -37,7 +37,7 @@ function interval(text: string): number {
 }
 
 async function runIperf3(command: Command): Promise<void> {
-  const options = serverOptions(command);
+  const options = listenerOptions(command);
   const { interval, json, oneOff } = command.opts<IperfOptions>();
   const lifetime = new Lifetime();
   try {

@@ -10,26 +10,20 @@ import { ECHO_PORT, echo } from './echo.js';
 import { Lifetime } from './lifetime.js';
 import { openNetwork } from './network.js';
 import { addServerOptions, serverOptions } from './options.js';
+import { Refusal } from './refusal.js';
 import { startServer } from './serve.js';
 
-const SCRIPT = fileURLToPath(new URL('../../scripts/lab.mjs', import.meta.url));
+const SCRIPT = new URL('../../scripts/lab.mjs', import.meta.url).href;
 const MAIN = fileURLToPath(new URL('main.js', import.meta.url));
 
 /** Hidden: what `lab` without a command runs inside. */
 export const LAB_SHELL = 'lab-shell';
 
-export function runLab(command: readonly string[]): void {
+/** In this very process, so that the network is gone with it, however it ends. */
+export async function runLab(command: readonly string[]): Promise<void> {
   const inside = command.length > 0 ? command : [process.execPath, MAIN, LAB_SHELL];
-  const child = spawn(process.execPath, [SCRIPT, ...inside], { stdio: 'inherit' });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
-    process.on(signal, () => {
-      // A key typed at the terminal has reached everybody there already.
-      if (!process.stdin.isTTY || signal === 'SIGTERM' || signal === 'SIGHUP') child.kill(signal);
-    });
-  }
-  child.on('exit', (code, signal) => {
-    process.exitCode = code ?? 128 + constants.signals[signal ?? 'SIGTERM'];
-  });
+  process.argv = [process.execPath, SCRIPT, ...inside];
+  await import(SCRIPT);
 }
 
 export async function runLabShell(): Promise<void> {
@@ -42,11 +36,15 @@ export async function runLabShell(): Promise<void> {
     process.stdout.write(
       text.replace('from another terminal', 'here').replace(/Ctrl-C .*/, 'exit leaves; nothing remains.'),
     );
-    const shell = spawn(process.env.SHELL ?? 'bash', { stdio: 'inherit' });
+    const name = process.env.SHELL || 'bash';
+    const shell = spawn(name, { stdio: 'inherit' });
     // What is typed at the shell is the shell's business.
     process.removeAllListeners('SIGINT');
     process.on('SIGINT', () => {});
-    shell.on('error', (error) => void lifetime.fail(error));
+    shell.on('error', ({ message }) => {
+      const remedies = ['another one: SHELL=/bin/bash tapstack lab'];
+      void lifetime.fail(new Refusal(`The shell ${name} cannot be started: ${message}.`, remedies));
+    });
     shell.on(
       'exit',
       (code, signal) => void lifetime.end(code ?? 128 + constants.signals[signal ?? 'SIGTERM']),

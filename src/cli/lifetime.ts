@@ -1,8 +1,8 @@
 // How the command ends: whatever the reason (a signal, a closed terminal, a crash), what it made is removed first. Only SIGKILL
-// is left to the kernel, which takes the device with it.
+// is left to the kernel, which takes the device with it, and to the NIC's guard, which takes the namespace.
 
 import { constants } from 'node:os';
-import { describeBug, describeRefusal, refusalFor } from './refusal.js';
+import { describeBug, describeRefusal, Refusal, refusalFor } from './refusal.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -15,8 +15,14 @@ export class Lifetime {
     for (const signal of SIGNALS) process.on(signal, () => void this.end(128 + constants.signals[signal]));
     process.on('uncaughtException', (error) => void this.fail(error));
     process.on('unhandledRejection', (error) => void this.fail(error));
-    // Whoever read our lines is gone (`| head`): nobody is left to serve them to.
-    process.stdout.on('error', () => void this.end(128 + constants.signals.SIGPIPE));
+    // What ends the process at once (main.ts) would leave a capture cut short.
+    process.stdout.removeAllListeners('error');
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+      if (this.#ending) return;
+      // Whoever read our lines is gone (`| head`): nobody is left to serve them to.
+      if (error.code === 'EPIPE') void this.end(128 + constants.signals.SIGPIPE);
+      else void this.fail(new Refusal(`Standard output cannot be written: ${error.message}.`));
+    });
   }
 
   /** `cleanup` runs at the end, before those that were registered earlier. */

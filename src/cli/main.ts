@@ -2,12 +2,13 @@
 // The `tapstack` command: runs what its command line says, and tells what went wrong.
 
 import { program } from './program.js';
-import { describeBug, describeRefusal, refusalFor } from './refusal.js';
+import { describeBug, describeRefusal, Refusal, refusalFor } from './refusal.js';
 
 // Whoever reads our output may have had enough of it (`| head`).
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit();
-  throw error;
+  process.stderr.write(describeRefusal(new Refusal(`Standard output cannot be written: ${error.message}.`)));
+  process.exit(1);
 });
 
 try {

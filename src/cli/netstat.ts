@@ -22,7 +22,7 @@ export function registerNetstat(program: Command): void {
     .argument('[pattern...]', 'counters whose name matches one of these (TcpExt*, *Drops)')
     .option('-s, --statistics', 'counters by protocol, as netstat -s groups them', false)
     .option('-z, --zeros', 'counters that are zero, too', false)
-    .option('-i, --interfaces', 'interfaces, with their neighbours', false)
+    .option('-i, --interfaces', 'interfaces, with their counters and neighbours', false)
     .option('-r, --routes', 'the routing table', false)
     .option('-J, --json', 'as JSON', false);
   addWhichOptions(command)
@@ -113,10 +113,21 @@ function interfacesText(interfaces: readonly InterfaceDetail[]): string {
       );
       return (
         `${each.index}: ${each.name}: <${flags.join(',')}> mtu ${each.mtu} txqueue ${each.txQueued}/${each.txSlots}\n` +
-        `    link ${each.mac}\n    inet ${each.address}/${each.prefix}\n${neighbours.join('')}`
+        `    link ${each.mac}\n    inet ${each.address}/${each.prefix}\n${statsText(each.stats)}${neighbours.join('')}`
       );
     })
     .join('');
+}
+
+/** As `ip -s link`, and what only this device has. */
+function statsText(stats: InterfaceDetail['stats']): string {
+  if (stats === null) return '';
+  const { rxFrames, rxBytes, rxDropped, rxBusyPolled } = stats;
+  const { txFrames, txBytes, txDropped, txInvalid, txEagain, txBatched } = stats;
+  return (
+    `    RX ${rxFrames} frames ${rxBytes} bytes ${rxDropped} dropped ${rxBusyPolled} busy-polled\n` +
+    `    TX ${txFrames} frames ${txBytes} bytes ${txDropped} dropped ${txInvalid} invalid ${txEagain} deferred ${txBatched} batched\n`
+  );
 }
 
 function routesText(routes: readonly RouteDetail[]): string {

@@ -1,10 +1,11 @@
 // Makes what a server of the command stands on: a TAP device, a capture around it if one is wanted, and a stack on top.
 
 import { serveControl } from '../control/index.js';
-import { capture, Stack, TapLink } from '../index.js';
+import { capture, Stack, type StackOptions, TapLink } from '../index.js';
 import { formatCidr } from '../net/cidr.js';
+import { recordSession } from '../replay/record-session.js';
 import type { Lifetime } from './lifetime.js';
-import type { ServerOptions } from './options.js';
+import type { ListenerOptions } from './options.js';
 import { Refusal } from './refusal.js';
 
 /** Descriptors of the server: more connections than fit through one port of one peer. */
@@ -21,7 +22,7 @@ export interface Network {
  */
 export async function openNetwork(
   name: string,
-  options: ServerOptions,
+  options: ListenerOptions,
   lifetime: Lifetime,
 ): Promise<Network> {
   const tap = await TapLink.open({
@@ -33,8 +34,8 @@ export async function openNetwork(
     ...(options.netns === undefined ? {} : { netns: options.netns }),
   });
   lifetime.onEnd(() => tap.close());
-  const stack = await Stack.create({
-    link: options.pcap === undefined ? tap : record(tap, options.pcap),
+  const stack = make(options, {
+    link: options.pcap === undefined ? tap : captured(tap, options.pcap),
     address: formatCidr(options.address),
     nofile: NOFILE,
     doctor: options.doctor,
@@ -56,7 +57,18 @@ async function makeKnown(stack: Stack, name: string, lifetime: Lifetime): Promis
   }
 }
 
-function record(tap: TapLink, file: string) {
+/** The stack, recorded if one wants; a full journal is said, and the server goes on. */
+function make({ record, recordLimit }: ListenerOptions, options: StackOptions): Stack {
+  if (record === undefined) return new Stack(options);
+  const onEnd = ({ message }: Error): void => void process.stderr.write(`tapstack: ${message}\n`);
+  try {
+    return recordSession(options, record, { limit: recordLimit * 2 ** 20, onEnd });
+  } catch (error) {
+    return refuse(error);
+  }
+}
+
+function captured(tap: TapLink, file: string) {
   try {
     return capture(tap, file);
   } catch (error) {

@@ -13,14 +13,19 @@ export interface LinkOptions {
   offload: boolean;
   busyPoll: number;
   pcap: string | undefined;
+  record: string | undefined;
+  recordLimit: number;
   netns: string | undefined;
 }
 
-export interface ServerOptions extends LinkOptions {
+export interface ListenerOptions extends LinkOptions {
   port: number;
+  doctor: boolean;
+}
+
+export interface ServerOptions extends ListenerOptions {
   edge: boolean;
   trace: boolean;
-  doctor: boolean;
   quiet: boolean;
 }
 
@@ -51,6 +56,12 @@ export function addLinkOptions(command: Command): Command {
         .default(0),
     )
     .option('--pcap <file>', 'record every frame to a pcapng file')
+    .option('--record <file>', 'record the session to a journal, which tapstack replay makes happen again')
+    .addOption(
+      new Option('--record-limit <MiB>', 'the journal ends when it is so large')
+        .argParser(recordLimit)
+        .default(1024),
+    )
     .option(
       '--netns <name>',
       "put the host's end into this network namespace (made if absent)",
@@ -58,12 +69,17 @@ export function addLinkOptions(command: Command): Command {
     );
 }
 
-export function addServerOptions(command: Command, defaultPort: number): Command {
+/** Of what listens, whatever it does with connections. */
+export function addListenerOptions(command: Command, defaultPort: number): Command {
   return addLinkOptions(command)
     .addOption(new Option('--port <number>', 'TCP port to listen on').argParser(port).default(defaultPort))
+    .option('--doctor', 'warn when this server uses epoll wrongly', false);
+}
+
+export function addServerOptions(command: Command, defaultPort: number): Command {
+  return addListenerOptions(command, defaultPort)
     .option('--edge', 'edge-triggered (EPOLLET) instead of level-triggered readiness', false)
     .option('--trace', "print the first connection's way through the stack, as the kernel's call path", false)
-    .option('--doctor', 'warn when this server uses epoll wrongly', false)
     .option('--quiet', 'no line for each connection', false);
 }
 
@@ -88,6 +104,10 @@ export function linkOptions<Options extends LinkOptions = LinkOptions>(command: 
 
 export function serverOptions(command: Command): ServerOptions {
   return linkOptions<ServerOptions>(command);
+}
+
+export function listenerOptions(command: Command): ListenerOptions {
+  return linkOptions<ListenerOptions>(command);
 }
 
 function defaultAddress(): Cidr {
@@ -115,12 +135,16 @@ function busyPoll(text: string): number {
   return integer(text, 0, 10_000, 'A time of busy polling, in microseconds,');
 }
 
+function recordLimit(text: string): number {
+  return integer(text, 1, 2000, 'A limit in mebibytes');
+}
+
 export function port(text: string): number {
   return integer(text, 1, 65535, 'A port');
 }
 
 /** dev_valid_name */
-function deviceName(text: string): string {
+export function deviceName(text: string): string {
   if (!/^[^\s/:%]{1,15}$/.test(text) || text === '.' || text === '..')
     throw new InvalidArgumentError(
       'A device name is 1 to 15 characters, none of them space, slash, colon or percent.',
@@ -128,7 +152,7 @@ function deviceName(text: string): string {
   return text;
 }
 
-function namespaceName(text: string): string {
+export function namespaceName(text: string): string {
   if (text === '' || text === '.' || text === '..' || text.includes('/') || text.length > 255)
     throw new InvalidArgumentError('A namespace is named as a file is: 1 to 255 characters, no slash.');
   return text;

@@ -1,7 +1,7 @@
 // The tree of `tapstack`'s subcommands. Help, completion and docs/cli.md are made from it or compared with it.
 
 import { createRequire } from 'node:module';
-import { Command } from 'commander';
+import { type Argument, Command, Help, type Option } from 'commander';
 import { apiOption, BENCH_PORT, benchServer } from './bench-server.js';
 import { registerCapture } from './capture.js';
 import { registerCompletion } from './completion.js';
@@ -13,7 +13,8 @@ import { registerIperf3 } from './iperf3.js';
 import { LAB_SHELL, runLab, runLabShell } from './lab.js';
 import { registerLabPlot } from './lab-plot.js';
 import { registerNetstat } from './netstat.js';
-import { addServerOptions } from './options.js';
+import { addListenerOptions, addServerOptions } from './options.js';
+import { registerReplay } from './replay.js';
 import { registerRun } from './run.js';
 import { registerScript } from './script.js';
 import { serve } from './serve.js';
@@ -32,7 +33,9 @@ export function program(): Command {
   root
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .showHelpAfterError('(--help says more)');
-  root.configureHelp({ sortSubcommands: false }).enablePositionalOptions();
+  root
+    .configureHelp({ sortSubcommands: false, optionDescription, argumentDescription })
+    .enablePositionalOptions();
 
   addServerOptions(root.command('echo'), ECHO_PORT)
     .description('answer with whatever arrives, on a TAP device that this machine can reach')
@@ -40,7 +43,7 @@ export function program(): Command {
   addServerOptions(root.command('http'), HTTP_PORT)
     .description('serve a page about the connection itself, and /bytes/N, over HTTP/1.1')
     .action((_options, command: Command) => serve(http, command));
-  addServerOptions(root.command('bench-server'), BENCH_PORT)
+  addListenerOptions(root.command('bench-server'), BENCH_PORT)
     .addOption(apiOption())
     .description(
       'echo, sink and source on three ports from --port on, for ./scripts/bench and any other client',
@@ -58,6 +61,7 @@ export function program(): Command {
     .helpCommand(false)
     .action((command: string[]) => runLab(command));
   registerLabPlot(lab);
+  registerReplay(root);
   registerScript(root);
   registerWan(root);
   registerSs(root);
@@ -69,4 +73,23 @@ export function program(): Command {
   addExamples(root);
   registerCompletion(root);
   return root;
+}
+
+/** That a flag is off, and a list empty, unless something is given is no news. */
+function optionDescription(option: Option): string {
+  return isNothing(option.defaultValue) ? option.description : Help.prototype.optionDescription(option);
+}
+
+function argumentDescription(argument: Argument): string {
+  return isNothing(argument.defaultValue)
+    ? argument.description
+    : Help.prototype.argumentDescription(argument);
+}
+
+function isNothing(value: unknown): boolean {
+  return (
+    value === false ||
+    (Array.isArray(value) && value.length === 0) ||
+    (value instanceof Map && value.size === 0)
+  );
 }

@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { serveControl } from '../control/index.js';
 import { createNet } from '../net/create-net.js';
-import { defaultStack } from '../net/default-stack.js';
+import { defaultStack, onLeave } from '../net/default-stack.js';
 import { refuseSharing, warnOnUse } from '../net/elsewhere.js';
 import { installNet } from '../net/install.js';
 import { readSettings, type StackSettings } from '../net/settings.js';
@@ -43,10 +43,13 @@ function register(settings: StackSettings): void {
   const stack = defaultStack(settings);
   if (name !== undefined) process.env[OWNER] = `${process.pid} ${name}`;
   // `tapstack ss` finds it by the program's name. The program is the same without being seen.
-  serveControl(stack, { name: basename(process.argv[1] ?? 'node') }).catch(({ message }: Error) =>
-    process.emitWarning(`tapstack ss and its like will not see this program: ${message}.`, {
-      type: 'TapstackWarning',
-    }),
+  serveControl(stack, { name: basename(process.argv[1] ?? 'node') }).then(
+    // The socket is gone when this returns; readers hear of the end by the process's.
+    (control) => onLeave(() => void control.close()),
+    ({ message }: Error) =>
+      process.emitWarning(`tapstack ss and its like will not see this program: ${message}.`, {
+        type: 'TapstackWarning',
+      }),
   );
   const net = createNet(stack, { kernel: settings.kernel });
   installNet(net);

@@ -34,7 +34,8 @@ async function run(program: string, args: readonly string[], command: Command): 
   const { settingsFromEnvironment } = await import('../net/settings.js');
   const { registerProgram } = await import('./register-program.js');
   const given = command.opts<Given>();
-  const { tap, address, hostAddress, mtu, offload, busyPoll, netns, pcap } = linkOptions(command);
+  const { tap, address, hostAddress, mtu, offload, busyPoll, netns, pcap, record, recordLimit } =
+    linkOptions(command);
   const environment = {
     TAPSTACK_TAP: tap,
     TAPSTACK_ADDRESS: formatCidr(address),
@@ -44,6 +45,8 @@ async function run(program: string, args: readonly string[], command: Command): 
     TAPSTACK_BUSY_POLL: String(busyPoll),
     TAPSTACK_NETNS: netns,
     TAPSTACK_PCAP: pcap,
+    TAPSTACK_RECORD: record,
+    TAPSTACK_RECORD_LIMIT: String(recordLimit),
     TAPSTACK_GATEWAY: given.gateway,
     TAPSTACK_KERNEL: given.kernel,
     TAPSTACK_SYSCTL: given.sysctl,

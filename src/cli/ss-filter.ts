@@ -20,13 +20,13 @@ const STATES: readonly (readonly [state: string, printed: string, ...names: stri
   ['CLOSING', 'CLOSING', 'closing'],
 ];
 const ALL = STATES.map(([state]) => state);
-const GROUPS: Readonly<Record<string, readonly string[]>> = {
-  all: ALL,
-  connected: without('LISTEN', 'CLOSE', 'UNCONN'),
-  synchronized: without('LISTEN', 'CLOSE', 'UNCONN', 'SYN_SENT'),
-  bucket: ['SYN_RECV', 'TIME_WAIT'],
-  big: without('SYN_RECV', 'TIME_WAIT'),
-};
+const GROUPS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['all', ALL],
+  ['connected', without('LISTEN', 'CLOSE', 'UNCONN')],
+  ['synchronized', without('LISTEN', 'CLOSE', 'UNCONN', 'SYN_SENT')],
+  ['bucket', ['SYN_RECV', 'TIME_WAIT']],
+  ['big', without('SYN_RECV', 'TIME_WAIT')],
+]);
 
 /** What is listed without -a and -l: what is or was a conversation. */
 const TALKING = without('LISTEN', 'CLOSE', 'UNCONN', 'TIME_WAIT', 'SYN_RECV');
@@ -52,11 +52,11 @@ export function parseFilter(words: readonly string[], all: boolean, listening: b
   while (tokens[0] === 'state' || tokens[0] === 'exclude') {
     const [how, name = ''] = tokens.splice(0, 2);
     const named =
-      GROUPS[name] ?? STATES.filter(([, , ...names]) => names.includes(name)).map(([state]) => state);
+      GROUPS.get(name) ?? STATES.filter(([, , ...names]) => names.includes(name)).map(([state]) => state);
     if (named.length === 0)
       throw wrong(
         `${name || 'nothing'} is no state`,
-        `states: ${Object.keys(GROUPS).join(', ')}, ${STATES.map(([, , name]) => name).join(', ')}`,
+        `states: ${[...GROUPS.keys()].join(', ')}, ${STATES.map(([, , name]) => name).join(', ')}`,
       );
     if (how === 'state' && first) states = new Set();
     if (how === 'exclude' && first) states = new Set(ALL);
@@ -67,26 +67,26 @@ export function parseFilter(words: readonly string[], all: boolean, listening: b
   return (socket) => states.has(socket.state) && expression(socket);
 }
 
-const COMPARISONS: Readonly<Record<string, (a: number, b: number) => boolean>> = {
-  '=': (a, b) => a === b,
-  '!=': (a, b) => a !== b,
-  '<': (a, b) => a < b,
-  '>': (a, b) => a > b,
-  '<=': (a, b) => a <= b,
-  '>=': (a, b) => a >= b,
-};
-const ALIASES: Readonly<Record<string, string>> = {
-  '==': '=',
-  eq: '=',
-  ne: '!=',
-  neq: '!=',
-  lt: '<',
-  gt: '>',
-  le: '<=',
-  leq: '<=',
-  ge: '>=',
-  geq: '>=',
-};
+const COMPARISONS: ReadonlyMap<string, (a: number, b: number) => boolean> = new Map([
+  ['=', (a, b) => a === b],
+  ['!=', (a, b) => a !== b],
+  ['<', (a, b) => a < b],
+  ['>', (a, b) => a > b],
+  ['<=', (a, b) => a <= b],
+  ['>=', (a, b) => a >= b],
+]);
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['==', '='],
+  ['eq', '='],
+  ['ne', '!='],
+  ['neq', '!='],
+  ['lt', '<'],
+  ['gt', '>'],
+  ['le', '<='],
+  ['leq', '<='],
+  ['ge', '>='],
+  ['geq', '>='],
+]);
 
 /** expression: term { or term }; term: factor { [and] factor }; factor: not factor, ( expression ), a test. */
 class Parser {
@@ -141,7 +141,7 @@ class Parser {
     const end = (socket: SocketDetail): Endpoint => (what.startsWith('s') ? socket.local : socket.peer);
     if (what === 'sport' || what === 'dport') {
       const word = this.#tokens.shift() ?? '';
-      const compare = COMPARISONS[ALIASES[word] ?? word];
+      const compare = COMPARISONS.get(ALIASES.get(word) ?? word);
       const port = /^:?(\d{1,5})$/.exec(this.#tokens.shift() ?? '')?.[1];
       if (compare === undefined || port === undefined) throw wrong(`${what} is compared with a port`);
       return (socket) => compare(end(socket).port, Number(port));
@@ -165,6 +165,7 @@ class Parser {
 }
 
 function addressTest(text: string, length: number): (end: Endpoint) => boolean {
+  if (length > 32) throw wrong(`a network has a prefix of at most 32 bits, not ${length}`);
   if (text === '' || text === '*') return () => true;
   const mask = length === 0 ? 0 : -1 << (32 - length);
   const word = (address: string): number => {

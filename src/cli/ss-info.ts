@@ -34,10 +34,11 @@ function duration({ ms }: TimerDetail): string {
   return `${minutes === 0 ? '' : `${minutes}min`}${secondsText}${rest === 0 && ms > 0 ? '' : `${String(rest).padStart(3, '0')}ms`}`;
 }
 
-/** Owner and numbers. */
-export function extendedText({ uid, inode, cookie }: SocketDetail): string {
+/** Owner and numbers; and, which the real one has not, that a listener pauses. */
+export function extendedText({ uid, inode, cookie, paused }: SocketDetail): string {
   const uidText = uid === 0 ? '' : `uid:${uid} `;
-  return `${uidText}ino:${inode}${cookie === 0 ? '' : ` sk:${cookie.toString(16)}`}`;
+  const cookieText = cookie === 0 ? '' : ` sk:${cookie.toString(16)}`;
+  return `${uidText}ino:${inode}${cookieText}${paused === undefined ? '' : ` paused:${paused}`}`;
 }
 
 export function memoryText({ memory }: SocketDetail): string {

@@ -14,6 +14,7 @@ const DEPTH: Readonly<Record<TraceName, number>> = {
   tcp_rcv_established: 1,
   tcp_rcv_state_process: 1,
   tcp_conn_request: 1,
+  steer_listener: 2,
   inet_csk_reqsk_queue_hash_add: 2,
   inet_csk_reqsk_queue_drop: 2,
   tcp_v4_syn_recv_sock: 1,
@@ -48,10 +49,11 @@ type Describe = { [K in TraceName]: (event: TraceMessage<K>, relative: RelativeS
 const describe: Describe = {
   tcp_v4_rcv: (e, seq) =>
     `${e.peer} > ${e.local} ${flagNames(e.flags)} seq ${seq.of(e.peer, e.seq)}${ackText(e, e.local, seq)}${lengthText(e.length)}`,
-  kfree_skb: (e) => `SKB_DROP_REASON_${e.reason}`,
+  kfree_skb: (e) => (e.reason.startsWith('LISTENER_') ? e.reason : `SKB_DROP_REASON_${e.reason}`),
   tcp_rcv_established: () => '',
   tcp_rcv_state_process: (e) => TCP_STATE_NAMES[e.state],
   tcp_conn_request: () => 'a SYN for the listener',
+  steer_listener: (e) => `${e.by}: ${e.verdict}`,
   inet_csk_reqsk_queue_hash_add: (e) => `SYN queue: ${e.length} waiting for their third segment`,
   inet_csk_reqsk_queue_drop: (e) => `SYN queue: ${e.length} left`,
   tcp_v4_syn_recv_sock: () => 'the child exists, before anybody called accept',

@@ -1,14 +1,15 @@
 // `tapstack trace`: what a running stack does, call by call, while one looks on.
 
-import { createInterface } from 'node:readline';
+import type { Socket } from 'node:net';
 import { type Command, InvalidArgumentError } from 'commander';
 import { follow } from '../control/client.js';
 import type { TraceLine } from '../control/protocol.js';
 import { type TraceMessage, type TraceName, traceNames } from '../core/trace.js';
 import { endOnSignal } from './feed-end.js';
 import { port } from './options.js';
+import { Refusal } from './refusal.js';
 import { RelativeSeq, stepText } from './trace-path.js';
-import { addWhichOptions, talk, type WhichOptions, whichStack, wholeNumber } from './which-stack.js';
+import { addWhichOptions, someNumber, talk, type WhichOptions, whichStack } from './which-stack.js';
 
 interface TraceOptions extends WhichOptions {
   list: boolean;
@@ -29,7 +30,7 @@ export function registerTrace(program: Command): void {
     )
     .option('--list', 'the points there are', false)
     .option('--port <number>', 'what concerns this port, of either end', port)
-    .option('-c, --count <number>', 'end after so many events', wholeNumber)
+    .option('-c, --count <number>', 'end after so many events', someNumber)
     .option('-J, --json', 'a JSON object for each event', false);
   addWhichOptions(command)
     .addHelpText('after', EXAMPLES)
@@ -55,21 +56,40 @@ async function trace(points: string[], { list, port, count, json, ...which }: Tr
     return;
   }
   const request = { method: 'trace' as const, port, ...(points.length > 0 ? { points } : {}) };
-  const socket = await talk(await whichStack(which), (path) => follow(path, request));
+  const stack = await whichStack(which);
+  const socket = await talk(stack, (path) => follow(path, request));
   endOnSignal(socket);
   const relative = new RelativeSeq();
   let left = count ?? Number.POSITIVE_INFINITY;
-  if (left === 0) socket.end();
-  for await (const text of createInterface({ input: socket })) {
+  let over = false;
+  for await (const text of lines(socket)) {
     const line = JSON.parse(text) as TraceLine;
     if (line.point === 'dropped') {
-      process.stderr.write(`${line.count} events came faster than they were read, and are missing.\n`);
+      over = true;
+      if (line.count !== 0)
+        process.stderr.write(`${line.count} events came faster than they were read, and are missing.\n`);
     } else if (left > 0) {
       process.stdout.write(json ? `${text}\n` : `${stamp(line.time)}  ${describe(line, relative)}\n`);
       if (--left === 0) socket.end();
     }
   }
   socket.destroy();
+  if (!over)
+    throw new Refusal(`The stack of process ${stack.pid} (${stack.name}) has ended; so does its trace.`);
+}
+
+/** Whole lines, until the other side ends, or is gone. */
+async function* lines(socket: Socket): AsyncGenerator<string> {
+  let rest = '';
+  try {
+    for await (const piece of socket.setEncoding('utf8') as AsyncIterable<string>) {
+      const whole = (rest + piece).split('\n');
+      rest = whole.pop() ?? '';
+      yield* whole;
+    }
+  } catch {
+    // Its program's end; what it has said is here.
+  }
 }
 
 function describe(line: TraceLine, relative: RelativeSeq): string {

@@ -1,9 +1,10 @@
 // The options of `tapstack wan`, with the units people think in, and what they mean to the lab's fault model.
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { PipeOptions } from '../lab/pipe.js';
+import type { PipeOptions } from '../lab/pipe-options.js';
 import type { QueueOptions } from '../lab/queue.js';
 import { areNeighbours, type Cidr, formatCidr, neighbourOf, parseCidr } from '../net/cidr.js';
+import { deviceName, namespaceName } from './options.js';
 import { Refusal } from './refusal.js';
 import type { Directions } from './wan-pipes.js';
 
@@ -74,7 +75,12 @@ const milliseconds = both((text) => Math.round(decimal(text, 0, MINUTE_MS, 'mill
 export function addWanOptions(command: Command): Command {
   const ends = (['a', 'b'] as const).map((end) => [end, end.toUpperCase()] as const);
   for (const [end, name] of ends)
-    command.option(`--netns-${end} <name>`, `network namespace of ${name} (made if absent)`, `wan-${end}`);
+    command.option(
+      `--netns-${end} <name>`,
+      `network namespace of ${name} (made if absent)`,
+      namespaceName,
+      `wan-${end}`,
+    );
   for (const [end, name] of ends)
     command.option(
       `--address-${end} <cidr>`,
@@ -82,7 +88,7 @@ export function addWanOptions(command: Command): Command {
       cidr,
     );
   for (const [end, name] of ends)
-    command.option(`--tap-${end} <name>`, `TAP device in ${name}'s namespace`, `tap-${end}`);
+    command.option(`--tap-${end} <name>`, `TAP device in ${name}'s namespace`, deviceName, `tap-${end}`);
   return command
     .option('--delay <ms>', 'one-way delay', milliseconds)
     .option('--jitter <ms>', 'up to so much more, at random; frames keep their order', milliseconds)

@@ -2,7 +2,8 @@
 // that what becomes of one direction's n-th frame does not depend on how the other's lie between.
 
 import { SeededRandom } from '../core/random.js';
-import { Pipe, type PipeOptions } from '../lab/pipe.js';
+import { Pipe } from '../lab/pipe.js';
+import type { PipeOptions } from '../lab/pipe-options.js';
 import type { Clock } from '../time/clock.js';
 
 export interface Directions<T> {

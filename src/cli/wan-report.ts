@@ -2,7 +2,8 @@
 
 import type { TapLink } from '../index.js';
 import type { Loss } from '../lab/loss.js';
-import type { PipeCounters, PipeOptions } from '../lab/pipe.js';
+import type { PipeCounters } from '../lab/pipe.js';
+import type { PipeOptions } from '../lab/pipe-options.js';
 import { formatCidr } from '../net/cidr.js';
 import type { WanEndOptions, WanOptions } from './wan-options.js';
 

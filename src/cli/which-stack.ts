@@ -1,7 +1,8 @@
 // Which of the running stacks a command is about: the only one, or the one that --pid or --name says.
 
+import { basename } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { ask, type Running, runningStacks } from '../control/client.js';
+import { ask, type Found, findStacks, type Running } from '../control/client.js';
 import { ControlDirectoryError } from '../control/directory.js';
 import type { ControlRequest } from '../control/protocol.js';
 import { Refusal } from './refusal.js';
@@ -22,9 +23,15 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** A number of things to be had, of which none makes no sense. */
+export function someNumber(text: string): number {
+  if (!/^0*[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a whole number, 1 or more.');
+  return Number(text);
+}
+
 /** The stack meant. @throws Refusal when there is none, or more than one. */
 export async function whichStack({ pid, name }: WhichOptions): Promise<Running> {
-  const all = await running();
+  const { running: all, silent } = await find();
   const fitting = all.filter((each) => (pid ?? each.pid) === each.pid && (name ?? each.name) === each.name);
   if (fitting.length === 1) return fitting[0];
   const list = (fitting.length > 0 ? fitting : all).map(
@@ -38,6 +45,13 @@ export async function whichStack({ pid, name }: WhichOptions): Promise<Running> 
     ];
     throw new Refusal(`No running stack has ${wanted.join(' and ')}. These are there:`, list);
   }
+  if (silent.length > 0) {
+    const numbers = silent.map((path) => Number.parseInt(basename(path), 10));
+    throw new Refusal(
+      `No stack of yours answers; process ${numbers.join(', ')} has one, but is stopped, or busy with something else.`,
+      numbers.map((number) => `if it is stopped: kill -CONT ${number}`),
+    );
+  }
   throw new Refusal('No stack of yours is running.', [
     'start one: tapstack echo, tapstack http, tapstack iperf3 …',
     "a program of your own is seen after serveControl(stack, { name }) of 'tapstack/control'",
@@ -45,9 +59,9 @@ export async function whichStack({ pid, name }: WhichOptions): Promise<Running> 
   ]);
 }
 
-async function running(): Promise<Running[]> {
+async function find(): Promise<Found> {
   try {
-    return await runningStacks();
+    return await findStacks();
   } catch (error) {
     if (error instanceof ControlDirectoryError) throw new Refusal(`${error.message}.`, [], 1, error);
     throw error;

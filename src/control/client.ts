@@ -17,32 +17,49 @@ export interface Running extends Hello {
   path: string;
 }
 
-/** Every stack of this user that answers. Sockets that nobody listens at any more are swept. */
-export async function runningStacks(): Promise<Running[]> {
-  const paths = socketPaths(controlDirectory());
-  const found = await Promise.all(paths.map((path) => reach(path)));
-  return found.filter((each) => each !== null);
+/** The stacks of this user: those that answer, and sockets of programs that are there and do not. */
+export interface Found {
+  running: Running[];
+  silent: string[];
 }
 
-async function reach(path: string): Promise<Running | null> {
+/** Looks for them. Sockets that nobody listens at any more are swept. */
+export async function findStacks(): Promise<Found> {
+  const paths = socketPaths(controlDirectory());
+  const found = await Promise.all(paths.map((path) => reach(path)));
+  return {
+    running: found.filter((each) => typeof each === 'object'),
+    silent: paths.filter((_path, at) => found[at] === 'silent'),
+  };
+}
+
+export async function runningStacks(): Promise<Running[]> {
+  return (await findStacks()).running;
+}
+
+async function reach(path: string): Promise<Running | 'silent' | 'gone'> {
   for (let refused = 0; ; refused++) {
     try {
       return { ...(await ask<Hello>(path, { method: 'hello' })), path };
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') return null;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ETIMEDOUT') return 'silent';
+      if (code !== 'ECONNREFUSED') return 'gone';
     }
     if (refused > 0) break;
     await delay(BEGINS_MS);
   }
   // Somebody else who looks may have swept it, too.
   rmSync(path, { force: true });
-  return null;
+  return 'gone';
 }
 
 /** One question. Rejects with what the other side says is wrong with it. */
 export async function ask<T>(path: string, request: ControlRequest): Promise<T> {
   const socket = createConnection(path);
-  socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error('it does not answer')));
+  socket.setTimeout(PATIENCE_MS, () =>
+    socket.destroy(Object.assign(new Error('it does not answer'), { code: 'ETIMEDOUT' })),
+  );
   socket.end(`${JSON.stringify(request)}\n`);
   let text = '';
   socket.setEncoding('utf8');

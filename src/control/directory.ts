@@ -5,6 +5,8 @@ import { lstatSync, mkdirSync, readdirSync, type Stats } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 
 const SUFFIX = '.sock';
+/** sun_path holds a zero at its end, too; what is longer Node would cut, and make a socket of another name. */
+const LONGEST_PATH = 107;
 
 /** A directory cannot be used: what is wrong with it, and what to do. */
 export class ControlDirectoryError extends Error {}
@@ -52,7 +54,11 @@ function complaint(stats: Stats, uid: number): string | null {
 /** The socket of a program: its number comes first, so that a listing is in order. `nth`: one of several. */
 export function socketPath(directory: string, pid: number, name: string, nth: number): string {
   const plain = name.replace(/[^\w.-]/g, '_').slice(0, 32) || 'stack';
-  return join(directory, `${pid}-${plain}${nth === 0 ? '' : `.${nth}`}${SUFFIX}`);
+  const path = join(directory, `${pid}-${plain}${nth === 0 ? '' : `.${nth}`}${SUFFIX}`);
+  if (Buffer.byteLength(path) <= LONGEST_PATH) return path;
+  throw new ControlDirectoryError(
+    `${path} is longer than the path of a socket may be (${LONGEST_PATH} bytes); set XDG_RUNTIME_DIR to a directory whose path is shorter`,
+  );
 }
 
 export function socketPaths(directory: string): string[] {

@@ -47,6 +47,7 @@ export function interfaceDetails(stack: Stack): InterfaceDetail[] {
     offloads: OFFLOADS.filter(([bit]) => (device.features & bit) !== 0).map(([, name]) => name),
     txQueued: device.tx.pending,
     txSlots: device.tx.slots,
+    stats: device.link.stats?.() ?? null,
     neighbours: neighbours(device),
   }));
 }

@@ -1,6 +1,7 @@
 // What is said over a control socket. A caller connects, writes one line of JSON (a request), and reads one line of JSON (the
 // answer); `trace` goes on with a line for each event, `capture` with pieces of a pcapng file, until either side has had enough.
 
+import type { NicStats } from '../link/native-nic.js';
 import type { TcpInfo } from '../tcp/info.js';
 
 /** Raised when an older caller would misunderstand what it reads. */
@@ -75,6 +76,8 @@ export interface SocketDetail {
   /** Of a listener: peers in the middle of their handshake, and peers waiting for accept(), oldest first. */
   synQueue?: string[];
   acceptQueue?: string[];
+  /** Of a listener that pauses: what it does with SYNs. */
+  paused?: 'dropping' | 'refusing';
 }
 
 export interface InterfaceDetail {
@@ -91,6 +94,8 @@ export interface InterfaceDetail {
   /** Frames in its transmit ring, and how many it holds. */
   txQueued: number;
   txSlots: number;
+  /** The device's own counters; null where it has none (loopback, a wire in memory). */
+  stats: NicStats | null;
   neighbours: { address: string; mac: string | null; state: string }[];
 }
 
@@ -105,7 +110,10 @@ export interface RouteDetail {
   metrics: Record<string, number | string | boolean>;
 }
 
-/** A trace event as a line: its point, microseconds of the stack's clock, and what the point tells. */
+/**
+ * A trace event as a line: its point, microseconds of the stack's clock, and what the point tells. The last has `dropped` for its
+ * point, and as `count` how many came faster than they were read.
+ */
 export interface TraceLine {
   point: string;
   time: number;

@@ -58,6 +58,7 @@ export class SocketDetails {
       info: this.#stack.tcp.info(sk),
       synQueue: listener === null ? [] : listener.requests().map((r) => `${r.daddr}:${r.dport}`),
       acceptQueue: listener === null ? [] : listener.waiting().map((c) => `${c.daddr}:${c.dport}`),
+      ...(listener?.steering?.paused ? { paused: listener.steering.paused } : {}),
     };
   }
 

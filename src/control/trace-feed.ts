@@ -36,10 +36,9 @@ export class TraceFeed extends Feed {
     this.#stop();
   }
 
+  /** By which a reader tells the end from a program that died. */
   protected lastWords(): string {
-    return this.dropped === 0
-      ? ''
-      : `${JSON.stringify({ point: 'dropped', time: 0, count: this.dropped })}\n`;
+    return `${JSON.stringify({ point: 'dropped', time: 0, count: this.dropped })}\n`;
   }
 
   #event(name: TraceName, message: TraceMessage): void {

@@ -1,4 +1,5 @@
-// Why a frame, packet or segment was given up, by the kernel's names (enum skb_drop_reason, SKB_DROP_REASON_* without the prefix).
+// Why a frame, packet or segment was given up, by the kernel's names (enum skb_drop_reason, SKB_DROP_REASON_* without the prefix); only
+// LISTENER_* are ours, since no kernel has such listeners.
 // The trace point `kfree_skb` tells them; docs/tracing.md says what each means here.
 
 export const DROP_REASONS = [
@@ -17,6 +18,8 @@ export const DROP_REASONS = [
   'IP_LOCAL_SOURCE',
   'IP_NOPROTO',
   'IP_OUTNOROUTES',
+  'LISTENER_ON_SYN',
+  'LISTENER_PAUSED',
   'NEIGH_CREATEFAIL',
   'NEIGH_FAILED',
   'NEIGH_QUEUEFULL',

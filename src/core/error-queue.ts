@@ -1,13 +1,17 @@
 // What a socket is told aside from its data (sk_error_queue): timestamps of what it sent, completions of MSG_ZEROCOPY, ICMP
 // errors. recvmsg takes entries out with MSG_ERRQUEUE; EPOLLERR says that there are some.
 
-import { ANY_V4, type IpAddress } from '../packet/address.js';
+import { ANY_V4, IpAddress } from '../packet/address.js';
+import { ETH_HLEN } from '../packet/ethernet.js';
+import { IP_DST, IP_HLEN, IP_SRC, IP_TOS_FIELD, IP_TTL_FIELD } from '../packet/ipv4.js';
 import {
   SO_EE_CODE_ZEROCOPY_COPIED,
   SO_EE_ORIGIN_ICMP,
   SO_EE_ORIGIN_ICMP6,
+  SO_EE_ORIGIN_TIMESTAMPING,
   SO_EE_ORIGIN_ZEROCOPY,
 } from '../uapi/errqueue.js';
+import { AF_INET } from '../uapi/socket.js';
 
 /** The sock whose queue it is, as far as the queue needs it. */
 interface Owner {
@@ -15,6 +19,15 @@ interface Owner {
   readonly orphan: boolean;
   err: number;
   errorReport(): void;
+}
+
+/** An ICMP error: who sent it, to which address of ours, by which interface. */
+export interface Complaint {
+  readonly from: IpAddress;
+  readonly to: IpAddress;
+  readonly device: number;
+  readonly ttl: number;
+  readonly tos: number;
 }
 
 /** What Linux charges for an entry without payload (truesize of alloc_skb(0)), and for one that holds a packet. */
@@ -35,13 +48,16 @@ export class ErrorEntry {
   stats: Record<string, number> | null = null;
   /** Unix time in microseconds; -1: it bears no timestamp. */
   realUs = -1;
-  /** Where the packet went, for `msg_name` (origins ICMP and LOCAL), and who complained. */
+  /** Where the packet went, for `msg_name` (origins ICMP and LOCAL), and who complained, or sent what is timed. */
   address: IpAddress | null = null;
   port = 0;
   offender: IpAddress = ANY_V4;
-  /** Address of ours that the complaint came to, and the interface; 0: none. */
+  /** Address that the complaint came to, or what is timed went to, with its port, and the interface; 0: none. */
   to: IpAddress = ANY_V4;
+  toPort = 0;
   device = 0;
+  ttl = 0;
+  tos = 0;
 
   /** ip_icmp_error, ip_local_error. */
   static about(errno: number, origin: number, type: number, code: number, info: number): ErrorEntry {
@@ -52,6 +68,27 @@ export class ErrorEntry {
     entry.code = code;
     entry.info = info;
     return entry;
+  }
+
+  /** What is told of the ICMP packet that complained. */
+  complainedBy(complaint: Complaint): void {
+    this.offender = complaint.from.clone();
+    this.to = complaint.to.clone();
+    this.device = complaint.device;
+    this.ttl = complaint.ttl;
+    this.tos = complaint.tos;
+  }
+
+  /** The payload is a frame that left by `device` (PKTINFO_SKB_CB). */
+  sentBy(device: number): void {
+    const { payload } = this;
+    const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+    this.device = device;
+    this.offender = new IpAddress(AF_INET, view.getInt32(ETH_HLEN + IP_SRC));
+    this.to = new IpAddress(AF_INET, view.getInt32(ETH_HLEN + IP_DST));
+    this.toPort = view.getUint16(ETH_HLEN + IP_HLEN + 2);
+    this.ttl = payload[ETH_HLEN + IP_TTL_FIELD];
+    this.tos = payload[ETH_HLEN + IP_TOS_FIELD];
   }
 
   get isIcmp(): boolean {
@@ -115,9 +152,11 @@ export class ErrorQueue {
     return entry;
   }
 
-  /** skb_errqueue_purge: drops all but completions of MSG_ZEROCOPY, which somebody waits for to use his buffer again. */
+  /** skb_errqueue_purge: drops all but what somebody waits for, completions of MSG_ZEROCOPY and timestamps. */
   purge(): void {
-    const kept = this.#entries.filter((entry) => entry.origin === SO_EE_ORIGIN_ZEROCOPY);
+    const kept = this.#entries.filter(
+      ({ origin }) => origin === SO_EE_ORIGIN_ZEROCOPY || origin === SO_EE_ORIGIN_TIMESTAMPING,
+    );
     this.#entries.splice(0, this.#entries.length, ...kept);
     this.charged = kept.reduce((sum, entry) => sum + entry.charge, 0);
   }

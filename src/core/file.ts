@@ -64,13 +64,13 @@ export class File {
   /** fput: the last one ends its registrations, then releases it. */
   put(): void {
     if (--this.count > 0) return;
-    if (this.counted !== null) this.counted.open--;
-    this.endWatches();
+    this.leave();
     this.ops.release(this);
   }
 
-  /** Ends its registrations (eventpoll_release); each takes itself out of the list. */
-  endWatches(): void {
+  /** What comes before the release: it is open no more, and its registrations end (eventpoll_release). */
+  leave(): void {
+    if (this.counted !== null) this.counted.open--;
     while (this.watches !== null) this.watches.fileReleased();
   }
 

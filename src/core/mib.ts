@@ -213,6 +213,19 @@ const TCP_EXT = [
   'BeyondWindow',
 ] as const;
 
+/** What steered listeners did on their own account (tcp/steering.ts); Linux has none of these. */
+const LISTENER = [
+  'PausedDrops',
+  'PausedResets',
+  'PausedPasses',
+  'OnSynDrops',
+  'OnSynResets',
+  'OnSynCookies',
+  'OnSynErrors',
+  'OverflowResets',
+] as const;
+export type ListenerCounter = (typeof LISTENER)[number];
+
 const groups = {
   Ip: IP,
   IpExt: IP_EXT,
@@ -222,6 +235,7 @@ const groups = {
   Link: LINK,
   Tcp: TCP,
   TcpExt: TCP_EXT,
+  Listener: LISTENER,
 } as const;
 type Groups = typeof groups;
 type Index<G extends keyof Groups> = { readonly [K in Groups[G][number]]: number };
@@ -248,6 +262,7 @@ export const Arp = number('Arp');
 export const LinkMib = number('Link');
 export const Tcp = number('Tcp');
 export const TcpExt = number('TcpExt');
+export const ListenerMib = number('Listener');
 
 /** A stack's counters. Doubles, so that they never wrap. */
 export class Mib {

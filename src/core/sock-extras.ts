@@ -69,6 +69,11 @@ export class SockExtras {
   minTtl = 0;
   /** SO_COOKIE once it was asked for; 0: not yet. */
   cookie = 0;
+  /** SO_PEEK_OFF (sk_peek_off): how far behind the first unread byte the next MSG_PEEK begins. Negative: at it, and none is kept. */
+  peekOff = -1;
+  /** TCP: where the last peek ended (peek_seq), and that the next one is the same call, which slept, and begins there. */
+  peekSeq = 0;
+  peekGoesOn = false;
   /** sk_err_soft */
   errSoft = 0;
   /** How often the connection was dissolved: a call asleep on it then gives up (sk_disconnects). */
@@ -90,6 +95,11 @@ export class SockExtras {
   /** Received data is to be stamped (SOCK_TIMESTAMP, SOCK_TIMESTAMPING_RX_SOFTWARE). */
   get stampsReceived(): boolean {
     return this.rcvStamp || (this.tsflags & SOF_TIMESTAMPING_RX_SOFTWARE) !== 0;
+  }
+
+  /** sk_peek_offset_fwd: so many bytes were looked at, or, negative, read (sk_peek_offset_bwd). */
+  movePeekOff(count: number): void {
+    if (this.peekOff >= 0) this.peekOff = Math.max((this.peekOff + count) | 0, 0);
   }
 
   /** sk_clone_lock: what a child has from its listener. */
@@ -114,6 +124,7 @@ export class SockExtras {
     copy.portHigh = this.portHigh;
     copy.minTtl = this.minTtl;
     copy.recvmsgInq = this.recvmsgInq;
+    copy.peekOff = this.peekOff;
     copy.saveSyn = this.saveSyn;
     return copy;
   }

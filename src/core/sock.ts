@@ -103,6 +103,12 @@ export abstract class Sock extends OptionedSock {
     if (this.wq?.active) this.wq.wake(KEY_DATA, 1);
   }
 
+  /** The same, and whoever is woken of those who wait exclusively comes last from then on. */
+  dataReadyInTurns(): void {
+    if (traceReadable.on) traceReadable.emit(this.host, ends(this));
+    if (this.wq?.active) this.wq.wakeInTurns(KEY_DATA);
+  }
+
   /** sock_def_wakeup: key 0, everyone. */
   stateChange(): void {
     if (traceWakeup.on) traceWakeup.emit(this.host, ends(this));

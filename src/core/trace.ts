@@ -75,6 +75,11 @@ export interface TraceEvents {
   ep_item_poll: { fd: number; revents: number };
   /** A harvest is over. */
   ep_done_scan: { count: number };
+  /** What a steered listener (`stack.listener`) did about a SYN or a third segment, and what made it. No function of the kernel's. */
+  steer_listener: TraceEnds & {
+    by: 'pause' | 'onSyn' | 'synOverflow' | 'acceptOverflow';
+    verdict: 'accept' | 'drop' | 'reset' | 'cookie' | 'pass';
+  };
   /** A frame, packet or segment was given up; `reason` as the kernel's SKB_DROP_REASON_*, without the prefix. */
   kfree_skb: { reason: DropReason };
 }
@@ -111,7 +116,8 @@ export class TracePoint<K extends TraceName> {
   /** A wait queue belongs to no stack: `host` null stands for the one whose event came last, inside of which it was woken. */
   emit(host: Host | null, event: TraceEvents[K]): void {
     if (host !== null) latest.host = host;
-    this.#channel.publish({ host: latest.host, time: latest.host?.clock.now() ?? 0, ...event });
+    const clock = latest.host?.clock;
+    this.#channel.publish({ host: latest.host, time: clock?.look?.() ?? clock?.now() ?? 0, ...event });
   }
 }
 
@@ -153,6 +159,7 @@ export const traceTcpV4Rcv = point('tcp_v4_rcv');
 export const traceRcvEstablished = point('tcp_rcv_established');
 export const traceRcvStateProcess = point('tcp_rcv_state_process');
 export const traceConnRequest = point('tcp_conn_request');
+export const traceSteerListener = point('steer_listener');
 export const traceSynQueueAdd = point('inet_csk_reqsk_queue_hash_add');
 export const traceSynQueueDrop = point('inet_csk_reqsk_queue_drop');
 export const traceSynRecvSock = point('tcp_v4_syn_recv_sock');

@@ -99,27 +99,37 @@ export class WaitQueue {
     if (traceWakeUpCommon.on) tracedWalk(this, key, exclusive);
     else walk(this, key, exclusive);
   }
+
+  /** As `wake` for one exclusive entry, which is the last of them from then on. No kernel has it; a program may ask a listener for it. */
+  wakeInTurns(key: number): void {
+    const woken = traceWakeUpCommon.on ? tracedWalk(this, key, 1) : walk(this, key, 1);
+    // A blocking call has left the queue already.
+    if (woken?.whead !== this) return;
+    this.remove(woken);
+    this.addExclusive(woken);
+  }
 }
 
-function tracedWalk(queue: WaitQueue, key: number, exclusive: number): void {
+function tracedWalk(queue: WaitQueue, key: number, exclusive: number): WaitNode | null {
   traceWakeUpCommon.emit(null, { key, exclusive, nested: wakeNesting.depth });
   wakeNesting.depth++;
   try {
-    walk(queue, key, exclusive);
+    return walk(queue, key, exclusive);
   } finally {
     wakeNesting.depth--;
   }
 }
 
-/** __wake_up_common */
-function walk(queue: WaitQueue, key: number, exclusive: number): void {
+/** __wake_up_common. @returns the exclusive entry that ended it */
+function walk(queue: WaitQueue, key: number, exclusive: number): WaitNode | null {
   let left = exclusive;
   for (let entry = queue.head; entry !== null; ) {
     const next: WaitNode | null = entry.next;
     const isExclusive = (entry.flags & WQ_FLAG_EXCLUSIVE) !== 0;
-    if (entry.woken(key) && isExclusive && --left === 0) return;
+    if (entry.woken(key) && isExclusive && --left === 0) return entry;
     entry = next;
   }
+  return null;
 }
 
 /** A call asleep: a promise that a wake-up, a timeout or a signal resolves. */

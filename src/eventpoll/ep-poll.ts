@@ -49,8 +49,12 @@ export function epPoll(
   if (timeoutMs === 0) return atOnce(ep.shared, 0);
   if (signal?.aborted) return settled(-EINTR);
   ep.shared.sleepless = 0;
-  const sleeper = ep.shared.sleepers.pop() ?? new EpSleeper(ep.shared);
+  const sleeper = ep.shared.sleepers.pop() ?? newSleeper(ep.shared);
   return sleeper.sleep(ep, events, maxevents, timeoutMs, signal);
+}
+
+function newSleeper(shared: EventPollShared): EpSleeper {
+  return shared.newSleeper?.(shared) ?? new EpSleeper(shared);
 }
 
 function wakeSleeper(entry: WaitQueueEntry): boolean {
@@ -69,7 +73,8 @@ export class EpSleeper extends Timer implements Sleeper, Interruptible {
   readonly #executor = (resolve: (count: number) => void): void => {
     this.#resolve = resolve;
   };
-  readonly #run = (): void => this.#awake();
+  /** The microtask of one who was woken. */
+  protected readonly run: () => void = () => this.awake();
   readonly #onAbort = (): void => this.interrupt();
   asleepPrev: Interruptible | null = null;
   asleepNext: Interruptible | null = null;
@@ -120,7 +125,7 @@ export class EpSleeper extends Timer implements Sleeper, Interruptible {
       traceTryToWakeUp.emit(this.#shared.host, { call: 'epoll_wait', nested: wakeNesting.depth });
     }
     this.#runnable = true;
-    void RUN.then(this.#run);
+    void RUN.then(this.run);
     return true;
   }
 
@@ -135,7 +140,8 @@ export class EpSleeper extends Timer implements Sleeper, Interruptible {
     if (!this.#runnable) this.#finish(0);
   }
 
-  #awake(): void {
+  /** Runs again: harvests. */
+  awake(): void {
     const ep = this.#ep as EventPoll;
     this.#runnable = false;
     this.#unqueue();

@@ -20,13 +20,14 @@ export function epSendEvents(ep: EventPoll, events: readonly EpollEvent[], maxev
     const revents = item.poll(null);
     if (traceEpItemPoll.on) traceEpItemPoll.emit(host, { fd: item.fd, revents });
     if (revents === 0) continue;
-    if (count >= events.length) {
-      // The application's array ends here, as memory does in C: the item is put back for the next call.
+    const slot = events[count];
+    if (typeof slot !== 'object' || slot === null) {
+      // The application's array ends here, or has a hole, as memory may in C: the item is put back for the next call.
       list.pushFront(item);
       if (count === 0) count = -EFAULT;
       break;
     }
-    const slot = events[count++];
+    count++;
     slot.events = revents;
     slot.data = item.data;
     if (ep.shared.observer !== null) ep.shared.observer.reported(item);

@@ -36,6 +36,8 @@ export class EventPollShared {
   /** Number of the walk that looks for loops, so that it visits each eventpoll once (loop_check_gen). */
   generation = 0;
   observer: ReportObserver | null = null;
+  /** Makes a sleeper that somebody looks on; null: nobody does. */
+  newSleeper: ((shared: EventPollShared) => EpSleeper) | null = null;
 
   constructor(host: Host) {
     this.host = host;

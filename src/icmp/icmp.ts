@@ -30,6 +30,7 @@ import {
   ICMP_TIMESTAMP,
   ICMP_TIMESTAMPREPLY,
   ICMP_TYPE,
+  icmpErrorTos,
   icmpIsError,
 } from '../packet/icmp.js';
 import { IP_DST, IP_HLEN, IP_OFFSET_MASK, IP_PROTOCOL, IP_SRC, ipv4HeaderLength } from '../packet/ipv4.js';
@@ -44,9 +45,6 @@ const LAST_TYPE = 18;
 /** Probes of other interfaces (RFC 8335) have no answer, as long as nobody asks for it (icmp_echo_enable_probe). */
 const ICMP_EXT_ECHO = 42;
 const ICMP_EXT_ECHOREPLY = 43;
-/** Precedence of errors: internetwork control (icmp_send). */
-const TOS_CONTROL = 0xc0;
-const TOS_KEPT = 0x1e;
 
 export class Icmp implements IpProtocol, IcmpSender {
   readonly host: Host;
@@ -158,7 +156,7 @@ export class Icmp implements IpProtocol, IcmpSender {
     const sent = this.#transmit(
       route,
       packet,
-      (packet.tos & TOS_KEPT) | TOS_CONTROL,
+      icmpErrorTos(packet.tos),
       (type << 8) | code,
       info,
       packet.network,
@@ -269,6 +267,8 @@ export class Icmp implements IpProtocol, IcmpSender {
     complaint.from = packet.src;
     complaint.to = packet.dst;
     complaint.device = packet.device;
+    complaint.ttl = packet.ttl;
+    complaint.tos = packet.tos;
     complaint.end = (packet.transport + packet.length) | 0;
     this.ip.error(inner, errno, icmpFatal(type, code), type, code, info);
   }

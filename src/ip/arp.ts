@@ -102,23 +102,25 @@ export class Arp {
     }
     if (forUs) {
       // neigh_event_ns: who asks us will be sent to next. Stations of other subnets are answered, but never sent to.
-      if (this.#onLink(device, sender))
+      if (this.#onLink(device, sender) && this.#routes.broadcastDevice(sender) === null)
         device.neighbours.lookupOrCreate(sender)?.update(high, low, NUD_STALE, true);
       this.#reply(device, target, high, low, sender, low, high);
       return;
     }
     const known = device.neighbours.lookup(sender);
     if (known === null) return;
-    const gratuitous = sender === target;
+    // In an answer both hardware addresses are the sender's, too (arp_is_garp).
+    const gratuitous =
+      sender === target &&
+      (isRequest ||
+        (macHigh(view, arp + ARP_TARGET_MAC) === high && macLow(view, arp + ARP_TARGET_MAC) === low));
     const toUs = !isRequest && !macIsGroup(macHigh(view, frame + ETH_DST));
     known.update(high, low, toUs ? NUD_REACHABLE : NUD_STALE, !known.locked || gratuitous);
   }
 
-  /** A station's address: neither ours nor loopback, broadcast or multicast (fib_validate_source). */
+  /** A station's address: neither ours nor loopback or multicast. A subnet's broadcast address passes (fib_validate_source). */
   #believable(sender: number): boolean {
-    return (
-      sender >>> 28 < 14 && !this.#routes.isLocal(sender) && this.#routes.broadcastDevice(sender) === null
-    );
+    return sender >>> 28 < 14 && !this.#routes.isLocal(sender);
   }
 
   #onLink(device: NetDevice, sender: number): boolean {

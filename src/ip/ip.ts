@@ -18,7 +18,7 @@ import { LoopbackLink } from '../link/loopback.js';
 import { ANY_V4, IpAddress, LOOPBACK_V4 } from '../packet/address.js';
 import { pseudoHeader } from '../packet/checksum.js';
 import { ETH_DST, ETH_HLEN, ETH_P_ARP, ETH_P_IP, ETH_TYPE, macIsGroup, macLow } from '../packet/ethernet.js';
-import { ICMP_DEST_UNREACH, ICMP_HLEN, ICMP_HOST_UNREACH } from '../packet/icmp.js';
+import { ICMP_DEST_UNREACH, ICMP_HLEN, ICMP_HOST_UNREACH, icmpErrorTos } from '../packet/icmp.js';
 import {
   IP_DST,
   IP_FRAGMENT,
@@ -26,6 +26,7 @@ import {
   IP_OFFSET_MASK,
   IP_PROTOCOL,
   IP_SRC,
+  IP_TOS_FIELD,
   ipv4HeaderLength,
 } from '../packet/ipv4.js';
 import { EHOSTUNREACH, EINVAL } from '../uapi/errno.js';
@@ -324,7 +325,7 @@ export class Ip implements LinkReceiver, UnreachableListener {
   }
   readonly #quoted = new RxPacket();
   /** The error that `error` is about to hand on: who complained, to which address of ours, and where the quote ends. */
-  readonly complaint = { from: ANY_V4, to: ANY_V4, device: 0, end: 0 };
+  readonly complaint = { from: ANY_V4, to: ANY_V4, device: 0, ttl: 0, tos: 0, end: 0 };
 
   /** ipv4_link_failure: ARP got no answer, so the sender learns what a router would have told it. */
   neighbourUnreachable(frame: number, length: number): void {
@@ -334,6 +335,8 @@ export class Ip implements LinkReceiver, UnreachableListener {
     complaint.from = new IpAddress(AF_INET, this.host.memory.view.getInt32(network + IP_SRC));
     complaint.to = complaint.from;
     complaint.device = this.lo.index;
+    complaint.ttl = this.host.sysctl.ipDefaultTtl;
+    complaint.tos = icmpErrorTos(this.host.memory.view.getUint8(network + IP_TOS_FIELD));
     complaint.end = (frame + Math.min(length, ETH_HLEN + MAX_QUOTE)) | 0;
     this.error(network, EHOSTUNREACH, false, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
   }

@@ -233,6 +233,10 @@ export class Ipv4Output {
         neighbour = this.#neighbour(device, route);
         if (neighbour === null) return -ENOBUFS;
       }
+      if (route.confirmPending) {
+        route.confirmPending = false;
+        neighbour.confirmed = this.host.nowMs;
+      }
       if (!neighbour.readyToSend()) {
         neighbour.table.enqueue(
           neighbour,

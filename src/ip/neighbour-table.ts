@@ -182,6 +182,7 @@ export class NeighbourTable {
       }
       this.#shift(neighbour);
     }
+    neighbour.gone();
   }
 
   /** Nobody answered: what waited is reported to its senders as unreachable and dropped (neigh_invalidate). */
@@ -201,6 +202,7 @@ export class NeighbourTable {
       memory.free(chunk);
       chunk = next;
     }
+    neighbour.gone();
   }
 
   /** Stops every timer and frees every waiting frame. */

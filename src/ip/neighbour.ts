@@ -43,6 +43,8 @@ export class Neighbour extends Timer {
   queueHead = 0;
   queueTail = 0;
   queueLength = 0;
+  /** Who wants to know when they are gone, sent or not (tcp_wfree). */
+  #waiters: Map<object, () => void> | null = null;
   #reachableMs = 0;
 
   constructor(table: NeighbourTable, address: number) {
@@ -65,6 +67,19 @@ export class Neighbour extends Timer {
     this.#enter(NUD_DELAY);
     host.wheel.arm(this, host.sysctl.neighDelayFirstProbeTime * 1000);
     return true;
+  }
+
+  /** `resume` is called once when the frames that wait now are gone; once, too, if `who` asks again. */
+  whenGone(who: object, resume: () => void): void {
+    this.#waiters ??= new Map();
+    this.#waiters.set(who, resume);
+  }
+
+  /** The queue is empty. */
+  gone(): void {
+    const waiters = this.#waiters;
+    this.#waiters = null;
+    if (waiters !== null) for (const resume of waiters.values()) resume();
   }
 
   /** Starts asking for the address, or asking again after a failure. The frame that wants it is queued already. */
@@ -131,14 +146,16 @@ export class Neighbour extends Timer {
         }
         return;
       case NUD_DELAY:
-        if (((now - this.confirmed) | 0) <= delay) {
+        // Strictly: the kernel's timers are late, so that what was confirmed with the packet that began the delay is not new enough.
+        if (((now - this.confirmed) | 0) < delay) {
           // A transport vouched for it meanwhile.
           this.#enter(NUD_REACHABLE);
           this.#armReachable();
         } else {
           this.probes = 0;
           this.#enter(NUD_PROBE);
-          this.#solicit();
+          if (host.sysctl.neighUcastSolicit > 0) this.#solicit();
+          else this.#fail();
         }
         return;
       case NUD_PROBE:

@@ -48,6 +48,7 @@ const NUMBERS = [
   'cwnd',
   'reordering',
 ] as const;
+const KNOWN: readonly string[] = [...NUMBERS, 'quickack', 'congctl', 'lock'];
 /** fib_metrics bounds them alike: what would not fit is cut. */
 const MOST_MTU = 65535 - 15;
 const MOST_ADVMSS = 65535 - 40;
@@ -76,6 +77,9 @@ export class RouteMetrics {
 
   /** @throws RangeError for a metric that cannot be */
   constructor(options: RouteMetricOptions) {
+    for (const name of Object.keys(options))
+      if (!KNOWN.includes(name))
+        throw new RangeError(`a route has no metric ${name}; there are ${KNOWN.join(', ')}`);
     for (const name of NUMBERS) {
       const value = options[name];
       if (value !== undefined && (!Number.isInteger(value) || value < 0 || value > 0x7fffffff))

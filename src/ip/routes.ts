@@ -33,6 +33,8 @@ export class Route {
   readonly metrics: RouteMetrics;
   /** Looked up on first use; a dead one is replaced. */
   neighbour: Neighbour | null = null;
+  /** The neighbour is to be told that it was found to work, with the packet being made (dst_pending_confirm of an skb). */
+  confirmPending = false;
   /** Next IPv4 identification. */
   ipId: number;
   /** State of the per-destination ICMP limit (inet_peer: rate_tokens, rate_last), in milliseconds. */
@@ -132,9 +134,9 @@ export class Route {
     this.#pmtuLocked = old.#pmtuLocked;
   }
 
-  /** A transport has proof that the next hop works (dst_confirm): postpones ARP's own probing. */
+  /** A transport has proof that the next hop works (skb_set_dst_pending_confirm): what it sends next postpones ARP's own probing. */
   confirm(): void {
-    if (this.neighbour !== null) this.neighbour.confirmed = this.host.nowMs;
+    this.confirmPending = true;
   }
 }
 

@@ -27,7 +27,7 @@ export class RxPacket {
   device = 0;
   /** It came through the loopback interface. */
   loopback = false;
-  /** Addressed to a broadcast or multicast address (pkt_type != PACKET_HOST). */
+  /** Addressed to a broadcast or multicast address, of Ethernet (pkt_type != PACKET_HOST) or of IP. */
   broadcast = false;
   readonly src = new IpAddress(AF_INET, 0);
   readonly dst = new IpAddress(AF_INET, 0);

@@ -13,7 +13,7 @@ import { SOCK_CLOEXEC, SOCK_NONBLOCK } from '../uapi/socket.js';
 import type { Process } from './process.js';
 import type { SleepOptions } from './sleep.js';
 import { Sleep, socketTimeout } from './sleep.js';
-import { acceptFile, addressReadable } from './sys-socket.js';
+import { acceptFile, addressFits, addressReadable } from './sys-socket.js';
 import { waitForConnect } from './wait-for-connect.js';
 
 export class BlockingConnections {
@@ -43,12 +43,17 @@ export class BlockingConnections {
     file.get();
     let accepted = acceptFile(file, address, flags);
     if (accepted === -EAGAIN && (file.flags & O_NONBLOCK) === 0) {
-      accepted = await this.#sleepInAccept(file, address, flags, options);
+      accepted = await kernel.resumes(this.#sleepInAccept(file, address, flags, options));
     }
     file.put();
     if (typeof accepted === 'number') {
       files.unreserve(newFd);
       return accepted;
+    }
+    if (!kernel.processes.has(this.#process)) {
+      // Nobody is left who could close it.
+      accepted.put();
+      return -EINTR;
     }
     files.install(newFd, accepted);
     return newFd;
@@ -89,6 +94,7 @@ export class BlockingConnections {
     kernel.host.refresh();
     const file = files.get(fd);
     if (file === null) return -EBADF;
+    if (!addressFits(length)) return -EINVAL;
     if (!addressReadable(address)) return -EFAULT;
     const socket = socketOf(file);
     if (socket === null) return -ENOTSOCK;
@@ -100,7 +106,9 @@ export class BlockingConnections {
     if (result === -EINPROGRESS || result === -EALREADY) {
       file.get();
       const sleeps = handshaking(sk) && (file.flags & O_NONBLOCK) === 0;
-      const ended = sleeps ? await waitForConnect(kernel, ops, socket, sk, options?.signal) : 0;
+      const ended = sleeps
+        ? await kernel.resumes(waitForConnect(kernel, ops, socket, sk, options?.signal))
+        : 0;
       if (ended < 0) result = ended;
       else if (!handshaking(sk)) result = ops.connectDone(socket);
       ops.tcp.release(sk);

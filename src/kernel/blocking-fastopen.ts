@@ -29,21 +29,17 @@ export async function sendFastOpen(
   ops.tcp.lock(sk);
   file.get();
   const error = ops.fastOpenBegin(sk, buffer, count, to);
-  const result = error < 0 ? error : await connectAndWait(kernel, ops, socket, sk, to, signal);
+  const result =
+    error < 0 ? error : await kernel.resumes(connectAndWait(kernel, ops, socket, sk, to, signal));
   const taken = error < 0 ? 0 : ops.tcp.fastOpenDone(sk, flags);
   ops.tcp.release(sk);
   try {
     // SO_SNDTIMEO is over, but what the SYN took is on its way.
     if (result === -EINPROGRESS && taken > 0) return taken;
     if (result < 0) return result;
-    const rest = await sendStream(
-      kernel,
-      file,
-      buffer.subarray(taken),
-      count - taken,
-      flags & ~MSG_FASTOPEN,
-      control,
-      signal,
+    const more = flags & ~MSG_FASTOPEN;
+    const rest = await kernel.resumes(
+      sendStream(kernel, file, buffer.subarray(taken), count - taken, more, control, signal),
     );
     return rest < 0 ? taken || rest : taken + rest;
   } finally {
@@ -62,7 +58,7 @@ async function connectAndWait(
   const result = ops.connectStart(socket, to, SOCKADDR_IN_SIZE, true);
   if (result !== -EINPROGRESS && result !== -EALREADY) return result;
   if (handshaking(sk)) {
-    const ended = await waitForConnect(kernel, ops, socket, sk, signal);
+    const ended = await kernel.resumes(waitForConnect(kernel, ops, socket, sk, signal));
     if (ended < 0) return ended;
   }
   return handshaking(sk) ? result : ops.connectDone(socket);

@@ -9,11 +9,11 @@ import { EAGAIN, EBADF, EFAULT, EPIPE } from '../uapi/errno.js';
 import { O_RDONLY, O_WRONLY } from '../uapi/fcntl.js';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from '../uapi/poll.js';
 import { nonblocking, receiveOn, sendOn } from './blocking-transfer.js';
-import { maskOf, pollUntil } from './poll-wait.js';
+import { maskOf, type PollWait, pollUntil } from './poll-wait.js';
 import type { Process } from './process.js';
 import type { SleepOptions } from './sleep.js';
 import { Sleep, wokenWakeFunction } from './sleep.js';
-import { accessOk, O_ACCMODE, writeSignals } from './sys-file.js';
+import { accessOk, O_ACCMODE, wholeOf, writeSignals } from './sys-file.js';
 
 export class BlockingFiles {
   readonly #process: Process;
@@ -25,7 +25,7 @@ export class BlockingFiles {
   readonly read = async (
     fd: number,
     buffer: Uint8Array,
-    count: number = buffer.length,
+    count: number = wholeOf(buffer),
     options?: SleepOptions,
   ): Promise<number> => {
     const { kernel, files } = this.#process;
@@ -40,7 +40,7 @@ export class BlockingFiles {
     for (;;) {
       const result = file.ops.read(file, buffer, count);
       if (result !== -EAGAIN || nonblocking(file, 0)) return result;
-      const ready = await this.#sleepOn(file, POLLIN, options);
+      const ready = await kernel.resumes(this.#sleepOn(file, POLLIN, options));
       if (ready < 0) return ready;
     }
   };
@@ -49,7 +49,7 @@ export class BlockingFiles {
   readonly write = async (
     fd: number,
     buffer: Uint8Array,
-    count: number = buffer.length,
+    count: number = wholeOf(buffer),
     options?: SleepOptions,
   ): Promise<number> => {
     const { kernel, files } = this.#process;
@@ -67,7 +67,7 @@ export class BlockingFiles {
       if (result >= 0) done += result;
       if (done === count || nonblocking(file, 0)) return done || result;
       if (result < 0 && result !== -EAGAIN) return done || result;
-      const ready = await this.#sleepOn(file, POLLOUT, options);
+      const ready = await kernel.resumes(this.#sleepOn(file, POLLOUT, options));
       if (ready < 0) return done || ready;
     }
   };
@@ -97,7 +97,7 @@ export class BlockingFiles {
     const { kernel } = this.#process;
     const sk = socket.sk as TcpSock;
     // __fput: whoever watches the file has lost it before the protocol is told.
-    file.endWatches();
+    file.leave();
     if (ops.releaseStart(socket)) {
       const sleep = new Sleep(kernel, sk.lingerMs, options?.signal, wokenWakeFunction);
       while (ops.closing(socket) && !sleep.over) {
@@ -114,12 +114,9 @@ export class BlockingFiles {
     const { kernel } = this.#process;
     const wanted = events | POLLERR | POLLHUP;
     file.get();
-    const ready = await pollUntil(
-      kernel,
-      (wait) => (wait === null ? maskOf(file, null) : wait.poll(file, events)) & wanted,
-      -1,
-      options?.signal,
-    );
+    const scan = (wait: PollWait | null): number =>
+      (wait === null ? maskOf(file, null) : wait.poll(file, events)) & wanted;
+    const ready = await kernel.resumes(pollUntil(kernel, scan, -1, options?.signal));
     file.put();
     kernel.host.refresh();
     return ready;

@@ -12,8 +12,16 @@ import { receiveDatagram } from './blocking-datagram.js';
 import { nonblocking, receiveOn, sendOn } from './blocking-transfer.js';
 import type { Process } from './process.js';
 import type { SleepOptions } from './sleep.js';
-import { accessOk } from './sys-file.js';
-import { gather, type MessageHeader, messageInfo, receiveMessage, scatter } from './sys-message.js';
+import { accessOk, wholeOf } from './sys-file.js';
+import {
+  gather,
+  type MessageHeader,
+  messageInfo,
+  messageReadable,
+  nameReadable,
+  receiveMessage,
+  scatter,
+} from './sys-message.js';
 
 export class BlockingMessages {
   readonly #process: Process;
@@ -25,7 +33,7 @@ export class BlockingMessages {
   readonly recv = (
     fd: number,
     buffer: Uint8Array,
-    count: number = buffer.length,
+    count: number = wholeOf(buffer),
     flags = 0,
     options?: SleepOptions,
   ): Promise<number> => this.recvfrom(fd, buffer, count, flags, null, options);
@@ -35,20 +43,20 @@ export class BlockingMessages {
     fd: number,
     buffer: Uint8Array,
     count: number,
-    flags: number,
-    from: SockAddr | null,
+    flags = 0,
+    from: SockAddr | null = null,
     options?: SleepOptions,
   ): Promise<number> => {
     const file = this.#find(fd);
     if (typeof file === 'number') return file;
-    if (!accessOk(buffer, count)) return -EFAULT;
+    if (!accessOk(buffer, count) || !nameReadable(from)) return -EFAULT;
     return receiveOn(this.#process, file, buffer, count, flags, plainInfo(from), options?.signal);
   };
 
   readonly send = (
     fd: number,
     buffer: Uint8Array,
-    count: number = buffer.length,
+    count: number = wholeOf(buffer),
     flags = 0,
     options?: SleepOptions,
   ): Promise<number> => this.sendto(fd, buffer, count, flags, null, options);
@@ -58,13 +66,13 @@ export class BlockingMessages {
     fd: number,
     buffer: Uint8Array,
     count: number,
-    flags: number,
-    to: SockAddr | null,
+    flags = 0,
+    to: SockAddr | null = null,
     options?: SleepOptions,
   ): Promise<number> => {
     const file = this.#find(fd);
     if (typeof file === 'number') return file;
-    if (!accessOk(buffer, count)) return -EFAULT;
+    if (!accessOk(buffer, count) || !nameReadable(to)) return -EFAULT;
     return sendOn(this.#process, file, buffer, count, flags, to, null, options?.signal);
   };
 
@@ -76,6 +84,7 @@ export class BlockingMessages {
   ): Promise<number> => {
     const file = this.#find(fd);
     if (typeof file === 'number') return file;
+    if (!messageReadable(message)) return -EFAULT;
     const data = gather(message.msg_iov);
     const control = message.msg_control ?? null;
     const to = message.msg_name ?? null;
@@ -90,6 +99,7 @@ export class BlockingMessages {
   ): Promise<number> => {
     const file = this.#find(fd);
     if (typeof file === 'number') return file;
+    if (!messageReadable(message)) return -EFAULT;
     const socket = file.private_ as Socket;
     // Out-of-band data is there or it is not, as are entries of the error queue: that never sleeps.
     if (nonblocking(file, flags) || (flags & (MSG_OOB | MSG_ERRQUEUE)) !== 0)

@@ -15,6 +15,7 @@ import { EAGAIN, EINTR, EPIPE } from '../uapi/errno.js';
 import { MSG_OOB, MSG_PEEK, MSG_WAITALL } from '../uapi/socket.js';
 import { TCP_CLOSE } from '../uapi/tcp.js';
 import type { Kernel } from './kernel.js';
+import { PeekWalk } from './peek-walk.js';
 import { Sleep, socketTimeout, wokenWakeFunction } from './sleep.js';
 
 export async function receiveStream(
@@ -28,10 +29,12 @@ export async function receiveStream(
 ): Promise<number> {
   const socket = file.private_ as Socket;
   const sk = socket.sk as TcpSock;
-  const peek = (flags & MSG_PEEK) !== 0;
+  const walk = (flags & MSG_PEEK) !== 0 && (flags & MSG_OOB) === 0 ? new PeekWalk(sk) : null;
   const target = (flags & MSG_WAITALL) !== 0 ? count : Math.min(sk.rcvlowat, count);
+  walk?.begin();
   let copied = socket.ops.recv(socket, buffer, count, flags, info);
-  if ((flags & MSG_OOB) !== 0 || receivedEnough(sk, copied, target, peek)) return copied;
+  walk?.end(copied);
+  if ((flags & MSG_OOB) !== 0 || receivedEnough(sk, copied, target, walk)) return copied;
 
   const sleep = new Sleep(kernel, socketTimeout(sk.rcvTimeoMs), signal, wokenWakeFunction);
   const { disconnects } = sk;
@@ -40,17 +43,18 @@ export async function receiveStream(
   for (;;) {
     sleep.prepare(socket.wq);
     // With bytes in hand an error, or the end, is for the next call to find.
-    if (copied > 0 && sk.rcvQueue.length === 0 && receiveOver(sk)) break;
+    if (copied > 0 && nothingLeft(sk, walk) && receiveOver(sk)) break;
     // An urgent byte came to stand right where the call has got to: it ends here.
-    if (copied > 0 && !peek && atMark(sk, sk.copiedSeq)) break;
-    const rest = peek || copied === 0 ? buffer : buffer.subarray(copied);
-    const result = socket.ops.recv(socket, rest, peek ? count : count - copied, flags, info);
+    if (copied > 0 && atMark(sk, positionOf(sk, walk))) break;
+    const rest = copied === 0 ? buffer : buffer.subarray(copied);
+    walk?.begin();
+    const result = socket.ops.recv(socket, rest, count - copied, flags, info);
+    walk?.end(result);
     if (result !== -EAGAIN) {
-      copied = peek || result <= 0 ? copied || result : copied + result;
-      if (peek && result > 0) copied = result;
-      if (result <= 0 || receivedEnough(sk, copied, target, peek)) break;
+      copied = result <= 0 ? copied || result : copied + result;
+      if (result <= 0 || receivedEnough(sk, copied, target, walk)) break;
       // The end may have come with these very bytes.
-      if (!peek && sk.rcvQueue.length === 0 && receiveOver(sk)) break;
+      if (nothingLeft(sk, walk) && receiveOver(sk)) break;
     }
     if (sleep.over) {
       if (copied === 0) copied = sleep.timedOut ? -EAGAIN : -EINTR;
@@ -62,6 +66,7 @@ export async function receiveStream(
       copied = copied || -EPIPE;
       break;
     }
+    walk?.woken(copied);
     // The kernel's loop runs while bytes are wanted: for none it sleeps once, and whatever woke it, that was it.
     if (count === 0) break;
   }
@@ -71,11 +76,17 @@ export async function receiveStream(
 }
 
 /** Whether a step of receiving ends the call: an end or an error, all that was wanted, or the urgent mark was reached. */
-function receivedEnough(sk: TcpSock, copied: number, target: number, peek: boolean): boolean {
+function receivedEnough(sk: TcpSock, copied: number, target: number, walk: PeekWalk | null): boolean {
   if (copied <= 0) return copied !== -EAGAIN;
-  if (copied >= target) return true;
-  const position = peek ? (sk.copiedSeq + copied) | 0 : sk.copiedSeq;
-  return atMark(sk, position);
+  return copied >= target || atMark(sk, positionOf(sk, walk));
+}
+
+function positionOf(sk: TcpSock, walk: PeekWalk | null): number {
+  return walk === null ? sk.copiedSeq : walk.seq;
+}
+
+function nothingLeft(sk: TcpSock, walk: PeekWalk | null): boolean {
+  return walk === null ? sk.rcvQueue.length === 0 : ((walk.seq - sk.copiedSeq) | 0) >= sk.rcvQueue.length;
 }
 
 function atMark(sk: TcpSock, seq: number): boolean {
@@ -132,7 +143,8 @@ export async function sendStream(
     await sleep.wait();
     kernel.host.refresh();
     if (sk.disconnects !== disconnects) {
-      copied = copied || -EPIPE;
+      // sk_stream_error
+      copied = copied || sk.takeError() || -EPIPE;
       break;
     }
   }

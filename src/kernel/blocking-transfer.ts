@@ -56,7 +56,7 @@ export async function sendOn(
   let result: number;
   if (!sleeps) result = socket.ops.send(socket, buffer, count, flags, to, control);
   else if (sendsFastOpen(socket.sk as TcpSock, flags))
-    result = await sendFastOpen(kernel, file, buffer, count, flags, to, control, signal);
-  else result = await sendStream(kernel, file, buffer, count, flags, control, signal);
+    result = await kernel.resumes(sendFastOpen(kernel, file, buffer, count, flags, to, control, signal));
+  else result = await kernel.resumes(sendStream(kernel, file, buffer, count, flags, control, signal));
   return sendSignals(process, socket, flags, result);
 }

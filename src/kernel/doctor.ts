@@ -13,7 +13,9 @@ import { EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLONESHOT, EPOLLOUT 
 import { IPPROTO_TCP } from '../uapi/socket.js';
 import { TCP_LISTEN, TCP_ZEROCOPY_RECEIVE } from '../uapi/tcp.js';
 import type { Blocking } from './blocking.js';
+import type { Interposer } from './interposer.js';
 import type { Process } from './process.js';
+import { wholeOf } from './sys-file.js';
 import type { Syscalls } from './syscalls.js';
 
 /**
@@ -61,7 +63,7 @@ class Chart extends Timer {
   }
 }
 
-export class Doctor implements ReportObserver {
+export class Doctor implements ReportObserver, Interposer {
   readonly #report: (warning: DoctorWarning) => void;
   readonly #charts = new WeakMap<EpItem, Chart>();
   /** Edge-triggered ones that were reported, and nothing has said since that they are empty. */
@@ -103,14 +105,15 @@ export class Doctor implements ReportObserver {
     };
     return {
       ...sys,
-      read: (fd, buffer, count = buffer.length) => reads(fd, count, sys.read(fd, buffer, count)),
-      recv: (fd, buffer, count = buffer.length, flags = 0) =>
+      read: (fd, buffer, count = wholeOf(buffer)) => reads(fd, count, sys.read(fd, buffer, count)),
+      recv: (fd, buffer, count = wholeOf(buffer), flags = 0) =>
         reads(fd, count, sys.recv(fd, buffer, count, flags)),
       recvfrom: (fd, buffer, count, flags, from) =>
         reads(fd, count, sys.recvfrom(fd, buffer, count, flags, from)),
       recvmsg: (fd, message, ...rest) => {
-        const wanted = message.msg_iov.reduce((sum, part) => sum + part.length, 0);
-        return reads(fd, wanted, sys.recvmsg(fd, message, ...rest));
+        const result = sys.recvmsg(fd, message, ...rest);
+        const wanted = result < 0 ? 0 : message.msg_iov.reduce((sum, part) => sum + part.length, 0);
+        return reads(fd, wanted, result);
       },
       getsockopt: (fd, level, name, out, length) => {
         const result = sys.getsockopt(fd, level, name, out, length);
@@ -187,6 +190,10 @@ export class Doctor implements ReportObserver {
   #beforeWait(epFile: File | null): void {
     for (const chart of this.#undrained) {
       const { item } = chart;
+      if (!isRegistered(item)) {
+        this.#undrained.delete(chart);
+        continue;
+      }
       if (item.ep.file !== epFile || item.linked) continue;
       const mask = maskWithoutTrace(item.file);
       // Waiting for room to answer before it reads on: the edge of OUT will come, and tell of the data as well.
@@ -235,7 +242,7 @@ export class Doctor implements ReportObserver {
   /** A while after a ONESHOT fired: still disabled, and something is there? */
   checkOneshot(chart: Chart): void {
     const { item } = chart;
-    if (item.file.count <= 0 || (item.events & ~EP_PRIVATE_BITS) !== 0) return;
+    if (!isRegistered(item) || (item.events & ~EP_PRIVATE_BITS) !== 0) return;
     if ((maskWithoutTrace(item.file) & EPOLLIN) === 0) return;
     this.#say(
       chart,
@@ -251,6 +258,11 @@ export class Doctor implements ReportObserver {
     // Not from inside a harvest or a run of timers, which would not survive what a program does, or throws, there.
     queueMicrotask(() => this.#report(warning));
   }
+}
+
+/** It may have been removed, or closed with what it watches: what was left then is nobody's fault. */
+function isRegistered(item: EpItem): boolean {
+  return item.ep.find(item.file, item.fd) === item;
 }
 
 /** The mask, without the request to be told of room that looking makes (SOCK_NOSPACE): the doctor changes nothing. */

@@ -6,6 +6,7 @@ import { type EpollUser, EventPollShared } from '../eventpoll/eventpoll.js';
 import type { InetFamily } from '../socket/af-inet.js';
 import type { Doctor } from './doctor.js';
 import type { OpenFiles } from './fd-table.js';
+import type { Interposer } from './interposer.js';
 import { PathTable } from './plain-files.js';
 
 /** What the kernel asks of a process when the stack closes. */
@@ -17,17 +18,28 @@ export class Kernel {
   readonly host: Host;
   readonly inet: InetFamily;
   readonly eventpolls: EventPollShared;
-  readonly doctor: Doctor | null;
+  /** Who stands between processes and their syscalls, the innermost first. */
+  readonly interposers: readonly Interposer[];
   readonly paths = new PathTable();
   /** Open files of all processes together, bounded by fs.file-max. */
   readonly openFiles: OpenFiles;
+  /**
+   * Every promise that a blocking call awaits before it touches the stack again goes through here: whoever looks on learns when the
+   * call goes on. As it is, nobody does.
+   */
+  resumes: <T>(promise: Promise<T>) => Promise<T> = asItIs;
   /** Processes that have not exited. */
   readonly processes = new Set<Exits>();
   readonly #users = new Map<number, EpollUser>();
   #nextPid = 1;
 
-  /** @param doctor Stands between processes and their syscalls, if there is one. */
-  constructor(host: Host, inet: InetFamily, doctor: Doctor | null = null) {
+  /** @param doctor Stands nearest to the syscalls, if there is one. */
+  constructor(
+    host: Host,
+    inet: InetFamily,
+    doctor: Doctor | null = null,
+    interposers: readonly Interposer[] = [],
+  ) {
     this.host = host;
     this.inet = inet;
     this.openFiles = {
@@ -38,7 +50,7 @@ export class Kernel {
     };
     this.eventpolls = new EventPollShared(host);
     this.eventpolls.observer = doctor;
-    this.doctor = doctor;
+    this.interposers = doctor === null ? interposers : [doctor, ...interposers];
   }
 
   /** user_struct: limits that hold for all processes of one uid together. */
@@ -63,4 +75,8 @@ export class Kernel {
   allocatePid(): number {
     return this.#nextPid++;
   }
+}
+
+function asItIs<T>(promise: Promise<T>): Promise<T> {
+  return promise;
 }

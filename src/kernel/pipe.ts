@@ -17,7 +17,7 @@ class Pipe {
   readonly writeWait = new WaitQueue();
   readers = 1;
   writers = 1;
-  /** Somebody polls: from then on every write and every read is told, which is what edge-triggered users rely on. */
+  /** Somebody polls: from then on every write is told, which is what edge-triggered users rely on. */
   polled = false;
   readonly #pages: Uint8Array[] = [];
   readonly #from = new Int32Array(SLOTS);
@@ -58,8 +58,8 @@ class Pipe {
   }
 
   write(buffer: Uint8Array, count: number): number {
-    if (this.readers === 0) return -EPIPE;
     if (count === 0) return 0;
+    if (this.readers === 0) return -EPIPE;
     const wasEmpty = this.empty;
     let done = this.#merge(buffer, count);
     while (done < count && !this.full) {

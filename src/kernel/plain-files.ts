@@ -74,6 +74,7 @@ export class PathTable {
   }
 
   #isDirectory(path: string): boolean {
+    if (path === '') return false;
     const prefix = path.endsWith('/') ? path : `${path}/`;
     return [...DEVICES, ...this.#contents.keys()].some((known) => known.startsWith(prefix));
   }

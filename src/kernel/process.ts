@@ -1,12 +1,16 @@
 // A process: descriptors, a user, and the two faces of the syscalls. Several may live on one stack and hand open files to one
 // another, so that pre-forking servers and shared listeners can be tried.
 
+import { epSendEvents } from '../eventpoll/ep-send-events.js';
+import type { EpollEvent } from '../eventpoll/epitem.js';
+import type { EventPoll } from '../eventpoll/eventpoll.js';
 import { ProcessMemory } from '../memory/process-memory.js';
 import { EBADF } from '../uapi/errno.js';
 import { O_RDWR } from '../uapi/fcntl.js';
 import { type Blocking, createBlocking } from './blocking.js';
 import { FdTable } from './fd-table.js';
 import type { Kernel } from './kernel.js';
+import { type Listener, listenerAt } from './listener-handle.js';
 import { createSyscalls, type Syscalls } from './syscalls.js';
 
 /** RLIMIT_NOFILE's soft limit where nobody raised it. */
@@ -36,6 +40,8 @@ export class Process {
   readonly mm: ProcessMemory;
   /** Called for each SIGPIPE. */
   onSigpipe: (() => void) | null = null;
+  /** Called when it has exited, by itself or with its stack. */
+  onExit: (() => void) | null = null;
 
   constructor(kernel: Kernel, options: ProcessOptions = {}, files?: FdTable) {
     this.kernel = kernel;
@@ -44,10 +50,11 @@ export class Process {
     this.uid = options.uid ?? 0;
     this.mm = new ProcessMemory(kernel.host.memory);
     this.files = files ?? new FdTable(options.nofile ?? DEFAULT_NOFILE, kernel.openFiles, this.uid === 0);
-    const sys = createSyscalls(this);
-    this.sys = kernel.doctor?.examine(this, sys) ?? sys;
-    const blocking = createBlocking(this);
-    this.blocking = kernel.doctor?.examineBlocking(this, blocking) ?? blocking;
+    this.sys = kernel.interposers.reduce((sys, each) => each.examine(this, sys), createSyscalls(this));
+    this.blocking = kernel.interposers.reduce(
+      (blocking, each) => each.examineBlocking(this, blocking),
+      createBlocking(this),
+    );
     if (files === undefined) for (let fd = 0; fd < 3; fd++) this.sys.open('/dev/null', O_RDWR);
   }
 
@@ -76,6 +83,15 @@ export class Process {
     for (const fd of [...this.files.numbers()]) if (this.files.closeOnExec(fd)) this.sys.close(fd);
   }
 
+  /**
+   * What epoll_wait returns when it need not sleep, for an event loop that has been woken by its own entry in the wait queue: how many
+   * of `events` were filled, at most `maxevents`, or -EBADF. No call of a program's: nothing else is looked at.
+   */
+  harvest(epfd: number, events: readonly EpollEvent[], maxevents: number): number {
+    const file = this.files.get(epfd);
+    return file === null ? -EBADF : epSendEvents(file.private_ as EventPoll, events, maxevents);
+  }
+
   /** Hands an open file to another process (SCM_RIGHTS): its number there, -EBADF or -EMFILE. */
   pass(fd: number, to: Process): number {
     const file = this.files.get(fd);
@@ -85,11 +101,16 @@ export class Process {
     return number;
   }
 
+  /** A listener of this process, to look into and to steer. @throws Error with the errno that accept() would answer: EBADF, ENOTSOCK … */
+  listener(fd: number): Listener {
+    return listenerAt(this.files, fd);
+  }
+
   /** exit: closes everything and gives back what is mapped or lent. Calls asleep hold their files, and so end by themselves or by their signal. */
   exit(): void {
     for (const fd of [...this.files.numbers()]) this.sys.close(fd);
     this.mm.unmapAll();
-    this.kernel.processes.delete(this);
+    if (this.kernel.processes.delete(this)) this.onExit?.();
   }
 
   /** send_sig(SIGPIPE) */

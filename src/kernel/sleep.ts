@@ -31,6 +31,7 @@ export class Sleep extends Timer implements Sleeper, Interruptible {
   interrupted = false;
   asleepPrev: Interruptible | null = null;
   asleepNext: Interruptible | null = null;
+  readonly #kernel: Kernel;
   readonly #host: Host;
   readonly #asleep: AsleepList;
   readonly #timeoutMs: number;
@@ -47,6 +48,7 @@ export class Sleep extends Timer implements Sleeper, Interruptible {
     func: WaitQueueFunc = autoremoveWakeFunction,
   ) {
     super();
+    this.#kernel = kernel;
     this.#host = kernel.host;
     this.#asleep = kernel.eventpolls.asleep;
     this.#timeoutMs = timeoutMs;
@@ -74,10 +76,12 @@ export class Sleep extends Timer implements Sleeper, Interruptible {
   /** schedule_timeout: resolves when there is a reason to look again. */
   wait(): Promise<void> {
     if (!this.#started) this.#start();
-    if (this.#woken || this.over) return AWAKE;
-    return new Promise((resolve) => {
-      this.#resolve = resolve;
-    });
+    if (this.#woken || this.over) return this.#kernel.resumes(AWAKE);
+    return this.#kernel.resumes(
+      new Promise((resolve) => {
+        this.#resolve = resolve;
+      }),
+    );
   }
 
   /** Whether there is no more sleeping: time is up, or a signal came. */

@@ -22,6 +22,8 @@ export interface SocketRow {
   /** Of a listener: peers whose handshake is going on, and peers waiting for accept(), oldest first. */
   synQueue?: string[];
   acceptQueue?: string[];
+  /** Of a listener that pauses (`stack.listener`): what it does with SYNs. */
+  paused?: 'dropping' | 'refusing';
 }
 
 /** Listeners, then connections, then what remains of old ones, then UDP. */
@@ -58,6 +60,7 @@ function listenerRow(sk: TcpSock): SocketRow {
     sendq: listener === null ? 0 : listener.backlog,
     synQueue: listener === null ? [] : listener.requests().map((r) => name(r.daddr, r.dport)),
     acceptQueue: listener === null ? [] : listener.waiting().map((c) => name(c.daddr, c.dport)),
+    ...(listener?.steering?.paused ? { paused: listener.steering.paused } : {}),
   };
 }
 

@@ -73,7 +73,7 @@ export class EpollCalls {
     epfd: number,
     events: readonly EpollEvent[],
     maxevents: number,
-    timeout: Timespec | null,
+    timeout: Timespec | null = null,
     options?: SleepOptions,
   ): Promise<number> => {
     if (timeout !== null && !validTimespec(timeout)) return Promise.resolve(-EINVAL);

@@ -80,6 +80,7 @@ export class EventCalls {
   ): number => {
     this.#process.kernel.host.refresh();
     if ((flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)) !== 0) return -EINVAL;
+    if (typeof value !== 'object' || value === null) return -EFAULT;
     if (!validTimespec(value.it_value) || !validTimespec(value.it_interval)) return -EINVAL;
     const timer = this.#timer(fd);
     if (typeof timer === 'number') return timer;
@@ -93,6 +94,7 @@ export class EventCalls {
     this.#process.kernel.host.refresh();
     const timer = this.#timer(fd);
     if (typeof timer === 'number') return timer;
+    if (typeof current !== 'object' || current === null) return -EFAULT;
     Object.assign(current, timer.getTime());
     return 0;
   };

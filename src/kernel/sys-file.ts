@@ -23,9 +23,17 @@ import type { Process } from './process.js';
 /** The bits of a file's flags that say how it may be used. */
 export const O_ACCMODE = 3;
 
-/** access_ok: whether `count` bytes fit into the buffer. */
+/** access_ok: whether `count` bytes, a whole number of them, are in the buffer. */
 export function accessOk(buffer: Uint8Array, count: number): boolean {
-  return count === 0 || (buffer instanceof Uint8Array && count > 0 && count <= buffer.length);
+  return (
+    count === 0 ||
+    (buffer instanceof Uint8Array && count > 0 && count <= buffer.length && (count | 0) === count)
+  );
+}
+
+/** All of the buffer, where a call does not say how much of it; of what is no buffer more than there is (EFAULT). */
+export function wholeOf(buffer: Uint8Array): number {
+  return buffer instanceof Uint8Array ? buffer.length : -1;
 }
 
 /** Writing where nobody reads any more raises SIGPIPE, except to a datagram socket. */
@@ -45,6 +53,7 @@ export class FileCalls {
 
   /** Opens one of the few paths there are: a descriptor, -ENOENT or -EMFILE. `flags`: O_RDONLY … O_RDWR, O_CLOEXEC. */
   readonly open = (path: string, flags = 0): number => {
+    if (typeof path !== 'string') return -EFAULT;
     const fd = this.#files.reserveNew((flags & O_CLOEXEC) !== 0);
     if (fd < 0) return fd;
     const file = this.#process.kernel.paths.open(path, flags & (O_ACCMODE | O_NONBLOCK));
@@ -57,7 +66,7 @@ export class FileCalls {
   };
 
   /** Bytes read, 0 at the end, -EAGAIN where a blocking read would sleep, or another -errno. */
-  readonly read = (fd: number, buffer: Uint8Array, count: number = buffer.length): number => {
+  readonly read = (fd: number, buffer: Uint8Array, count: number = wholeOf(buffer)): number => {
     const { host } = this.#process.kernel;
     host.refresh();
     const file = this.#files.get(fd);
@@ -67,7 +76,7 @@ export class FileCalls {
   };
 
   /** Bytes written (may be fewer than `count`), -EAGAIN where a blocking write would sleep, -EPIPE with SIGPIPE … */
-  readonly write = (fd: number, buffer: Uint8Array, count: number = buffer.length): number => {
+  readonly write = (fd: number, buffer: Uint8Array, count: number = wholeOf(buffer)): number => {
     const { host } = this.#process.kernel;
     host.refresh();
     const file = this.#files.get(fd);
@@ -108,8 +117,8 @@ export class FileCalls {
     switch (command) {
       case F_DUPFD:
       case F_DUPFD_CLOEXEC:
-        if (argument < 0 || argument >= this.#files.limit) return -EINVAL;
-        return this.#dupFrom(fd, argument, command === F_DUPFD_CLOEXEC);
+        if (!(argument >= 0 && argument < this.#files.limit)) return -EINVAL;
+        return this.#dupFrom(fd, argument | 0, command === F_DUPFD_CLOEXEC);
       case F_GETFD:
         return this.#files.closeOnExec(fd) ? FD_CLOEXEC : 0;
       case F_SETFD:
@@ -130,6 +139,7 @@ export class FileCalls {
     this.#process.kernel.host.refresh();
     const file = this.#files.get(fd);
     if (file === null) return -EBADF;
+    if (typeof out !== 'object' || out === null) return -EFAULT;
     if (request === FIONBIO) {
       if (out.value !== 0) file.flags |= O_NONBLOCK;
       else file.flags &= ~O_NONBLOCK;
@@ -149,7 +159,7 @@ export class FileCalls {
 
   #dupOver(fd: number, newfd: number, closeOnExec: boolean): number {
     this.#process.kernel.host.refresh();
-    if (!(newfd >= 0 && newfd < this.#files.limit)) return -EBADF;
+    if (!(Number.isInteger(newfd) && newfd >= 0 && newfd < this.#files.limit)) return -EBADF;
     const file = this.#files.get(fd);
     if (file === null) return -EBADF;
     // A number that accept has reserved while it sleeps belongs to nobody yet, and cannot be taken (EBUSY in do_dup2).

@@ -12,7 +12,7 @@ import { O_NONBLOCK } from '../uapi/fcntl.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, SOCK_STREAM } from '../uapi/socket.js';
 import type { FdTable } from './fd-table.js';
 import type { Process } from './process.js';
-import { accessOk } from './sys-file.js';
+import { accessOk, wholeOf } from './sys-file.js';
 
 /** struct msghdr: buffers to be filled or sent one after another, a peer, and what recvmsg has to say besides. */
 export interface MessageHeader {
@@ -40,11 +40,11 @@ export class MessageCalls {
   }
 
   /** Bytes taken (may be fewer than `count`), -EAGAIN, -EPIPE with SIGPIPE unless MSG_NOSIGNAL, or another -errno. */
-  readonly send = (fd: number, buffer: Uint8Array, count: number = buffer.length, flags = 0): number =>
+  readonly send = (fd: number, buffer: Uint8Array, count: number = wholeOf(buffer), flags = 0): number =>
     this.sendto(fd, buffer, count, flags, null);
 
   /** Bytes received, 0 at the end of the stream, -EAGAIN, or another -errno. `flags`: MSG_PEEK, MSG_OOB, MSG_TRUNC … */
-  readonly recv = (fd: number, buffer: Uint8Array, count: number = buffer.length, flags = 0): number => {
+  readonly recv = (fd: number, buffer: Uint8Array, count: number = wholeOf(buffer), flags = 0): number => {
     const { host } = this.#process.kernel;
     host.refresh();
     const file = this.#files.get(fd);
@@ -60,15 +60,15 @@ export class MessageCalls {
     fd: number,
     buffer: Uint8Array,
     count: number,
-    flags: number,
-    to: SockAddr | null,
+    flags = 0,
+    to: SockAddr | null = null,
   ): number => {
     const { host } = this.#process.kernel;
     host.refresh();
     const file = this.#files.get(fd);
     if (file === null) return -EBADF;
     if (file.ops !== socketFileOperations) return -ENOTSOCK;
-    if (!accessOk(buffer, count)) return -EFAULT;
+    if (!accessOk(buffer, count) || !nameReadable(to)) return -EFAULT;
     const socket = file.private_ as Socket;
     return sendSignals(this.#process, socket, flags, socket.ops.send(socket, buffer, count, flags, to));
   };
@@ -78,13 +78,13 @@ export class MessageCalls {
     fd: number,
     buffer: Uint8Array,
     count: number,
-    flags: number,
-    from: SockAddr | null,
+    flags = 0,
+    from: SockAddr | null = null,
   ): number => {
     this.#process.kernel.host.refresh();
     const file = this.#find(fd);
     if (typeof file === 'number') return file;
-    if (!accessOk(buffer, count)) return -EFAULT;
+    if (!accessOk(buffer, count) || !nameReadable(from)) return -EFAULT;
     const socket = file.private_ as Socket;
     const info = plainInfo(from);
     return socket.ops.recv(socket, buffer, count, waitFlags(file, flags), info);
@@ -95,6 +95,7 @@ export class MessageCalls {
     this.#process.kernel.host.refresh();
     const file = this.#find(fd);
     if (typeof file === 'number') return file;
+    if (!messageReadable(message)) return -EFAULT;
     const socket = file.private_ as Socket;
     const data = gather(message.msg_iov);
     const control = message.msg_control ?? null;
@@ -107,6 +108,7 @@ export class MessageCalls {
     this.#process.kernel.host.refresh();
     const file = this.#find(fd);
     if (typeof file === 'number') return file;
+    if (!messageReadable(message)) return -EFAULT;
     return receiveMessage(file.private_ as Socket, message, waitFlags(file, flags));
   };
 
@@ -115,6 +117,21 @@ export class MessageCalls {
     if (file === null) return -EBADF;
     return file.ops === socketFileOperations ? file : -ENOTSOCK;
   }
+}
+
+/** Whether the address of a message is one, or none. */
+export function nameReadable(name: SockAddr | null): boolean {
+  return name === null || typeof name === 'object';
+}
+
+/** copy_msghdr_from_user: whether the header and all that it refers to is there. */
+export function messageReadable(message: MessageHeader): boolean {
+  if (typeof message !== 'object' || message === null || !Array.isArray(message.msg_iov)) return false;
+  const { msg_name = null, msg_control = [] } = message;
+  if (!nameReadable(msg_name) || !Array.isArray(msg_control)) return false;
+  for (const buffer of message.msg_iov) if (!(buffer instanceof Uint8Array)) return false;
+  for (const each of msg_control) if (typeof each !== 'object' || each === null) return false;
+  return true;
 }
 
 /** sock_recvmsg: a nonblocking file is MSG_DONTWAIT on every call, which a datagram socket that is shut down tells apart. */

@@ -49,7 +49,7 @@ export class PollCalls {
   readonly poll = (fds: readonly PollFd[], timeout: number, options?: SleepOptions): Promise<number> => {
     const { kernel, files } = this.#process;
     kernel.host.refresh();
-    if (!Array.isArray(fds)) return Promise.resolve(-EFAULT);
+    if (!Array.isArray(fds) || !allObjects(fds)) return Promise.resolve(-EFAULT);
     if (fds.length > files.limit) return Promise.resolve(-EINVAL);
     return pollUntil(kernel, (wait) => this.#scan(fds, wait), timeout, options?.signal);
   };
@@ -61,14 +61,16 @@ export class PollCalls {
   readonly select = async (
     nfds: number,
     readfds: Set<number> | null,
-    writefds: Set<number> | null,
-    exceptfds: Set<number> | null,
-    timeout: number,
+    writefds: Set<number> | null = null,
+    exceptfds: Set<number> | null = null,
+    timeout = -1,
     options?: SleepOptions,
   ): Promise<number> => {
     const { kernel, files } = this.#process;
     kernel.host.refresh();
     if (nfds < 0) return -EINVAL;
+    for (const set of [readfds, writefds, exceptfds])
+      if (set !== null && !(set instanceof Set)) return -EFAULT;
     const sets: SelectSet[] = [
       { set: readfds, bits: POLLIN_SET, ready: new Set() },
       { set: writefds, bits: POLLOUT_SET, ready: new Set() },
@@ -122,6 +124,11 @@ export class PollCalls {
     }
     return count;
   }
+}
+
+function allObjects(values: readonly unknown[]): boolean {
+  for (const value of values) if (typeof value !== 'object' || value === null) return false;
+  return true;
 }
 
 function selected(sets: readonly SelectSet[], nfds: number): number[] {

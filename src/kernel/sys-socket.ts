@@ -17,6 +17,14 @@ import type { Process } from './process.js';
 
 const SOCKET_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
+/** sizeof(struct sockaddr_storage) */
+const SOCKADDR_STORAGE_SIZE = 128;
+
+/** move_addr_to_kernel: whether an address may be so long. */
+export function addressFits(length: number): boolean {
+  return length >= 0 && length <= SOCKADDR_STORAGE_SIZE;
+}
+
 /** move_addr_to_kernel: whether there is an address to read at all. */
 export function addressReadable(address: SockAddr): boolean {
   return typeof address === 'object' && address !== null;
@@ -60,6 +68,7 @@ export class SocketCalls {
     this.#kernel.host.refresh();
     const socket = this.#find(fd);
     if (typeof socket === 'number') return socket;
+    if (!addressFits(length)) return -EINVAL;
     if (!addressReadable(address)) return -EFAULT;
     return socket.ops.bind(socket, address, length);
   };
@@ -103,6 +112,7 @@ export class SocketCalls {
     this.#kernel.host.refresh();
     const file = this.#files.get(fd);
     if (file === null) return -EBADF;
+    if (!addressFits(length)) return -EINVAL;
     if (!addressReadable(address)) return -EFAULT;
     const socket = socketOf(file);
     return socket === null ? -ENOTSOCK : socket.ops.connect(socket, address, length);
@@ -135,6 +145,7 @@ export class SocketCalls {
     this.#kernel.host.refresh();
     const socket = this.#find(fd);
     if (typeof socket === 'number') return socket;
+    if (value === undefined || value === null) return -EFAULT;
     if (length < 0) return -EINVAL;
     if (level === SOL_SOCKET) return setSolSocket(socket, name, value, length);
     return socket.ops.setsockopt(socket, level, name, value, length);
@@ -155,6 +166,7 @@ export class SocketCalls {
     this.#kernel.host.refresh();
     const socket = this.#find(fd);
     if (typeof socket === 'number') return socket;
+    if (typeof out !== 'object' || out === null) return -EFAULT;
     if (length !== undefined && length < 0) return -EINVAL;
     const result =
       level === SOL_SOCKET

@@ -32,6 +32,7 @@ const SIZE = 8;
 
 /** timespec64_valid */
 export function validTimespec(time: Timespec): boolean {
+  if (typeof time !== 'object' || time === null) return false;
   return time.tv_sec >= 0 && time.tv_nsec >= 0 && time.tv_nsec < 1_000_000_000;
 }
 
@@ -51,7 +52,9 @@ export class TimerFd extends Timer {
   /** Stack time of the next expiration, microseconds; Infinity: disarmed. */
   #deadline = Infinity;
   #interval = 0;
-  /** Expirations not read yet. */
+  /** It has expired, and stands still until somebody reads it or asks how it stands: a periodic one, too, is told of once. */
+  #expired = false;
+  /** Expirations not read yet, of those that were told of. */
   ticks = 0;
 
   constructor(host: Host, clockid: number) {
@@ -65,6 +68,7 @@ export class TimerFd extends Timer {
     const us = toUs(value);
     this.#host.wheel.cancel(this);
     this.ticks = 0;
+    this.#expired = false;
     this.#interval = toUs(interval);
     this.#deadline = us === 0 ? Infinity : absolute ? us - this.#origin : now + us;
     if (us !== 0) this.#arm(now);
@@ -72,34 +76,48 @@ export class TimerFd extends Timer {
 
   /** Time left until the next expiration, and the interval. */
   getTime(): Itimerspec {
-    this.#catchUp();
+    this.#goOn();
     const left = this.#deadline === Infinity ? 0 : Math.max(this.#deadline - this.#host.clock.now(), 0);
     return { it_value: toTimespec(left), it_interval: toTimespec(this.#interval) };
   }
 
+  /** What read(2) stores: expirations since the last. */
+  take(): number {
+    this.#goOn();
+    const { ticks } = this;
+    this.ticks = 0;
+    return ticks;
+  }
+
+  /** timerfd_tmrproc */
   override expire(): void {
-    this.#catchUp();
-    if (this.ticks > 0) this.wait.wake(POLLIN, 1);
-    // The wheel comes round sooner than some deadlines.
-    else if (this.#deadline !== Infinity) this.#arm(this.#host.clock.now());
+    const now = this.#host.clock.now();
+    if (now < this.#deadline) {
+      // The wheel comes round sooner than some deadlines.
+      this.#arm(now);
+      return;
+    }
+    this.#expired = true;
+    this.ticks++;
+    this.wait.wake(POLLIN, 1);
   }
 
   disarm(): void {
     this.#host.wheel.cancel(this);
   }
 
-  /** Counts what has expired by now, and arms for what has not. */
-  #catchUp(): void {
-    const now = this.#host.clock.now();
-    if (now < this.#deadline) return;
+  /** Counts what it would have told of since it expired (hrtimer_forward_now), and starts it again. */
+  #goOn(): void {
+    if (!this.#expired) return;
+    this.#expired = false;
     if (this.#interval === 0) {
-      this.ticks++;
       this.#deadline = Infinity;
       return;
     }
-    const expirations = 1 + Math.floor((now - this.#deadline) / this.#interval);
-    this.ticks += expirations;
-    this.#deadline += expirations * this.#interval;
+    const now = this.#host.clock.now();
+    const more = Math.floor((now - this.#deadline) / this.#interval);
+    this.ticks += more;
+    this.#deadline += (more + 1) * this.#interval;
     this.#arm(now);
   }
 
@@ -122,8 +140,7 @@ export const timerfdOperations: FileOperations = {
     const timer = timerOf(file);
     if (timer.ticks === 0) return -EAGAIN;
     const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-    view.setBigUint64(0, BigInt(timer.ticks), true);
-    timer.ticks = 0;
+    view.setBigUint64(0, BigInt(timer.take()), true);
     return SIZE;
   },
   write: () => -EINVAL,

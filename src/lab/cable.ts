@@ -3,7 +3,8 @@
 import type { Random } from '../core/random.js';
 import type { Clock } from '../time/clock.js';
 import { CableEnd } from './cable-end.js';
-import { Pipe, type PipeOptions } from './pipe.js';
+import { Pipe } from './pipe.js';
+import { checkMtu, checkPipeOptions, type PipeOptions } from './pipe-options.js';
 
 export interface CableOptions extends PipeOptions {
   name?: string;
@@ -25,6 +26,7 @@ export class Cable {
   /** Use `lab.cable`. */
   constructor(clock: Clock, random: Random, station: number, options: CableOptions) {
     const { name = `cable${station >> 1}`, mtu = 1500, ab, ba, ...both } = options;
+    checkMtu(mtu);
     this.name = name;
     this.ab = new Pipe(clock, random, { ...both, ...ab }, (frames) => this.b.receive(frames));
     this.ba = new Pipe(clock, random, { ...both, ...ba }, (frames) => this.a.receive(frames));
@@ -34,6 +36,7 @@ export class Cable {
 
   /** Changes both directions, from now on. The queues stay as they were made. */
   change(options: Omit<PipeOptions, 'queue'>): void {
+    checkPipeOptions(options);
     Object.assign(this.ab.options, options);
     Object.assign(this.ba.options, options);
   }

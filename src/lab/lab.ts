@@ -5,6 +5,7 @@ import { SeededRandom } from '../core/random.js';
 import type { Link } from '../link/link.js';
 import { capture } from '../link/pcap-link.js';
 import type { PcapngTarget } from '../link/pcapng.js';
+import { recordSession } from '../replay/record-session.js';
 import { Stack, type StackOptions } from '../stack.js';
 import { VirtualClock } from '../time/clock.js';
 import { Cable, type CableOptions } from './cable.js';
@@ -26,6 +27,8 @@ export interface LabOptions {
 export interface LabStackOptions extends Omit<StackOptions, 'clock' | 'seed' | 'random'> {
   /** Records what passes the stack's link, as pcapng with virtual times. */
   capture?: PcapngTarget;
+  /** Records the stack's session to this file, for `replaySession`. */
+  record?: string;
 }
 
 /** How far a run goes. */
@@ -77,11 +80,12 @@ export class Lab {
 
   /** A host: a stack of its own under the lab's clock. */
   stack(options: LabStackOptions = {}): Stack {
-    const { capture: target, link, ...rest } = options;
+    const { capture: target, record, link, ...rest } = options;
     const recorded: Link | undefined =
       link !== undefined && target !== undefined ? capture(link, target, this.clock) : link;
     const seed = this.#random.int32();
-    const stack = new Stack({ memory: MEMORY, ...rest, link: recorded, clock: this.clock, seed });
+    const whole = { memory: MEMORY, ...rest, ...(recorded && { link: recorded }), clock: this.clock, seed };
+    const stack = record === undefined ? new Stack(whole) : recordSession(whole, record);
     this.stacks.push(stack);
     return stack;
   }

@@ -3,28 +3,10 @@
 
 import { below, type Random } from '../core/random.js';
 import type { Alarm, Clock } from '../time/clock.js';
-import { chance, type Loss, LossModel } from './loss.js';
-import { createQueue, type QueueOptions } from './queue.js';
+import { chance, LossModel } from './loss.js';
+import { checkPipeOptions, type PipeOptions } from './pipe-options.js';
+import { createQueue } from './queue.js';
 import type { Queue } from './tail-drop.js';
-
-/** What a direction of a cable is like. Chances are 0 to 1; times are microseconds. All may be changed while frames fly. */
-export interface PipeOptions {
-  /** Bits per second; default without limit. */
-  bandwidth?: number;
-  queue?: QueueOptions;
-  /** One-way delay. Default 0. */
-  delayUs?: number;
-  /** Up to so much more, at random; frames keep their order. */
-  jitterUs?: number;
-  loss?: Loss;
-  /** Chance that a frame arrives twice. */
-  duplicate?: number;
-  /** Chance that a frame is held back `reorderUs` (default 1000) more, so that others overtake it. */
-  reorder?: number;
-  reorderUs?: number;
-  /** Chance that one bit of a frame is turned over. */
-  corrupt?: number;
-}
 
 /** What became of the frames of one direction. */
 export interface PipeCounters {
@@ -77,6 +59,7 @@ export class Pipe implements Alarm {
   #lastArrival = 0;
 
   constructor(clock: Clock, random: Random, options: PipeOptions, deliver: (frames: Uint8Array[]) => void) {
+    checkPipeOptions(options);
     this.options = { ...options };
     this.#clock = clock;
     this.#random = random;

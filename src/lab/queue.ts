@@ -5,10 +5,13 @@ import { CodelQueue } from './codel.js';
 import { RedQueue } from './red.js';
 import { type Queue, TailDropQueue } from './tail-drop.js';
 
+/** How a queue may drop. */
+export const DISCIPLINES = ['tail', 'red', 'codel'] as const;
+
 /** What waits for the bandwidth, and which frames are dropped, or marked. */
 export interface QueueOptions {
   /** `tail` drop when full, `red` (Floyd and Jacobson 1993) or `codel` (RFC 8289). Default `tail`. */
-  discipline?: 'tail' | 'red' | 'codel';
+  discipline?: (typeof DISCIPLINES)[number];
   /** Frames it holds. Default 1000. */
   frames?: number;
   /** RED: average lengths at which dropping begins and becomes certain. Default a quarter and three quarters of `frames`. */

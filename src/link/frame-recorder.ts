@@ -6,12 +6,20 @@ import { ETH_HLEN } from '../packet/ethernet.js';
 import { fillIpv4, fillPartial, fillTransport, L4_BAD, verifyTransport } from '../packet/frame-checksum.js';
 import { frameLength, gatherOut } from './gather.js';
 import { RX_FLAGS, RX_L4_OK, RX_LENGTH, RX_OFFSET } from './link.js';
-import { INBOUND, OUTBOUND, type PcapngWriter } from './pcapng.js';
+import { INBOUND, OUTBOUND } from './pcapng.js';
 import { TX_CSUM_OFFSET, TX_CSUM_START, TX_FLAGS, TX_GSO_TCP4, TX_IPV4_CSUM } from './tx-ring.js';
+
+/** Where frames are put: a capture, or whoever keeps them for one. */
+export interface FrameSink {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  reserve(length: number, time: number, direction: number, interface_: number): number;
+  commit(): void;
+}
 
 /** Records a frame that was committed: `at` is the word index of its descriptor. `time`: Unix time in microseconds. */
 export function recordSent(
-  writer: PcapngWriter,
+  writer: FrameSink,
   memory: PacketMemory,
   at: number,
   time: number,
@@ -36,7 +44,7 @@ export function recordSent(
 
 /** Records a frame that came in: `at` is the index of its receive descriptor. */
 export function recordReceived(
-  writer: PcapngWriter,
+  writer: FrameSink,
   memory: PacketMemory,
   descriptors: Int32Array,
   at: number,

@@ -2,6 +2,7 @@
 // look like this to the stack above; the stack never knows which it has.
 
 import type { PacketMemory } from '../memory/packet-memory.js';
+import type { NicStats } from './native-nic.js';
 import type { TxRing } from './tx-ring.js';
 
 /** What the device does for the stack (netdev features). */
@@ -59,6 +60,8 @@ export interface Link {
    * this is called from, and what is put off waits for them. Whether anything was received. Not inside a callback of the link.
    */
   takeIn?(): boolean;
+  /** The device's counters, where it has any. */
+  stats?(): NicStats | undefined;
   /** Frees the device; idempotent. */
   close(): Promise<void>;
 }

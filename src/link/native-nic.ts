@@ -36,6 +36,11 @@ export interface NicInfo {
   offloads: number;
   /** Frames carry a virtio header: partial checksums and TSO frames may be handed to the kernel. */
   vnetHdr: boolean;
+  /**
+   * Null: frames that leave together are handed to the kernel in one system call (io_uring). Else why each is one of its own: the
+   * errno of io_uring_setup(2), such as `EPERM` where it is forbidden and `EINVAL` before Linux 6.1.
+   */
+  noIoUring: string | null;
   /** The device did not exist before. */
   created: boolean;
   netnsCreated: boolean;
@@ -63,6 +68,8 @@ export interface NicStats {
   rxBytes: number;
   /** Frames too short or too long to be one. */
   rxDropped: number;
+  /** Of `rxFrames`, those that busy polling found; Linux counts them as BusyPollRxPackets. */
+  rxBusyPolled: number;
   txFrames: number;
   txBytes: number;
   /** Frames that the kernel refused, such as while the interface is down. */
@@ -71,6 +78,8 @@ export interface NicStats {
   txInvalid: number;
   /** Times the device was full; the ring was kept. */
   txEagain: number;
+  /** Of `txFrames`, those handed to the kernel together with others, by io_uring. */
+  txBatched: number;
 }
 
 export interface Nic {
@@ -109,6 +118,13 @@ export interface NativeNic {
   ) => Nic;
   /** Removes a named network namespace, as `ip netns delete`. */
   removeNetns(name: string): void;
+  /**
+   * Says, once, what `armUnscoped` has called: `step`, outside every callback scope of Node's, for as long as it returns true, and
+   * `settle` in one after each time.
+   */
+  unscoped(step: (inBatch: boolean) => boolean, settle: () => void): void;
+  /** At the end of the batch that is being received, or else before the event loop looks for events. */
+  armUnscoped(): void;
 }
 
 /** An Error as Node's own system errors are: `code` is an errno's name or one of ours. */

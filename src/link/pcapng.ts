@@ -12,6 +12,7 @@ const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 const LINKTYPE_ETHERNET = 1;
 
 const OPT_END = 0;
+const OPT_COMMENT = 1;
 const OPT_SHB_USERAPPL = 4;
 const OPT_IF_NAME = 2;
 const OPT_IF_TSRESOL = 9;
@@ -28,6 +29,9 @@ const BUFFER = 1 << 18;
 /** An enhanced packet block around its data: header, flags option, end of options, trailing length. */
 const PACKET_HEADER = 28;
 const PACKET_TRAILER = 16;
+/** The longest comment, in characters. */
+const COMMENT = 1000;
+const NO_BYTES: Uint8Array = new Uint8Array(0);
 /** An interface statistics block with its two counters. */
 const STATISTICS = 64;
 
@@ -60,6 +64,8 @@ export class PcapngWriter {
    * @throws if the file cannot be made: what, why, and which path.
    */
   constructor(target: PcapngTarget, interfaces: string | readonly string[], snaplen = SNAPLEN) {
+    if (target === null || target === undefined)
+      throw new TypeError('a capture goes to a path, a descriptor or a stream');
     this.#stream = typeof target === 'object' ? target : null;
     this.#ownsFd = typeof target === 'string';
     this.#fd = typeof target === 'string' ? open(target) : typeof target === 'number' ? target : -1;
@@ -90,11 +96,13 @@ export class PcapngWriter {
 
   /**
    * Begins a frame of `length` bytes: the offset in `bytes` at which the caller now puts them, before it calls `commit`. `time` is
-   * Unix time in microseconds, `direction` INBOUND or OUTBOUND. -1 if nothing is recorded any more.
+   * Unix time in microseconds, `direction` INBOUND or OUTBOUND, `comment` what readers are shown beside it. -1 if nothing is recorded
+   * any more.
    */
-  reserve(length: number, time: number, direction: number, interface_ = 0): number {
+  reserve(length: number, time: number, direction: number, interface_ = 0, comment = ''): number {
     if (this.error !== null || this.#closed) return -1;
-    const total = PACKET_HEADER + ((length + 3) & ~3) + PACKET_TRAILER;
+    this.#comment = comment === '' ? NO_BYTES : new TextEncoder().encode(comment.slice(0, COMMENT));
+    const total = PACKET_HEADER + ((length + 3) & ~3) + PACKET_TRAILER + commentLength(this.#comment);
     if (this.#used + total > BUFFER) this.flush();
     const view = this.view;
     const at = this.#used;
@@ -109,15 +117,17 @@ export class PcapngWriter {
     return at + PACKET_HEADER;
   }
   #direction = INBOUND;
+  #comment = NO_BYTES;
 
   /** The frame's bytes are there: what is more than the snaplen is cut off. */
   commit(): void {
     const view = this.view;
     const at = this.#at;
     const kept = Math.min(this.#length, this.#snaplen);
-    const end = at + PACKET_HEADER + ((kept + 3) & ~3);
+    const behind = at + PACKET_HEADER + ((kept + 3) & ~3);
+    for (let pad = at + PACKET_HEADER + kept; pad < behind; pad++) this.bytes[pad] = 0;
+    const end = behind + this.#commentAt(behind);
     const total = end + PACKET_TRAILER - at;
-    for (let pad = at + PACKET_HEADER + kept; pad < end; pad++) this.bytes[pad] = 0;
     view.setUint32(at + 4, total, true);
     view.setUint32(at + 20, kept, true);
     view.setUint16(end, OPT_EPB_FLAGS, true);
@@ -129,9 +139,21 @@ export class PcapngWriter {
     this.frames++;
   }
 
-  /** Records a frame given as bytes. */
-  write(frame: Uint8Array, time: number, direction: number): void {
-    const at = this.reserve(frame.length, time, direction);
+  /** The option that says what is to be said of the packet: how long it is. */
+  #commentAt(at: number): number {
+    const comment = this.#comment;
+    const length = commentLength(comment);
+    if (length === 0) return 0;
+    this.bytes.fill(0, at, at + length);
+    this.view.setUint16(at, OPT_COMMENT, true);
+    this.view.setUint16(at + 2, comment.length, true);
+    this.bytes.set(comment, at + 4);
+    return length;
+  }
+
+  /** Records a frame given as bytes; `comment` is shown beside it. */
+  write(frame: Uint8Array, time: number, direction: number, interface_ = 0, comment = ''): void {
+    const at = this.reserve(frame.length, time, direction, interface_, comment);
     if (at < 0) return;
     this.bytes.set(frame, at);
     this.commit();
@@ -199,6 +221,10 @@ export class PcapngWriter {
     );
     this.#used += total;
   }
+}
+
+function commentLength(comment: Uint8Array): number {
+  return comment.length === 0 ? 0 : 4 + ((comment.length + 3) & ~3);
 }
 
 function u32(value: number): number[] {

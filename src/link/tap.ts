@@ -42,8 +42,8 @@ const RX_SLOTS = 512;
 const RX_BLOCKS = 16;
 
 function parseMac(text: string): Uint8Array {
-  const wellFormed = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text);
-  const bytes = Uint8Array.from(text.split(':'), (part) => parseInt(part, 16));
+  const wellFormed = typeof text === 'string' && /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text);
+  const bytes = Uint8Array.from(String(text).split(':'), (part) => parseInt(part, 16));
   if (!wellFormed || bytes[0] & 1 || bytes.every((byte) => byte === 0)) {
     throw Object.assign(
       new TypeError(`'${text}' is not the MAC address of one station; write it like 02:00:00:00:00:02`),

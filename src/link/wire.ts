@@ -78,8 +78,19 @@ interface InFlight {
   readonly gsoSize: number;
 }
 
-/** Lays a wire: two links, to be given to one stack each. */
+/** A delay that is no number would never be over. */
+function check({ clock, mtu = 1500, delayUs = 0 }: WireOptions): void {
+  if (typeof clock?.now !== 'function')
+    throw new TypeError('createWire needs the `clock` that both stacks live by');
+  if (!(Number.isInteger(mtu) && mtu >= 68 && mtu <= 65535))
+    throw new RangeError(`a wire's mtu is a whole number of bytes from 68 to 65535, not ${mtu}`);
+  if (!(Number.isFinite(delayUs) && delayUs >= 0))
+    throw new RangeError(`a wire's delayUs is microseconds, 0 or more, not ${delayUs}`);
+}
+
+/** Lays a wire: two links, to be given to one stack each. @throws RangeError, TypeError for what cannot be */
 export function createWire(options: WireOptions): [WireLink, WireLink] {
+  check(options);
   const [a, b] = options.names ?? ['wire0', 'wire1'];
   const first = new WireLink(options, a, 'ab', 1);
   const second = new WireLink(options, b, 'ba', 2);

@@ -355,6 +355,11 @@ export class ByteQueue {
     return this.memory.bytes[this.memory.start[chunk] + at - this.#cursorAt];
   }
 
+  setByte(at: number, value: number): void {
+    const chunk = this.seek(at);
+    this.memory.bytes[this.memory.start[chunk] + at - this.#cursorAt] = value;
+  }
+
   /** Removes one byte in the middle (urgent data that a newer urgent pointer overtakes). */
   removeByte(at: number): void {
     if (at === 0) {

@@ -33,6 +33,11 @@ const SIZES = Int32Array.of(0, CHUNK_SMALL, CHUNK_MIDDLE, CHUNK_LARGE, CHUNK_TIN
 /** One block's worth of handles for this many blocks is kept for chunks that show mapped bytes. */
 const BLOCKS_PER_SHOWN = 16;
 
+/** An ArrayBuffer whose end does not move, and that words fit into. */
+function isFixed(memory: ArrayBuffer & { readonly resizable?: boolean }): boolean {
+  return memory instanceof ArrayBuffer && memory.resizable !== true && memory.byteLength % 8 === 0;
+}
+
 /** Somebody whose allocation failed and who wants to hear when there is room again. */
 export interface MemoryWaiter {
   memoryAvailable(): void;
@@ -60,6 +65,8 @@ export class PacketMemory {
   /** Where block 0 would begin, were it all blocks. */
   readonly base: number;
 
+  /** What was posted: where the list of each is, and how long. */
+  readonly posted: { readonly list: number; readonly count: number }[] = [];
   #front = 64;
   /** Blocks from here on have been in use. */
   #fresh: number;
@@ -82,6 +89,11 @@ export class PacketMemory {
     const size = typeof memory === 'number' ? memory : memory.byteLength;
     if (!Number.isInteger(size) || size < 4 << 20 || size > 0x7fff0000) {
       throw new RangeError(`packet memory must be between 4 MiB and 2 GiB, not ${size} bytes`);
+    }
+    if (typeof memory !== 'number' && !isFixed(memory)) {
+      throw new TypeError(
+        'a buffer for packet memory must be an ArrayBuffer that cannot be resized, of a multiple of 8 bytes',
+      );
     }
     this.buffer = typeof memory === 'number' ? new ArrayBuffer(size & ~(PAGE - 1)) : memory;
     this.bytes = new Uint8Array(this.buffer);
@@ -139,6 +151,7 @@ export class PacketMemory {
    * memory is short.
    */
   post(list: number, count: number): void {
+    this.posted.push({ list, count });
     for (let word = list; word < list + count; word++) {
       const block = this.#popBlock();
       this.words[word] = block < 0 ? 0 : this.#postBlock(block, word);

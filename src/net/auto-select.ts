@@ -6,6 +6,7 @@ import {
   afterConnect,
   attempt,
   attemptError,
+  begin,
   bindLocal,
   connectTo,
   type Destination,
@@ -122,8 +123,7 @@ class Attempts {
     socket.emit('connectionAttempt', address, port, family);
     if (!socket.connecting) return;
     const request = attempt(address, family, this.#to, (status, its) => this.#answered(status, its, request));
-    const error =
-      family === 6 ? handle.connect6(request, address, port) : handle.connect(request, address, port);
+    const error = begin(handle, request);
     if (error !== 0) {
       const failure = attemptError(socket, request, error);
       socket.emit('connectionAttemptFailed', address, port, family, failure);
@@ -178,7 +178,7 @@ class Attempts {
     }
     socket.connecting = false;
     socket._sockname = null;
-    established(socket, handle);
+    established(socket, handle, request);
   }
 
   #clearTimer(): void {

@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import { connectException, invalidAddressFamily, invalidIpAddress, type NodeError } from './errors.js';
+import { observeConnect } from './performance-entries.js';
 import type { PipeHandle } from './pipe-handle.js';
 import { ConnectRequest } from './requests.js';
 import type { NetSocket } from './socket.js';
@@ -49,11 +50,22 @@ export function connectNow(socket: NetSocket, ip: string, family: number, to: De
   }
   socket.emit('connectionAttempt', ip, to.port, family);
   const request = attempt(ip, family, to, afterConnect);
-  const error = family === 6 ? handle.connect6(request, ip, to.port) : handle.connect(request, ip, to.port);
+  const error = begin(handle, request);
   if (error === 0) return;
   const failure = attemptError(socket, request, error);
   socket.destroy(failure);
   socket.emit('connectionAttemptFailed', ip, to.port, family, failure);
+}
+
+/** 0, and `request.oncomplete` is called later; or -errno. */
+export function begin(handle: TcpHandle, request: ConnectRequest): number {
+  const { address, port } = request;
+  const error =
+    request.addressType === 6
+      ? handle.connect6(request, address, port)
+      : handle.connect(request, address, port);
+  if (error === 0 && handle.onStack) request.observed = observeConnect(address, port);
+  return error;
 }
 
 /** To a UNIX domain socket, which is the kernel's. */
@@ -99,7 +111,7 @@ export function afterConnect(status: number, handle: TcpHandle, request: Connect
   socket.connecting = false;
   socket._sockname = null;
   if (status === 0) {
-    established(socket, handle);
+    established(socket, handle, request);
     return;
   }
   const error = failedConnect(status, request);
@@ -116,11 +128,12 @@ export function failedConnect(status: number, request: ConnectRequest): NodeErro
   return error;
 }
 
-export function established(socket: NetSocket, handle: TcpHandle): void {
+export function established(socket: NetSocket, handle: TcpHandle, request: ConnectRequest): void {
   socket._unrefTimer();
   if (socket[kNoDelay] && handle.setNoDelay) handle.setNoDelay(true);
   if (socket[kKeepAlive] && handle.setKeepAlive) handle.setKeepAlive(true, socket[kKeepAliveDelay]);
   socket.emit('connect');
   socket.emit('ready');
   if (!socket.isPaused()) socket.read(0);
+  request.observed?.connected();
 }

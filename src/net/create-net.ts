@@ -8,6 +8,7 @@ import { NetContext } from './context.js';
 import { clientSocket } from './diagnostics.js';
 import { kernelNet } from './kernel-net.js';
 import { type NetOptions, normalizeArgs } from './normalize-args.js';
+import { hearObservers } from './performance-entries.js';
 import { Reactor } from './reactor.js';
 import { NetServer } from './server.js';
 import { initServer } from './server-init.js';
@@ -48,6 +49,7 @@ export function createNet(stack: Stack, options: NetOptionsOfStack = {}): Net {
 
 /** A net whose stack is made when it is first needed. */
 export function createNetOn(stackOf: () => Stack, options: NetOptionsOfStack = {}): Net {
+  hearObservers();
   let stack: Stack | null = null;
   const theStack = (): Stack => {
     stack ??= stackOf();

@@ -7,6 +7,12 @@ import { type OpenStack, openStack } from './open-stack.js';
 import { readSettings, type StackSettings } from './settings.js';
 
 let opened: OpenStack | undefined;
+const farewells: (() => void)[] = [];
+
+/** What else is to be done at the end of a process whose stack has a device: nothing that takes time. */
+export function onLeave(farewell: () => void): void {
+  farewells.push(farewell);
+}
 
 /**
  * Opens it when it is first asked for, and closes it when the process ends.
@@ -15,7 +21,12 @@ let opened: OpenStack | undefined;
 export function defaultStack(settings?: StackSettings): Stack {
   if (opened === undefined) {
     opened = openStack(settings ?? readSettings(process.env), linkDown);
-    if (opened.tap !== undefined) liveAndDie(opened.leave);
+    const { tap, leave } = opened;
+    if (tap !== undefined)
+      liveAndDie(() => {
+        for (const farewell of farewells) farewell();
+        leave();
+      });
   }
   return opened.stack;
 }

@@ -2,6 +2,7 @@
 // 0 or -errno, and what the reactor calls back runs in the handle's own async context, as under Node's wraps.
 
 import { AsyncResource } from 'node:async_hooks';
+import type { Listener } from '../kernel/listener-handle.js';
 import type { SockAddr } from '../socket/sock-addr.js';
 import type { Socket } from '../socket/socket.js';
 import type { TcpSock } from '../tcp/sock.js';
@@ -99,6 +100,11 @@ export abstract class HandleBase implements Driven {
   /** The stack is a host without IPv6. */
   bind6(_address: string, _port: number, _flags = 0): number {
     return -EAFNOSUPPORT;
+  }
+
+  /** What it listens with. */
+  get listener(): Listener {
+    return this.reactor.process.listener(this.fd);
   }
 
   protected end(): void {

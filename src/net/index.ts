@@ -3,13 +3,17 @@
 
 import { createNet, createNetOn } from './create-net.js';
 import { defaultStack } from './default-stack.js';
+import { listenerOf } from './listener-of.js';
 
 export { createNet, type Net, type NetOptionsOfStack } from './create-net.js';
+export { listenerOf } from './listener-of.js';
 
-// `require('tapstack/net')` is the module itself, as `require('net')` is; so createNet is in it, too.
+// `require('tapstack/net')` is the module itself, as `require('net')` is; so what is ours is in it, too.
 const net = Object.assign(createNetOn(defaultStack), {
   /** The export of the same name. */
   createNet,
+  /** The export of the same name. */
+  listenerOf,
 });
 export default net;
 export { net as 'module.exports' };

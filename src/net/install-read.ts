@@ -5,6 +5,7 @@ import { setImmediate } from 'node:timers';
 import type { NetSocket } from './socket.js';
 import { tryReadStart } from './socket-read.js';
 import { kTaker, type Taker } from './symbols.js';
+import { TcpHandle } from './tcp-handle.js';
 
 /** The handle below a JSStreamSocket. */
 interface StreamHandle {
@@ -66,18 +67,35 @@ function takeOver(wrapper: Wrapper, stream: NetSocket): void {
   }
   const handle = (): StreamHandle | null => wrapper._handle as StreamHandle | null;
   const taker: Taker = {
+    session: isBound(stream),
     data: (data) => handle()?.readBuffer(data),
     end: () => handle()?.emitEOF(),
   };
   stream[kTaker] = taker;
   const below = handle();
   if (below !== null) below.hasRef = () => stream._handle?.hasRef() === true;
+  unscope(stream);
   if (stream.connecting || stream._handle === null) stream.once('connect', () => begin(stream));
   // What has come already; nobody is there to take it before the constructors are done.
   if (stream.readableLength > 0) process.nextTick(takeWaiting, stream, taker);
 }
 
+/** What takes what a socket receives is an HTTP/2 session, which has put its name on the socket; or else TLS. */
+function isBound(stream: NetSocket): boolean {
+  const symbol = Object.getOwnPropertySymbols(stream).find(
+    ({ description }) => description === 'kBoundSession',
+  );
+  // Node 20 does not export the symbol to itself, so that the name is 'undefined'.
+  return (stream as unknown as Record<string | symbol, unknown>)[symbol ?? 'undefined'] !== undefined;
+}
+
+/** As libuv calls C++, so is C++ called. */
+function unscope(stream: NetSocket): void {
+  if (stream._handle instanceof TcpHandle) stream._handle.readUnscoped();
+}
+
 function begin(stream: NetSocket): void {
+  unscope(stream);
   if (stream._handle !== null && !stream.connecting && !stream._handle.reading) tryReadStart(stream);
 }
 

@@ -10,8 +10,9 @@ import type { NodeError } from './errors.js';
 import { type IsOurs, installRead, type Method, type Wrapper } from './install-read.js';
 import { WriteRequest } from './requests.js';
 import type { NetSocket } from './socket.js';
-import { kLastQueueSize } from './symbols.js';
+import { kLastQueueSize, kTaker } from './symbols.js';
 import { TcpHandle } from './tcp-handle.js';
+import { whenUnwound } from './unscoped.js';
 
 const ASKED = ['_getpeername', '_getsockname', 'setNoDelay', 'setKeepAlive', 'ref', 'unref'] as const;
 
@@ -22,6 +23,7 @@ export function installStream(net: Net): void {
   installRead(proto, isOurs);
   installWrite(proto, isOurs);
   installConnecting(proto, isOurs);
+  installServer(proto, isOurs);
   for (const name of ASKED) {
     const before = proto[name];
     proto[name] = function (...args: unknown[]): unknown {
@@ -51,9 +53,35 @@ function installConnecting(proto: object, isOurs: IsOurs): void {
   });
 }
 
+/** Whose connection it is. The one that the server counts is the socket below, whose end it hears of from that. */
+function installServer(proto: Record<string, Method>, isOurs: IsOurs): void {
+  let ending: unknown = null;
+  for (const name of ['server', '_server'] as const) {
+    Object.defineProperty(proto, name, {
+      configurable: true,
+      get(this: Wrapper): unknown {
+        return this !== ending && isOurs(this.stream) ? this.stream[name] : null;
+      },
+      // Socket's constructor says that there is none.
+      set() {},
+    });
+  }
+  const destroy = proto._destroy;
+  proto._destroy = function (...args: unknown[]): unknown {
+    const before = ending;
+    ending = this;
+    try {
+      return Reflect.apply(destroy, this, args);
+    } finally {
+      ending = before;
+    }
+  };
+}
+
 /**
  * What is written goes to the socket's handle at once, as it goes to a native one: what cannot be sent is for the writer to know,
- * who may not care for a farewell that nobody takes, and no error of the socket's.
+ * who may not care for a farewell that nobody takes, and no error of the socket's. What is sent then is done when the call returns
+ * for http2, and after that for tls, which cannot hear of it inside of its own call; as upon a native handle.
  */
 function installWrite(proto: Record<string, Method>, isOurs: IsOurs): void {
   const before = proto.doWrite;
@@ -67,19 +95,26 @@ function installWrite(proto: Record<string, Method>, isOurs: IsOurs): void {
       return Reflect.apply(before, this, [request, data]);
     const done = (status: number): void => void proto.finishWrite.call(this, handle, status);
     const status = writeThrough(stream, data as Uint8Array[], done);
-    if (status === 0) this[current] = request;
-    return status;
+    if (status < 0) return status;
+    this[current] = request;
+    if (status === SENT) {
+      if (stream[kTaker]?.session) done(0);
+      else whenUnwound(() => done(0));
+    }
+    return 0;
   };
 }
 
 type Done = (status: number) => void;
 
-/** 0, and `done` is called later; or -errno. */
+const SENT = 1;
+
+/** SENT; 0, and `done` is called later; or -errno. */
 function writeThrough(stream: NetSocket, buffers: Uint8Array[], done: Done): number {
   const handle = stream._handle;
   if (stream.writableEnded || (handle === null && !stream.connecting)) {
     // A farewell after the end: there is nobody to hear of it.
-    process.nextTick(done, -ECANCELED);
+    whenUnwound(() => done(-ECANCELED));
     return 0;
   }
   const waiting = (stream as unknown as { writableBuffer: unknown[] }).writableBuffer.length > 0;
@@ -96,8 +131,8 @@ function writeThrough(stream: NetSocket, buffers: Uint8Array[], done: Done): num
   const status = handle.writev(writing, buffers, true);
   if (status !== 0) return status;
   stream._bytesDispatched += writing.bytes;
-  if (writing.async) stream[kLastQueueSize] = writing.bytes;
-  else process.nextTick(done, 0);
+  if (!writing.async) return SENT;
+  stream[kLastQueueSize] = writing.bytes;
   return 0;
 }
 

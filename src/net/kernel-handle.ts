@@ -53,6 +53,10 @@ export class KernelHandle extends TcpHandle {
     return this.#peer === null && this.#listener === null ? super.active : this.onClose !== null;
   }
 
+  override get onStack(): boolean {
+    return this.#peer === null;
+  }
+
   override get writeQueueSize(): number {
     return this.#peer === null ? super.writeQueueSize : this.#peer.writableLength;
   }

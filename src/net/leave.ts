@@ -29,6 +29,7 @@ export function leave(stack: Stack, tap: TapLink, link: TapLink | CaptureLink): 
     wheel.run();
     tap.poll();
   }
+  stack.kernel.interruptAll();
   if (link !== tap) (link as CaptureLink).writer.flush();
   void tap.close();
 }

@@ -1,7 +1,8 @@
 // The default stack, from its settings: a TAP device, a capture around it if one is wanted, and the stack on top. All of it at once,
 // without a promise, because a program's first line may be `require`.
 
-import { capture, Stack, TapLink } from '../index.js';
+import { capture, Stack, type StackOptions, TapLink } from '../index.js';
+import { recordSession } from '../replay/record-session.js';
 import { leave } from './leave.js';
 import { SettingsError, type StackSettings } from './settings.js';
 
@@ -31,7 +32,7 @@ export function openStack(settings: StackSettings, onLinkDown: (error: Error) =>
     },
   };
   if (wanted === undefined) {
-    const stack = understood(() => new Stack(options));
+    const stack = understood(() => make(settings, options));
     return { stack, tap: undefined, leave: () => {} };
   }
   const { name, mtu, hostAddress, offload, busyPoll, netns, address, gateway, pcap } = wanted;
@@ -46,7 +47,7 @@ export function openStack(settings: StackSettings, onLinkDown: (error: Error) =>
   try {
     const link = pcap === undefined ? tap : understood(() => capture(tap, pcap));
     const way = gateway === undefined ? {} : { gateway };
-    const stack = understood(() => new Stack({ ...options, link, address, ...way }));
+    const stack = understood(() => make(settings, { ...options, link, address, ...way }));
     // The device alone keeps no process: that is for sockets to decide.
     tap.unref();
     return {
@@ -61,6 +62,10 @@ export function openStack(settings: StackSettings, onLinkDown: (error: Error) =>
     void tap.close();
     throw error;
   }
+}
+
+function make({ record, recordLimit }: StackSettings, options: StackOptions): Stack {
+  return record === undefined ? new Stack(options) : recordSession(options, record, { limit: recordLimit });
 }
 
 /** What these throw is about what they were given. */

@@ -3,14 +3,15 @@
 
 import type { Host } from '../core/host.js';
 import { WaitQueueEntry } from '../core/wait-queue.js';
-import { epollEvents, epSendEvents } from '../eventpoll/ep-send-events.js';
+import { epollEvents } from '../eventpoll/ep-send-events.js';
 import type { EpollEvent } from '../eventpoll/epitem.js';
 import type { EventPoll } from '../eventpoll/eventpoll.js';
 import type { Process } from '../kernel/process.js';
 import type { Syscalls } from '../kernel/syscalls.js';
 import type { Stack } from '../stack.js';
-import { type Clock, RealClock } from '../time/clock.js';
+import type { Clock } from '../time/clock.js';
 import { type Turn, turn } from './turn.js';
+import { canUnscope, type Turns, type Unscoped, unscope } from './unscoped.js';
 
 /** What a reactor drives. */
 export interface Driven {
@@ -34,7 +35,7 @@ type Tick = () => void;
 const runNextTicks: Tick =
   (process as unknown as { _tickCallback?: Tick })._tickCallback ?? ((): void => undefined);
 
-export class Reactor {
+export class Reactor implements Turns {
   readonly sys: Syscalls;
   readonly process: Process;
   readonly #clock: Clock;
@@ -42,7 +43,8 @@ export class Reactor {
   /** Something became ready since the last harvest. */
   #woken = false;
   #running = false;
-  readonly #ep: EventPoll;
+  /** A batch is not over: what comes to be done is done then (`endUnscoped`). */
+  #unscoped = false;
   readonly #epfd: number;
   readonly #events = epollEvents(BATCH);
   readonly #poll: Turn;
@@ -54,6 +56,8 @@ export class Reactor {
   #fed: Driven[] = [];
   #closed: Driven[] = [];
   #holders = 0;
+  /** The stack was closed: nothing will happen any more for which the process should live. */
+  #over = false;
   readonly #event: EpollEvent = { events: 0, data: null };
 
   constructor(stack: Stack) {
@@ -61,13 +65,17 @@ export class Reactor {
     this.sys = this.process.sys;
     this.#clock = stack.host.clock;
     this.#epfd = this.sys.epoll_create1(0);
-    this.#ep = this.process.files.get(this.#epfd)?.private_ as EventPoll;
     this.#poll = turn(this.#clock, () => this.#runPoll());
     this.#closing = turn(this.#clock, () => this.#runClosing());
     this.#host = stack.host;
-    this.#ep.wq.add(new WaitQueueEntry(wakeReactor, this));
+    const ep = this.process.files.get(this.#epfd)?.private_ as EventPoll;
+    ep.wq.add(new WaitQueueEntry(wakeReactor, this));
     stack.host.onBatchDone(() => this.#runBatch());
-    this.#several = this.#clock instanceof RealClock;
+    this.#several = this.#clock.real === true;
+    this.process.onExit = () => {
+      if (this.#holders > 0) this.#clock.release();
+      this.#over = true;
+    };
   }
 
   /** EPOLL_CTL_ADD or _MOD. 0 or -errno. */
@@ -80,28 +88,47 @@ export class Reactor {
   /** `handle.onFed()` in the next turn (uv__io_feed). */
   feed(handle: Driven): void {
     this.#fed.push(handle);
-    if (!this.#running) this.#poll.arm();
+    if (!this.#running && !this.#unscoped) this.#poll.arm();
   }
 
   /** `handle.onClosed()` in the phase for that (uv_close). */
   closed(handle: Driven): void {
     this.#closed.push(handle);
-    if (!this.#running) this.#closing.arm();
+    if (!this.#running && !this.#unscoped) this.#closing.arm();
+  }
+
+  /** Whether there is `unscope`: not in a virtual time, nor without the addon. */
+  get unscopes(): boolean {
+    return this.#several && canUnscope();
+  }
+
+  /** `handle.onUnscoped()` soon, outside every callback. */
+  unscope(handle: Unscoped): void {
+    unscope(handle, this);
+  }
+
+  beginUnscoped(): void {
+    this.#unscoped = true;
+  }
+
+  endUnscoped(): void {
+    this.#unscoped = false;
+    this.#runBatch();
   }
 
   /** Something is ready: a turn is coming, at the end of the batch or by the event loop. */
   wake(): void {
     this.#woken = true;
-    if (!this.#running && !this.#host.inBatch) this.#poll.arm();
+    if (!this.#running && !this.#unscoped && !this.#host.inBatch) this.#poll.arm();
   }
 
   /** One more reason for the process to live. */
   hold(): void {
-    if (this.#holders++ === 0) this.#clock.hold();
+    if (this.#holders++ === 0 && !this.#over) this.#clock.hold();
   }
 
   release(): void {
-    if (--this.#holders === 0) this.#clock.release();
+    if (--this.#holders === 0 && !this.#over) this.#clock.release();
   }
 
   /** A turn of the loop: all that is there, with what programs put off to the next tick between any two. */
@@ -120,10 +147,10 @@ export class Reactor {
 
   /** The end of a batch: what it woke, and what that brought about, before the answers are sent. */
   #runBatch(): void {
-    if (!this.#more) return;
+    if (!this.#more && this.#closed.length === 0) return;
     this.#running = true;
     try {
-      for (let round = 0; round < ROUNDS && this.#more; round++) {
+      for (let round = 0; round < ROUNDS && (this.#more || this.#closed.length > 0); round++) {
         while (this.#step()) runNextTicks();
         runNextTicks();
         this.#runFed();
@@ -146,11 +173,12 @@ export class Reactor {
       if (!this.#woken) return false;
       this.#woken = false;
       this.#next = 0;
-      this.#count = Math.max(0, epSendEvents(this.#ep, this.#events, BATCH));
+      this.#count = Math.max(0, this.process.harvest(this.#epfd, this.#events, BATCH));
       if (this.#count === 0) return false;
     }
-    const { events, data } = this.#events[this.#next++];
-    if ((data as Driven).onEvent(events)) this.#next--;
+    const { events, data } = this.#events[this.#next];
+    // Where a program throws, what its handle has still to tell is not forgotten: it is called again.
+    if (!(data as Driven).onEvent(events)) this.#next++;
     return this.#next < this.#count;
   }
 
@@ -161,7 +189,8 @@ export class Reactor {
     let at = 0;
     try {
       while (at < fed.length) {
-        fed[at++].onFed();
+        fed[at].onFed();
+        at++;
         if (!this.#several) break;
         runNextTicks();
       }
@@ -177,7 +206,8 @@ export class Reactor {
     let at = 0;
     try {
       while (at < closed.length) {
-        closed[at++].onClosed();
+        closed[at].onClosed();
+        at++;
         if (!this.#several) break;
         runNextTicks();
       }

@@ -1,5 +1,6 @@
 // What a handle is asked to do and answers later: connect, write, shutdown. The shapes are those of Node's own wraps.
 
+import type { ObservedConnect } from './performance-entries.js';
 import type { TcpHandle } from './tcp-handle.js';
 
 export class ConnectRequest {
@@ -15,6 +16,7 @@ export class ConnectRequest {
   localAddress: string | undefined;
   localPort: number | undefined;
   addressType = 4;
+  observed: ObservedConnect | null = null;
 
   constructor(oncomplete: ConnectRequest['oncomplete']) {
     this.oncomplete = oncomplete;

@@ -17,9 +17,9 @@ const BACKLOG = 511;
 export function startListen(server: NetServer, args: readonly unknown[]): void {
   const [given, callback] = normalizeArgs(args);
   if (server._handle) throw alreadyListening();
-  if (callback !== null) server.once('listening', callback);
   const backlog = toNumber(args.length > 1 && args[1]) || toNumber(args.length > 2 && args[2]);
   if (serverListen.asyncStart.hasSubscribers) serverListen.asyncStart.publish({ server, options: given });
+  if (callback !== null) server.once('listening', callback);
   const options = handleOptions(given);
   if (options instanceof HandleGiven) {
     server._handle = options.handle;
@@ -152,11 +152,11 @@ export function listen2(
 }
 
 function failListen(server: NetServer, error: NodeError): void {
+  if (serverListen.error.hasSubscribers) serverListen.error.publish({ server, error });
   process.nextTick(emitError, server, error);
 }
 
 function emitError(server: NetServer, error: Error): void {
-  if (serverListen.error.hasSubscribers) serverListen.error.publish({ server, error });
   server.emit('error', error);
 }
 

@@ -1,6 +1,7 @@
 // server.listen('/run/x.sock'): the kernel listens, and what it accepts becomes sockets of this server.
 
 import type { Server as NodeServer, Socket } from 'node:net';
+import { serverListen } from './diagnostics.js';
 import { kernelNet } from './kernel-net.js';
 import type { NetOptions } from './normalize-args.js';
 import { PipeHandle } from './pipe-handle.js';
@@ -23,12 +24,17 @@ class PipeListener {
       if (owner._handle === (this as unknown as TcpHandle)) owner.emit('listening');
     });
     this.#inner.on('error', (error) => {
+      if (serverListen.error.hasSubscribers) serverListen.error.publish({ server: owner, error });
       owner._handle = null;
       owner._pipeName = undefined;
       owner.emit('error', error);
     });
     const { path, readableAll, writableAll, backlog } = options;
     this.#inner.listen({ path, readableAll, writableAll, backlog } as never);
+  }
+
+  get listening(): boolean {
+    return this.#inner.listening;
   }
 
   get fd(): number {
@@ -51,6 +57,8 @@ class PipeListener {
 export function listenPipe(server: NetServer, options: NetOptions): void {
   server._pipeName = options.path as string;
   server._connectionKey = `-1:${options.path}:-1`;
-  server._handle = new PipeListener(server, options) as unknown as TcpHandle;
+  const listener = new PipeListener(server, options);
+  server._handle = listener as unknown as TcpHandle;
+  if (listener.listening && serverListen.asyncEnd.hasSubscribers) serverListen.asyncEnd.publish({ server });
   if (server._unref) server.unref();
 }

@@ -25,6 +25,9 @@ export interface StackSettings {
   tap: TapSettings | undefined;
   /** Addresses that are the kernel's business. */
   kernel: BlockList;
+  /** Where the session is recorded to, and after how many bytes no more. */
+  record: string | undefined;
+  recordLimit: number;
   /** Tunables by Linux's names. */
   sysctl: Record<string, string>;
 }
@@ -46,7 +49,7 @@ const OF_THE_TAP = [
   'PCAP',
 ] as const;
 
-const NAMES = ['TAP', ...OF_THE_TAP, 'KERNEL', 'SYSCTL'];
+const NAMES = ['TAP', ...OF_THE_TAP, 'KERNEL', 'SYSCTL', 'RECORD', 'RECORD_LIMIT'];
 
 /** What the environment says, and, where it names a file of such variables (TAPSTACK_CONFIG), what that says besides. */
 export function readSettings(environment: Readonly<NodeJS.ProcessEnv>): StackSettings {
@@ -96,10 +99,21 @@ export function settingsFromEnvironment(
     tap: name === undefined ? undefined : tapSettings(name, get, called),
     kernel: kernelAddresses(get('KERNEL') ?? '', called),
     sysctl: tunables(get('SYSCTL') ?? '', called),
+    record: get('RECORD'),
+    recordLimit: recordLimit(get('RECORD_LIMIT') ?? '1024', called),
   };
 }
 
 type Called = (name: string) => string;
+
+function recordLimit(text: string, called: Called): number {
+  const size = Number(text);
+  if (!Number.isInteger(size) || size < 1 || size > 2000)
+    throw new SettingsError(
+      `${called('RECORD_LIMIT')} is '${text}': it is a whole number of mebibytes from 1 to 2000.`,
+    );
+  return size * 2 ** 20;
+}
 
 function tapSettings(name: string, get: (name: string) => string | undefined, called: Called): TapSettings {
   const ends = bothEnds(get, called);

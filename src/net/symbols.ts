@@ -19,6 +19,8 @@ export const kTaker = Symbol('taker');
 
 /** Has what a socket receives instead of its Readable. */
 export interface Taker {
+  /** It is an HTTP/2 session. */
+  readonly session: boolean;
   data(data: Buffer): void;
   end(): void;
 }

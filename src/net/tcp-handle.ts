@@ -50,6 +50,10 @@ export class TcpHandle extends HandleBase {
   #readable = false;
   /** The stream is over or broken: what is to be read ends with that. */
   #ending = false;
+  /** Reads outside every callback of Node's. */
+  #unscoped = false;
+  /** Is about to. */
+  #unscoping = false;
   #userBuffer: Uint8Array | null = null;
   #connect: ConnectRequest | null = null;
   #delayedError = 0;
@@ -69,6 +73,11 @@ export class TcpHandle extends HandleBase {
   protected override stop(): void {
     this.reading = false;
     this.#listening = false;
+  }
+
+  /** Its connection is the stack's, and not one of Node's own. */
+  get onStack(): boolean {
+    return true;
   }
 
   get writeQueueSize(): number {
@@ -119,6 +128,11 @@ export class TcpHandle extends HandleBase {
   /** What is read goes to this memory from now on, and `onread` gets no data. */
   useUserBuffer(buffer: Uint8Array): void {
     this.#userBuffer = buffer;
+  }
+
+  /** C++ of Node's takes what is read: it is to be called as libuv calls it, where that can be. */
+  readUnscoped(): void {
+    this.#unscoped = this.reactor.unscopes;
   }
 
   writeBuffer(request: WriteRequest, data: Uint8Array): number {
@@ -235,7 +249,7 @@ export class TcpHandle extends HandleBase {
       if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) !== 0) this.#connected();
       return false;
     }
-    const more = this.#readable && this.reading && this.#read();
+    const more = this.#readable && this.reading && this.#pull();
     if (this.#writes !== null && !this.#writes.empty && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) !== 0)
       this.#flush();
     return more && !this.closing;
@@ -247,7 +261,7 @@ export class TcpHandle extends HandleBase {
       return;
     }
     if (this.#shutdown !== null && this.writeQueueSize === 0) this.#shutdownNow(this.#shutdown);
-    if (this.#readable && this.reading && this.#read()) this.feed();
+    if (this.#readable && this.reading && this.#pull()) this.feed();
   }
 
   protected override cancel(): void {
@@ -293,6 +307,21 @@ export class TcpHandle extends HandleBase {
     this.#shutdown = null;
     this.account();
     request.oncomplete(this.reactor.sys.shutdown(this.fd, SHUT_WR));
+  }
+
+  /** One read, or a place among those who wait for theirs. True: there may be more, and more is wanted. */
+  #pull(): boolean {
+    if (!this.#unscoped) return this.#read();
+    if (!this.#unscoping) {
+      this.#unscoping = true;
+      this.reactor.unscope(this);
+    }
+    return false;
+  }
+
+  onUnscoped(): boolean {
+    this.#unscoping = !this.closing && this.#readable && this.reading && this.#read();
+    return this.#unscoping;
   }
 
   /** One read. True: there may be more, and more is wanted. */

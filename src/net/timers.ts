@@ -1,7 +1,7 @@
 // Timers of sockets: Node's own in the machine's time, alarms of the clock in a virtual one, where a minute is over at once.
 
 import { clearTimeout, setTimeout } from 'node:timers';
-import { type Alarm, type Clock, RealClock } from '../time/clock.js';
+import type { Alarm, Clock } from '../time/clock.js';
 
 export interface NetTimer {
   /** Begins anew. */
@@ -46,7 +46,7 @@ class ClockTimer implements NetTimer, Alarm {
 
 /** Timers that go by `clock`. */
 export function timersOf(clock: Clock): TimerSource {
-  if (clock instanceof RealClock) return nodeTimers;
+  if (clock.real === true) return nodeTimers;
   return {
     set: (work, ms) => new ClockTimer(clock, work, ms),
     clear: (timer) => (timer as ClockTimer).cancel(),

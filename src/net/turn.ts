@@ -1,7 +1,7 @@
 // A turn of the event loop, once: what libuv does in a phase of its own, under the machine's time or a virtual one.
 
 import { setImmediate } from 'node:timers';
-import { type Alarm, type Clock, RealClock } from '../time/clock.js';
+import type { Alarm, Clock } from '../time/clock.js';
 
 /** Calls `work` soon, once, however often it is asked to. */
 export interface Turn {
@@ -41,7 +41,7 @@ class VirtualTurn implements Turn, Alarm {
   arm(): void {
     if (this.#armed) return;
     this.#armed = true;
-    this.#clock.setAlarm(this, this.#clock.now());
+    this.#clock.setAlarm(this, this.#clock.look?.() ?? this.#clock.now());
   }
 
   onAlarm(): void {
@@ -51,5 +51,5 @@ class VirtualTurn implements Turn, Alarm {
 }
 
 export function turn(clock: Clock, work: () => void): Turn {
-  return clock instanceof RealClock ? new CheckTurn(work) : new VirtualTurn(clock, work);
+  return clock.real === true ? new CheckTurn(work) : new VirtualTurn(clock, work);
 }

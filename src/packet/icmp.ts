@@ -45,3 +45,8 @@ export function icmpIsError(type: number): boolean {
     type === ICMP_PARAMETERPROB
   );
 }
+
+/** TOS of an error about a packet of `tos`: precedence is internetwork control (icmp_send). */
+export function icmpErrorTos(tos: number): number {
+  return (tos & 0x1e) | 0xc0;
+}

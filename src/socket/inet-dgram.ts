@@ -104,7 +104,7 @@ export class InetDgramOps implements ProtoOps {
     if (info !== null && sender.length >= 0) {
       if (sk.extras !== null) tellDatagram(sk as UdpSock, sk.extras, sender, info);
       if (info.name !== null) writeSockAddr(info.name, sender.address, sender.port);
-      if (sender.length > count) info.flags |= MSG_TRUNC;
+      if (sender.cut) info.flags |= MSG_TRUNC;
     }
     return result;
   }

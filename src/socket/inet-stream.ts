@@ -82,6 +82,7 @@ export class InetStreamOps implements ProtoOps {
     const sk = socket.sk as TcpSock;
     if (address !== null && length < SA_FAMILY_SIZE) return -EINVAL;
     if (address !== null && address.family === AF_UNSPEC) {
+      sk.ownExtras().disconnects++;
       this.#disconnect(socket, sk);
       return 0;
     }
@@ -123,7 +124,6 @@ export class InetStreamOps implements ProtoOps {
   }
 
   #disconnect(socket: Socket, sk: TcpSock): number {
-    sk.ownExtras().disconnects++;
     const error = this.tcp.disconnect(sk);
     socket.state = error === 0 ? SS_UNCONNECTED : SS_DISCONNECTING;
     return error;
@@ -244,12 +244,11 @@ export class InetStreamOps implements ProtoOps {
   recv(socket: Socket, buffer: Uint8Array, count: number, flags: number, info: MessageInfo | null): number {
     const sk = socket.sk as TcpSock;
     if ((flags & MSG_ERRQUEUE) !== 0) return recvError(sk, buffer, count, info);
-    const start = sk.copiedSeq;
     this.tcp.lock(sk);
     const result = this.tcp.recv(sk, buffer, count, flags);
     this.tcp.release(sk);
     if (info !== null && result > 0 && (flags & MSG_OOB) !== 0) info.flags |= MSG_OOB;
-    if (sk.extras !== null && result >= 0) tellStream(sk, sk.extras, start, result, flags, info);
+    if (sk.extras !== null && result >= 0) tellStream(sk, sk.extras, result, flags, info);
     return result;
   }
 

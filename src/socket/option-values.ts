@@ -10,6 +10,7 @@ export const TIMEVAL_SIZE = 16;
 
 /** The option length a C program would pass for this value. */
 export function optionSize(value: OptionValue): number {
+  if (value === undefined || value === null) return 0;
   if (typeof value === 'number') return INT_SIZE;
   if (typeof value === 'string') return value.length;
   if (value instanceof Uint8Array) return value.length;

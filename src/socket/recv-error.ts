@@ -1,11 +1,11 @@
 // recvmsg with MSG_ERRQUEUE (ip_recv_error): takes the oldest entry out of a socket's error queue. It never sleeps.
 
+import type { ErrorEntry } from '../core/error-queue.js';
 import type { Sock } from '../core/sock.js';
-import { IP_CMSG_PKTINFO } from '../core/sock-extras.js';
+import type { SockExtras } from '../core/sock-extras.js';
 import { EAGAIN } from '../uapi/errno.js';
-import { SO_EE_ORIGIN_ICMP } from '../uapi/errqueue.js';
+import { SO_EE_ORIGIN_ICMP, SOF_TIMESTAMPING_OPT_CMSG } from '../uapi/errqueue.js';
 import {
-  IP_PKTINFO,
   IP_RECVERR,
   IPPROTO_IP,
   MSG_ERRQUEUE,
@@ -17,9 +17,28 @@ import { extendedError, putControl } from './control-message.js';
 import type { MessageInfo } from './proto-ops.js';
 import { putTimestamps } from './receive-stamp.js';
 import { type SockAddr, writeSockAddr } from './sock-addr.js';
+import { type HeaderFacts, tellHeader } from './tell-header.js';
 
 const EXTENDED_ERROR_SIZE = 32;
-const PKTINFO_SIZE = 12;
+
+/** ipv4_datagram_support_cmsg: of a packet of ours only if asked for, and known by which device it left. */
+function hasHeader({ tsflags }: SockExtras, entry: ErrorEntry): boolean {
+  if (entry.origin === SO_EE_ORIGIN_ICMP) return true;
+  return entry.device !== 0 && (tsflags & SOF_TIMESTAMPING_OPT_CMSG) !== 0;
+}
+
+/** Of what it is about, or what brought it. Where an ICMP packet went has no port, and it tells no address of ours. */
+function header(entry: ErrorEntry): HeaderFacts {
+  const isIcmp = entry.origin === SO_EE_ORIGIN_ICMP;
+  return {
+    device: entry.device,
+    local: isIcmp ? '0.0.0.0' : entry.offender.toString(),
+    to: entry.to.toString(),
+    port: isIcmp ? null : entry.toPort,
+    ttl: entry.ttl,
+    tos: entry.tos,
+  };
+}
 
 /** Bytes of the packet it is about that were copied, with the rest in `info`; -EAGAIN: the queue is empty. */
 export function recvError(sk: Sock, buffer: Uint8Array, count: number, info: MessageInfo | null): number {
@@ -36,13 +55,10 @@ export function recvError(sk: Sock, buffer: Uint8Array, count: number, info: Mes
     putControl(info, SOL_SOCKET, SCM_TIMESTAMPING_OPT_STATS, entry.stats, payload.length);
   if (info.name !== null && entry.address !== null) writeSockAddr(info.name, entry.address, entry.port);
   let offender: SockAddr | null = null;
-  if (entry.origin === SO_EE_ORIGIN_ICMP) {
+  if (hasHeader(extras, entry)) {
     offender = { family: 0, address: '', port: 0 };
     writeSockAddr(offender, entry.offender, 0);
-    if ((extras.cmsgFlags & IP_CMSG_PKTINFO) !== 0 && entry.device !== 0) {
-      const about = { ipi_ifindex: entry.device, ipi_spec_dst: '0.0.0.0', ipi_addr: entry.to.toString() };
-      putControl(info, IPPROTO_IP, IP_PKTINFO, about, PKTINFO_SIZE);
-    }
+    tellHeader(extras.cmsgFlags, header(entry), info);
   }
   putControl(info, IPPROTO_IP, IP_RECVERR, extendedError(entry, offender), EXTENDED_ERROR_SIZE);
   info.flags |= MSG_ERRQUEUE;

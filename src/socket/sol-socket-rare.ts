@@ -26,6 +26,7 @@ import {
   SO_PASSPIDFD,
   SO_PASSRIGHTS,
   SO_PASSSEC,
+  SO_PEEK_OFF,
   SO_PEERCRED,
   SO_PEERGROUPS,
   SO_PEERNAME,
@@ -95,6 +96,9 @@ export function setRareSocket(socket: Socket, name: number, value: OptionValue):
       return 0;
     case SO_RXQ_OVFL:
       if (on || sk.extras !== null) sk.ownExtras().rxqOvfl = on;
+      return 0;
+    case SO_PEEK_OFF:
+      if (int >= 0 || sk.extras !== null) sk.ownExtras().peekOff = int;
       return 0;
     case SO_SELECT_ERR_QUEUE:
       if (on || sk.extras !== null) sk.ownExtras().selectErrQueue = on;
@@ -195,6 +199,9 @@ export function getRareSocket(socket: Socket, name: number, out: OptionResult): 
       return 0;
     case SO_RXQ_OVFL:
       out.value = Number(extras?.rxqOvfl === true);
+      return 0;
+    case SO_PEEK_OFF:
+      out.value = extras === null ? -1 : extras.peekOff;
       return 0;
     case SO_SELECT_ERR_QUEUE:
       out.value = Number(extras?.selectErrQueue === true);

@@ -131,6 +131,7 @@ function setLinger(sk: Sock, value: OptionValue, length: number): number {
 /** sock_set_timeout. 0: for ever; a negative time is no time at all, kept as -1. */
 function setTimeval(sk: Sock, name: number, value: OptionValue, length: number): number {
   if (length < TIMEVAL_SIZE || !isTimeval(value)) return -EINVAL;
+  if (!Number.isFinite(value.tv_sec) || !Number.isFinite(value.tv_usec)) return -EINVAL;
   if (value.tv_usec < 0 || value.tv_usec >= 1_000_000) return -EDOM;
   let ms = -1;
   if (value.tv_sec >= 0) {

@@ -1,7 +1,7 @@
 // The rarer options of level IPPROTO_TCP: what recvmsg tells beside the bytes, the SYN that made a connection, the timestamp
 // clock, and what is refused because only a checkpoint of a connection could use it (TCP_REPAIR and its kin).
 
-import { TCP_DELACK_MAX, TCP_RTO_MAX } from '../tcp/constants.js';
+import { TCP_DELACK_MAX, TCP_RTO_MAX, TCP_RTO_MIN } from '../tcp/constants.js';
 import type { TcpSock } from '../tcp/sock.js';
 import { tcpTimestamp } from '../tcp/transmit.js';
 import { EINVAL, ENOPROTOOPT, EPERM } from '../uapi/errno.js';
@@ -26,9 +26,8 @@ import {
 import { getKept, keptOption, setKept } from './kept-options.js';
 import type { OptionResult } from './proto-ops.js';
 
-/** TCP_TIMEOUT_MIN (two ticks) and TCP_RTO_MIN, milliseconds. */
+/** TCP_TIMEOUT_MIN (two ticks), milliseconds. */
 const TIMEOUT_MIN = 2;
-const TCP_RTO_MIN = 200;
 
 const within = (value: number, low: number, high: number): boolean => value >= low && value <= high;
 
@@ -96,7 +95,7 @@ export function getRareTcp(sk: TcpSock, name: number, out: OptionResult): number
       out.value = sk.tuning.rtoMaxMs;
       return 0;
     case TCP_RTO_MIN_US:
-      out.value = sk.tuning.rtoMinUs || sk.host.sysctl.tcpMinRtoUs;
+      out.value = sk.tuning.rtoMinUs;
       return 0;
     case TCP_DELACK_MAX_US:
       out.value = sk.tuning.delackMaxMs * 1000;

@@ -11,11 +11,10 @@ import { INT_SIZE } from './option-values.js';
 import type { MessageInfo } from './proto-ops.js';
 import { putTimestamps } from './receive-stamp.js';
 
-/** `count` bytes were read from sequence number `start` on. */
+/** `count` bytes were read, or looked at. */
 export function tellStream(
   sk: TcpSock,
   extras: SockExtras,
-  start: number,
   count: number,
   flags: number,
   info: MessageInfo | null,
@@ -23,7 +22,7 @@ export function tellStream(
   // A blocking call reads in steps: what the last one has to say holds for all.
   if (info?.control) info.control.length = 0;
   if (count > 0 && (flags & MSG_OOB) === 0 && extras.rxStamps.length > 0) {
-    const end = (flags & MSG_PEEK) !== 0 ? (start + count) | 0 : sk.copiedSeq;
+    const end = (flags & MSG_PEEK) !== 0 ? extras.peekSeq : sk.copiedSeq;
     const us = stampOf(sk, extras, end);
     if (info !== null && us >= 0) putTimestamps(extras, info, us, false);
   }

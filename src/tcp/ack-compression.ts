@@ -12,6 +12,8 @@ export class AckCompression {
   rcvNxt: number;
   /** How many were sent one by one since. */
   dupAcks = 0;
+  /** Until when the first of those that wait may wait, microseconds: the timer is there for when nothing comes at that time. */
+  dueUs = 0;
   timer: Timer | null = null;
 
   constructor(rcvNxt: number) {
@@ -27,12 +29,9 @@ export function settleCompressed(sk: TcpSock, compression: AckCompression): void
   if (compression.timer !== null) sk.host.wheel.cancel(compression.timer);
 }
 
-/**
- * How long one may wait, in whole milliseconds: a twentieth of the round trip, at most tcp_comp_sack_delay_ns. Less than half of
- * a millisecond is until the end of the batch.
- */
-export function compressionDelay(sk: TcpSock): number {
+/** How long one may wait, microseconds: a twentieth of the round trip, at most tcp_comp_sack_delay_ns. */
+export function compressionDelayUs(sk: TcpSock): number {
   let rtt = sk.rcvRttUs;
   if (sk.srttUs !== 0 && sk.srttUs < rtt) rtt = sk.srttUs;
-  return Math.round(Math.min(sk.host.sysctl.tcpCompSackDelayNs / 1000, (rtt >> 3) / 20) / 1000);
+  return Math.min(sk.host.sysctl.tcpCompSackDelayNs / 1000, (rtt >> 3) / 20);
 }

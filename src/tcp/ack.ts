@@ -26,7 +26,7 @@ import { bytesAcked, countAcked } from './byte-counts.js';
 import { sendChallengeAck } from './challenge.js';
 import { CHRONO_SNDBUF_LIMITED, chronoStop } from './chrono.js';
 import { cleanRtxQueue } from './clean-rtx-queue.js';
-import { SYN, TCP_INIT_CWND, TIME_PROBE0 } from './constants.js';
+import { DST_CONFIRM, SYN, TCP_INIT_CWND, TIME_PROBE0 } from './constants.js';
 import { inCwndReduction, reduceCwnd, slowStartAfterIdleCheck } from './cwnd.js';
 import { ecnEchoReceived } from './ecn.js';
 import { syncMss } from './mss.js';
@@ -73,6 +73,7 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
     if (selects) {
       tagSacked(sk, segment, ack);
       fastRetransAlert(sk, ack, 0);
+      sk.host.mib.add(TcpExt.TCPDelivered, sk.delivered - priorDelivered);
       xmitRecovery(sk, ack.rexmit);
     }
     return ACK_OLD;
@@ -107,7 +108,10 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   const accecn = (sk.ecnFlags & ECN_MODE_ACCECN) !== 0 ? sk.rare.accecn : null;
   if (priorPackets === 0) {
     if (accecn !== null) accEcnAcked(sk, accecn, segment, ack, sk.delivered - priorDelivered);
-    if ((ack.flag & FLAG_DSACKING_ACK) !== 0) fastRetransAlert(sk, ack, 0);
+    if ((ack.flag & FLAG_DSACKING_ACK) !== 0) {
+      fastRetransAlert(sk, ack, 0);
+      sk.host.mib.add(TcpExt.TCPDelivered, sk.delivered - priorDelivered);
+    }
     ackProbe(sk);
     if (sk.tx.tlpOut) processTlpAck(sk, ackSeq, ack);
     return ACK_GOOD;
@@ -121,7 +125,8 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
     fastRetransAlert(sk, ack, (ack.flag & news) === 0 ? 1 : 0);
   }
   if ((ack.flag & FLAG_SET_XMIT_TIMER) !== 0 && !scheduleLossProbe(sk, true)) rearmRto(sk);
-  if ((ack.flag & FLAG_FORWARD_PROGRESS) !== 0 || (ack.flag & FLAG_NOT_DUP) === 0) sk.route?.confirm();
+  if ((ack.flag & FLAG_FORWARD_PROGRESS) !== 0 || (ack.flag & FLAG_NOT_DUP) === 0)
+    sk.ackPending |= DST_CONFIRM;
   const delivered = sk.delivered - priorDelivered;
   const lost = sk.tx.lost - priorLost;
   if ((ack.flag & FLAG_ECE) !== 0) {

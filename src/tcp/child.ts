@@ -61,6 +61,10 @@ export function newChild(request: RequestSock, segment: Segment): TcpSock {
     tx.totalRto = request.timeouts;
     tx.totalRtoRecoveries = 1;
     tx.totalRtoMs = (host.nowMs - request.firstSynackMs) | 0;
+    // Needless, if what comes back echoes the first.
+    tx.undoMarked = true;
+    tx.undoMarker = request.iss;
+    tx.retransStamp = request.firstSynackMs || -1;
   }
   sk.sndWnd = segment.window << sk.sndWscale;
   sk.sndWl1 = segment.seq;

@@ -55,8 +55,11 @@ export function cleanRtxQueue(sk: TcpSock, ack: AckState, priorSacked: number): 
     const end = rows[at + ROW_END];
     let packets = rowPackets(sk, 0);
     whole = !after(end, una);
+    // Row by row, for what a row completes is told before the next one's stamps.
+    if (sk.extras !== null) stampAcked(sk, sk.extras, whole ? end : una);
     if (!whole) {
-      if (!after(una, seq)) break;
+      // A row of one packet stays as it was sent: that it began below `una` looks like reordering once all of it is acknowledged.
+      if (packets === 1 || !after(una, seq)) break;
       // Part of a large segment (tcp_tso_acked).
       rows[at + ROW_SEQ] = una;
       packets -= rowPackets(sk, 0);
@@ -92,7 +95,6 @@ export function cleanRtxQueue(sk: TcpSock, ack: AckState, priorSacked: number): 
     if (!whole) break;
     queue.shift();
   }
-  if ((ack.flag & FLAG_ACKED) !== 0 && sk.extras !== null) stampAcked(sk, sk.extras, una);
   if (queue.sent === 0) chronoStop(sk, CHRONO_BUSY);
   dropAcked(sk, una);
   // No urgent pointer is left behind to look like one ahead when sequence numbers have come round.

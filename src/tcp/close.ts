@@ -20,7 +20,13 @@ import {
   TCP_SYN_SENT,
   TCP_TIME_WAIT,
 } from '../uapi/tcp.js';
-import { TCP_INFINITE_SSTHRESH, TCP_INIT_CWND, TCP_TIMEOUT_INIT, TCP_TIMEWAIT_LEN } from './constants.js';
+import {
+  TCP_INFINITE_SSTHRESH,
+  TCP_INIT_CWND,
+  TCP_MIN_MSS,
+  TCP_TIMEOUT_INIT,
+  TCP_TIMEWAIT_LEN,
+} from './constants.js';
 import type { FastOpenState } from './fastopen.js';
 import { checkOom } from './memory.js';
 import { migrateQueues } from './migrate.js';
@@ -269,8 +275,10 @@ function forget(sk: TcpSock): void {
   sk.forgetTransfers();
   sk.segsOut = 0;
   sk.segsIn = 0;
-  // It stands among what the peer's SYN told, and is forgotten with that.
+  // They stand among what the connection came to know, and are forgotten with that.
   if (sk.tuning.userMss !== 0) sk.ownTuning().userMss = 0;
+  if (sk.tuning.windowClamp !== 0) sk.ownTuning().windowClamp = 0;
+  sk.windowClamp = 0;
   sk.shutdown = 0;
   sk.done = false;
   sk.srttUs = 0;
@@ -294,7 +302,7 @@ function forget(sk: TcpSock): void {
   sk.ackAto = 0;
   sk.copiedSeq = sk.rcvNxt;
   sk.rcvWup = sk.rcvNxt;
-  sk.sndWnd = 0;
+  sk.rcvMss = TCP_MIN_MSS;
   sk.tsRecentStamp = 0;
   sk.tsRecent = 0;
   sk.tstampOk = false;

@@ -4,7 +4,7 @@ import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
 import { SOCK_BINDADDR_LOCK } from '../core/sock.js';
 import { ANY_V4, type IpAddress, LOOPBACK_V4 } from '../packet/address.js';
 import { EADDRNOTAVAIL, ENETUNREACH } from '../uapi/errno.js';
-import { TCP_CLOSE, TCP_SYN_SENT } from '../uapi/tcp.js';
+import { TCP_CLOSE, TCP_FIN_WAIT2, TCP_SYN_SENT } from '../uapi/tcp.js';
 import { endTimeWait, setState } from './close.js';
 import { TCP_MSS_DEFAULT, TCP_TIMEOUT_INIT, TIME_RETRANS } from './constants.js';
 import { tupleHash } from './demux.js';
@@ -17,6 +17,7 @@ import { chooseControl } from './route-hints.js';
 import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
 import { armRetransmit } from './tcp-timer.js';
+import type { TimeWaitSock } from './time-wait.js';
 import { initializeRcvMss } from './transfer.js';
 import { prepareSyn, transmitSyn } from './transmit.js';
 import { ROW_SYN } from './write-queue.js';
@@ -25,10 +26,13 @@ import { ROW_SYN } from './write-queue.js';
 class TupleCheck {
   readonly #tcp: TcpShared;
   readonly #sk: TcpSock;
+  /** The port was asked for by number: no other will do. */
+  readonly #bound: boolean;
 
-  constructor(tcp: TcpShared, sk: TcpSock) {
+  constructor(tcp: TcpShared, sk: TcpSock, bound: boolean) {
     this.#tcp = tcp;
     this.#sk = sk;
+    this.#bound = bound;
   }
 
   inUse(port: number): boolean {
@@ -38,7 +42,7 @@ class TupleCheck {
     if (tcp.established.lookup(hash, saddr, port, daddr, dport) !== null) return true;
     const tw = tcp.timeWaits.lookup(hash, saddr, port, daddr, dport);
     if (tw === null) return false;
-    if (!mayReuse(tcp, this.#sk, tw)) return true;
+    if (tw.tsRecentStamp === 0 || !(this.#bound || mayReuse(tcp, this.#sk, tw))) return true;
     // tcp_twsk_unique: go on where the old connection's sequence space ended.
     this.#sk.writeSeq = (tw.sndNxt + 65535 + 2) | 0 || 1;
     this.#sk.tsRecent = tw.tsRecent;
@@ -49,12 +53,13 @@ class TupleCheck {
   }
 }
 
-/** tcp_tw_reuse: with timestamps, after tcp_tw_reuse_delay in TIME_WAIT; value 2 limits it to loopback (RFC 6191). */
-function mayReuse(tcp: TcpShared, sk: TcpSock, tw: { tsRecentStamp: number; entryStamp: number }): boolean {
+/** tcp_tw_reuse: after tcp_tw_reuse_delay in TIME_WAIT; value 2 limits it to loopback (RFC 6191). */
+function mayReuse(tcp: TcpShared, sk: TcpSock, tw: TimeWaitSock): boolean {
   const { tcpTwReuse: reuse, tcpTwReuseDelay: delay } = tcp.host.sysctl;
-  if (tw.tsRecentStamp === 0 || reuse === 0) return false;
+  // The peer of an orphan in FIN_WAIT2 has not closed yet.
+  if (reuse === 0 || tw.substate === TCP_FIN_WAIT2) return false;
   if (reuse === 2 && !sk.daddr.isLoopback && !sk.saddr.isLoopback) return false;
-  return ((tcp.host.nowMs - tw.entryStamp) | 0) > delay;
+  return ((tcp.host.nowMs - tw.entryStamp) | 0) >= delay;
 }
 
 /** tcp_v4_connect: 0, -ENETUNREACH or -EADDRNOTAVAIL. The SYN is on its way when it returns 0. */
@@ -97,8 +102,9 @@ export function tcpConnect(sk: TcpSock, address: IpAddress, dport: number): numb
 /** inet_hash_connect: the bound port, if its four-tuple is free, or one of the ephemeral range. */
 function claimPort(sk: TcpSock): number {
   const { tcp } = sk;
-  const check = new TupleCheck(tcp, sk);
-  if (tcp.ports.portOf(sk) !== 0) {
+  const bound = tcp.ports.portOf(sk) !== 0;
+  const check = new TupleCheck(tcp, sk, bound);
+  if (bound) {
     if (check.inUse(sk.sport)) return -EADDRNOTAVAIL;
   } else {
     const port = tcp.ports.connect(sk, portOffset(tcp, sk.saddr, sk.daddr, sk.dport), check);

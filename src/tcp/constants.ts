@@ -10,6 +10,7 @@ export const MAX_TCP_WINDOW = 32767;
 /** Largest segment handed to a device that cuts it up itself: 65535 less the longest headers. */
 export const GSO_MAX_SIZE = 65535 - 20 - 60;
 
+export const TCP_RTO_MIN = 200;
 export const TCP_RTO_MAX = 120_000;
 export const TCP_TIMEOUT_INIT = 1000;
 export const TCP_TIMEOUT_FALLBACK = 3000;
@@ -48,6 +49,8 @@ export const ACK_TIMER = 2;
 export const ACK_PUSHED = 4;
 export const ACK_PUSHED2 = 8;
 export const ACK_NOW = 16;
+/** In the same word, since the next segment settles both: the neighbour is known to work (sk_dst_pending_confirm). */
+export const DST_CONFIRM = 32;
 
 /** What the retransmit timer is armed for (ICSK_TIME_*). */
 export const TIME_NONE = 0;

@@ -77,9 +77,10 @@ export function endCwndReduction(sk: TcpSock): void {
 
 /** tcp_enter_cwr: the window shrinks although nothing was lost (ECN, a lost tail that its probe repaired). */
 export function enterCwr(sk: TcpSock): void {
-  sk.tx.priorSsthresh = 0;
+  const tx = sk.ownTx();
+  tx.priorSsthresh = 0;
   if (sk.caState >= TCP_CA_CWR) return;
-  sk.tx.undoMarked = false;
+  tx.undoMarked = false;
   initCwndReduction(sk);
   setCaState(sk, TCP_CA_CWR);
 }

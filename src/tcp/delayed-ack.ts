@@ -4,7 +4,7 @@
 import { TcpExt } from '../core/mib.js';
 import { RCV_SHUTDOWN } from '../core/sock.js';
 import { TCP_HLEN } from '../packet/tcp.js';
-import { AckCompression, compressionDelay } from './ack-compression.js';
+import { AckCompression, compressionDelayUs } from './ack-compression.js';
 import {
   ACK_NOW,
   ACK_PUSHED,
@@ -159,11 +159,20 @@ function mayCompress(sk: TcpSock): boolean {
     compression.dupAcks++;
     return false;
   }
+  // To the microsecond where segments keep coming: a sender's HyStart takes ACKs two milliseconds apart for the end of a train.
+  const waits = compression.timer?.pending === true;
+  if (waits && ((sk.host.nowUs - compression.dueUs) | 0) >= 0) return false;
   compression.acks++;
-  if (sk.ackDeferred || compression.timer?.pending) return true;
-  const wait = compressionDelay(sk);
-  if (wait === 0) deferAck(sk);
-  else armCompressedAck(sk, compression, wait);
+  if (sk.ackDeferred || waits) return true;
+  const delayUs = compressionDelayUs(sk);
+  const wait = Math.round(delayUs / 1000);
+  if (wait === 0) {
+    // What is over before the wheel's next tick: the end of the batch.
+    deferAck(sk);
+  } else {
+    compression.dueUs = (sk.host.nowUs + delayUs) | 0;
+    armCompressedAck(sk, compression, wait);
+  }
   return true;
 }
 

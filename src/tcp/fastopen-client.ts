@@ -16,7 +16,6 @@ import { mtuToMss, syncMss } from './mss.js';
 import { rateSent } from './rate.js';
 import { nonCongestionLoss } from './recovery.js';
 import { xmitRetransmitQueue } from './retransmit.js';
-import { rowPackets } from './row-packets.js';
 import { markLost } from './scoreboard-marks.js';
 import { fastOpenOptionLength, type Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
@@ -105,15 +104,17 @@ function sendWithData(sk: TcpSock, state: FastOpenState, request: FastOpenReques
   const length = taken === 0 ? 0 : sndQueue.contiguous(0, taken, TX_PIECES);
   const left = transmitSyn(sk, false, request, length);
   if (left) host.mib.count(TcpExt.TCPOrigDataSent);
-  if (!left || length === 0) {
+  if (!left) {
     if (taken > 0) writeQueue.push(start, sk.writeSeq, ROW_PSH);
     return;
   }
-  state.synData = true;
+  // Also an empty row counts as a packet.
+  state.synData = taken > 0;
   const end = (start + length) | 0;
   writeQueue.push(start, end, ROW_PSH);
+  writeQueue.resize(writeQueue.sent, length);
   rateSent(sk, writeQueue.sentFirst(host.nowUs), false);
-  sk.tx.packetsOut += rowPackets(sk, writeQueue.sent - 1);
+  sk.tx.packetsOut++;
   if (taken > length) writeQueue.push(end, sk.writeSeq, ROW_PSH);
   sk.sndNxt = end;
   sk.tx.pushedSeq = end;

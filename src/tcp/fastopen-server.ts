@@ -13,7 +13,7 @@ import { ACK, GO_ON, HANDLED, RESET_PEER, RST, SYN, TCP_TIMEOUT_INIT, TIME_RETRA
 import { ecnThirdAck } from './ecn.js';
 import { TFO_SERVER_COOKIE_NOT_REQD, TFO_SERVER_ENABLE } from './fastopen.js';
 import { addSynData } from './fastopen-data.js';
-import { enterLoss } from './recovery.js';
+import { countTimeout, enterLoss, updateRtoTime } from './recovery.js';
 import { misfit, oldTimestamp, synAckRtt } from './request-checks.js';
 import type { RequestSock } from './request-sock.js';
 import { firstRtt } from './rtt.js';
@@ -21,7 +21,7 @@ import type { Segment } from './segment.js';
 import { before } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { armRetransmit, clearRetransmit, startRetransmit } from './tcp-timer.js';
-import { initializeRcvMss, initTransfer } from './transfer.js';
+import { firstPacingRate, initializeRcvMss, initTransfer } from './transfer.js';
 import { sendRequestAck, transmitSynAck } from './transmit-control.js';
 import { tryUndoRecovery } from './undo.js';
 
@@ -102,7 +102,7 @@ export function checkFastOpen(sk: TcpSock, request: RequestSock, segment: Segmen
     }
     return HANDLED;
   }
-  const reason = misfit(request, segment, paws);
+  const reason = misfit(request, segment, paws, true);
   if (reason !== null) {
     dropped(host, reason);
     const carries = segment.endSeq !== segment.seq && (flags & SYN) === 0;
@@ -138,6 +138,7 @@ export function fastOpenAcked(sk: TcpSock, request: RequestSock, segment: Segmen
   if (!sk.orphan) sk.stateChange();
   sk.sndWnd = segment.window << sk.sndWscale;
   sk.sndWl1 = segment.seq;
+  firstPacingRate(sk);
   sk.lsndtime = sk.host.nowMs;
   initializeRcvMss(sk, sk.rcvWnd);
   ecnThirdAck(sk, segment);
@@ -147,6 +148,7 @@ export function fastOpenAcked(sk: TcpSock, request: RequestSock, segment: Segmen
 /** tcp_rcv_synrecv_state_fastopen: the request has done its work; the timer is free for the data. */
 export function fastOpenFinished(sk: TcpSock): void {
   if (sk.caState === TCP_CA_Loss && sk.tx.packetsOut === 0) tryUndoRecovery(sk, sk.tcp.ackState);
+  updateRtoTime(sk);
   sk.tx.retransmits = 0;
   if (sk.tx.retransOut === 0) sk.tx.retransStamp = 0;
   removeFastOpen(sk, false);
@@ -167,7 +169,7 @@ export function fastOpenTimer(sk: TcpSock, request: RequestSock): void {
   if (sk.tx.retransmits === 1) enterLoss(sk);
   repeatSynAck(sk, request);
   request.timeouts++;
-  sk.tx.retransmits++;
+  countTimeout(sk);
   if (sk.tx.retransStamp === 0) sk.tx.retransStamp = host.nowMs || -1;
   startRetransmit(sk, TIME_RETRANS, TCP_TIMEOUT_INIT * 2 ** request.timeouts);
 }

@@ -4,9 +4,12 @@
 // timestamp counts even with an acknowledgement that is old. Called by input.ts for each segment in ESTABLISHED.
 
 import { ACK, PSH } from './constants.js';
+import { packetWeight } from './scaling-ratio.js';
 import type { Segment } from './segment.js';
 import { after } from './seq.js';
 import type { TcpSock } from './sock.js';
+
+const PAGE_SIZE = 4096;
 
 export function isPredicted(sk: TcpSock, segment: Segment): boolean {
   if ((segment.flags & ~PSH) !== ACK || segment.seq !== sk.rcvNxt) return false;
@@ -17,5 +20,15 @@ export function isPredicted(sk: TcpSock, segment: Segment): boolean {
   } else if (segment.headerLength !== 20) return false;
   // tcp_fast_path_check
   const { rx } = sk;
-  return rx.reassembly === null && rx.urgData === 0 && sk.rcvWnd !== 0 && sk.rmemAlloc < sk.rcvbuf;
+  if (rx.reassembly !== null || rx.urgData !== 0 || sk.rcvWnd === 0 || sk.rmemAlloc >= sk.rcvbuf)
+    return false;
+  return segment.length === 0 || packetWeight(segment.headerLength + segment.length) <= chargedAhead(sk);
+}
+
+/**
+ * sk_forward_alloc: memory is charged in pages, and what is left of the last one is there for data that comes. While something is
+ * unread that depends on how Linux has joined packets; then any that fits into a page may go the fast way.
+ */
+function chargedAhead(sk: TcpSock): number {
+  return (sk.rcvQueue.length > 0 ? -1 : -sk.wmemQueued) & (PAGE_SIZE - 1);
 }

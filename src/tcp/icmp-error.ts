@@ -9,7 +9,9 @@ import {
   ICMP_FRAG_NEEDED,
   ICMP_HOST_UNREACH,
   ICMP_NET_UNREACH,
+  ICMP_PARAMETERPROB,
   ICMP_SOURCE_QUENCH,
+  ICMP_TIME_EXCEEDED,
 } from '../packet/icmp.js';
 import { IP_HLEN, IP_TTL_FIELD } from '../packet/ipv4.js';
 import { EMSGSIZE } from '../uapi/errno.js';
@@ -109,9 +111,7 @@ function queueError(
   entry.payload = sk.host.memory.bytes.slice(transport, complaint.end);
   entry.address = daddr.clone();
   entry.port = dport;
-  entry.offender = complaint.from.clone();
-  entry.to = complaint.to.clone();
-  entry.device = complaint.device;
+  entry.complainedBy(complaint);
   sk.ownExtras().errorQueue.add(sk, entry, sk.rmemAlloc);
 }
 
@@ -119,10 +119,16 @@ function queueError(
 function requestError(tcp: TcpShared, request: RequestSock, seq: number, type: number, code: number): void {
   if (seq !== request.iss) {
     tcp.host.mib.count(TcpExt.OutOfWindowIcmps);
-  } else if (type !== ICMP_DEST_UNREACH || code === ICMP_NET_UNREACH || code === ICMP_HOST_UNREACH) {
+  } else if (isFinal(type, code)) {
     tcp.host.mib.count(TcpExt.ListenDrops);
     dropRequest(request);
   }
+}
+
+/** What tells of a path that does not reach the client, rather than of a box that does not like what passes. */
+function isFinal(type: number, code: number): boolean {
+  if (type === ICMP_DEST_UNREACH) return code === ICMP_NET_UNREACH || code === ICMP_HOST_UNREACH;
+  return type === ICMP_PARAMETERPROB || type === ICMP_TIME_EXCEEDED;
 }
 
 /**
@@ -163,8 +169,8 @@ function pathMtuReduced(sk: TcpSock, mtu: number): void {
   if (mtuDiscover === IP_PMTUDISC_DONT || mtuDiscover >= IP_PMTUDISC_INTERFACE) return;
   // Another connection to the same peer may have been told before.
   if (route.mtu >= sk.pmtu) return;
-  const before = sk.mss;
+  // The pacing rate stays what it was, even of a sock that has yet to reckon it.
+  sk.ownTx();
   syncMss(sk);
-  // Where the peer's MSS was the smaller one, nothing was too large.
-  if (simpleRetransmit(sk, sk.mss >= before)) xmitRetransmitQueue(sk);
+  if (simpleRetransmit(sk)) xmitRetransmitQueue(sk);
 }

@@ -2,6 +2,7 @@
 
 import {
   TCP_LISTEN,
+  TCP_SYN_SENT,
   TCPI_OPT_ECN,
   TCPI_OPT_ECN_SEEN,
   TCPI_OPT_SACK,
@@ -113,6 +114,8 @@ function connectionInfo(sk: TcpSock): TcpInfo {
   const { host } = sk;
   const { accecn } = sk.rare;
   const since = (stamp: number): number => (stamp === 0 ? 0 : (host.nowMs - stamp) >>> 0);
+  // What our SYN offers is agreed on when the peer's has come.
+  const agreed = sk.state !== TCP_SYN_SENT && sk.rcvNxt !== 0;
   return {
     state: sk.state,
     ca_state: sk.caState,
@@ -120,14 +123,14 @@ function connectionInfo(sk: TcpSock): TcpInfo {
     probes: sk.probesOut,
     backoff: sk.tx.backoff,
     options:
-      (sk.tstampOk ? TCPI_OPT_TIMESTAMPS : 0) |
-      (sk.sackOk ? TCPI_OPT_SACK : 0) |
-      (sk.wscaleOk ? TCPI_OPT_WSCALE : 0) |
+      (agreed && sk.tstampOk ? TCPI_OPT_TIMESTAMPS : 0) |
+      (agreed && sk.sackOk ? TCPI_OPT_SACK : 0) |
+      (agreed && sk.wscaleOk ? TCPI_OPT_WSCALE : 0) |
       ((sk.ecnFlags & ECN_ANY) !== 0 ? TCPI_OPT_ECN : 0) |
       ((sk.ecnFlags & ECN_SEEN) !== 0 ? TCPI_OPT_ECN_SEEN : 0) |
       (sk.fastopen?.synDataAcked ? TCPI_OPT_SYN_DATA : 0),
-    snd_wscale: sk.wscaleOk ? sk.sndWscale : 0,
-    rcv_wscale: sk.wscaleOk ? sk.rcvWscale : 0,
+    snd_wscale: agreed && sk.wscaleOk ? sk.sndWscale : 0,
+    rcv_wscale: agreed && sk.wscaleOk ? sk.rcvWscale : 0,
     rto: sk.rto * 1000,
     ato: sk.ackAto * 1000,
     snd_mss: sk.mss,
@@ -139,7 +142,7 @@ function connectionInfo(sk: TcpSock): TcpInfo {
     last_data_sent: since(sk.lsndtime),
     last_data_recv: since(sk.lrcvtime),
     last_ack_recv: since(sk.rcvTstamp),
-    pmtu: sk.route === null ? 0 : Math.min(sk.route.mtu, 65535),
+    pmtu: Math.min(sk.pmtu, 65535),
     rcv_ssthresh: sk.rcvSsthresh,
     rtt: sk.srttUs >> 3,
     rttvar: sk.mdevUs >> 2,
@@ -164,10 +167,9 @@ function connectionInfo(sk: TcpSock): TcpInfo {
     bytes_retrans: sk.tx.bytesRetrans,
     rcv_wnd: sk.rcvWnd,
     snd_wnd: sk.sndWnd,
-    pacing_rate: sk.pacingRate === Infinity ? -1 : Math.floor(sk.pacingRate),
+    pacing_rate: pacingRateOf(sk),
     max_pacing_rate: sk.maxPacingRate,
-    delivery_rate:
-      sk.rateIntervalUs === 0 ? 0 : Math.floor((sk.rateDelivered * sk.mss * 1e6) / sk.rateIntervalUs),
+    delivery_rate: deliveryRateOf(sk),
     delivery_rate_app_limited: sk.rateAppLimited ? 1 : 0,
     busy_time: chronoTotal(sk, CHRONO_BUSY),
     rwnd_limited: chronoTotal(sk, CHRONO_RWND_LIMITED),
@@ -177,7 +179,7 @@ function connectionInfo(sk: TcpSock): TcpInfo {
     rcv_ooopack: sk.rx.rcvOooPack,
     total_rto: sk.tx.totalRto,
     total_rto_recoveries: sk.tx.totalRtoRecoveries,
-    total_rto_time: sk.tx.totalRtoMs,
+    total_rto_time: sk.tx.totalRtoMs + since(sk.tx.rtoStamp),
     received_ce: sk.rx.receivedCe,
     received_e1_bytes: sk.rx.receivedEct1Bytes,
     received_e0_bytes: sk.rx.receivedEct0Bytes,
@@ -189,4 +191,15 @@ function connectionInfo(sk: TcpSock): TcpInfo {
     accecn_opt_seen: accecn === null ? 0 : accecn.optSeen,
     fastopen_client_fail: sk.fastopen === null ? 0 : sk.fastopen.clientFail,
   };
+}
+
+/** sk_pacing_rate: bytes per second; -1: unlimited. */
+export function pacingRateOf(sk: TcpSock): number {
+  return sk.pacingRate === Infinity ? -1 : Math.floor(sk.pacingRate);
+}
+
+/** tcp_compute_delivery_rate: bytes per second, as last measured. */
+export function deliveryRateOf(sk: TcpSock): number {
+  if (sk.rateIntervalUs === 0) return 0;
+  return Math.floor((sk.rateDelivered * sk.mss * 1e6) / sk.rateIntervalUs);
 }

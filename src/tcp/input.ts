@@ -67,8 +67,7 @@ export function receiveEstablished(sk: TcpSock, segment: Segment, first: boolean
   }
   const predicted = !first && isPredicted(sk, segment);
   const advances = segment.ackSeq !== sk.sndUna;
-  // Where nothing is unread no memory is charged ahead either, and data takes the slow path all the same (sk_forward_alloc).
-  const bulk = predicted && segment.length > 0 && sk.rmemAlloc > 0;
+  const bulk = predicted && segment.length > 0;
   const silent = bulk && !advances;
   if (predicted && sk.rcvNxt === sk.rcvWup && (silent || before(segment.ackSeq, sk.sndUna)))
     replaceTsRecent(sk, segment);
@@ -157,8 +156,9 @@ function queueInOrder(sk: TcpSock, segment: Segment, skip: number): void {
     }
     sk.rcvNxt = (sk.rcvNxt + count) | 0;
     countReceived(sk, count);
-    eventDataReceived(sk, segment);
   }
+  // Also of data that was here before, with a FIN that was not.
+  if (segment.length > 0) eventDataReceived(sk, segment);
   if ((segment.flags & FIN) !== 0) {
     sk.rcvNxt = (sk.rcvNxt + 1) | 0;
     countReceived(sk, 1);

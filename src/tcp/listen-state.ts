@@ -2,6 +2,10 @@
 
 import type { RequestSock } from './request-sock.js';
 import type { TcpSock } from './sock.js';
+import type { Steering } from './steering.js';
+
+/** Places of the accept queue that stay when it is empty. */
+const KEPT = 256;
 
 export class ListenState {
   /** sk_max_ack_backlog */
@@ -14,12 +18,16 @@ export class ListenState {
   synLength = 0;
   /** Those among them whose SYN-ACK was not repeated yet (qlen_young). */
   young = 0;
+  /** What a program wants of it; null: what Linux does. */
+  steering: Steering | null = null;
   // The SYN queue, linked through the requests. Not a Set: V8 makes the table of one that is old anew for each few hundred that
   // come and go, old at once, and what was in it stays with it until a full collection, most of all requests.
   #firstRequest: RequestSock | null = null;
   #lastRequest: RequestSock | null = null;
   /** The accept queue, a ring: the socks themselves are not linked, as each of them would keep the room for it ever after. */
   #children: (TcpSock | null)[] = [null, null, null, null];
+  /** Stack time in milliseconds when each of them joined it. */
+  #joinedMs = [0, 0, 0, 0];
   #first = 0;
 
   constructor(backlog: number) {
@@ -81,7 +89,9 @@ export class ListenState {
 
   push(child: TcpSock): void {
     if (this.acceptLength === this.#children.length) this.#grow();
-    this.#children[(this.#first + this.acceptLength) & (this.#children.length - 1)] = child;
+    const at = (this.#first + this.acceptLength) & (this.#children.length - 1);
+    this.#children[at] = child;
+    this.#joinedMs[at] = child.host.nowMs;
     this.acceptLength++;
   }
 
@@ -92,6 +102,7 @@ export class ListenState {
     this.#first = (this.#first + 1) & (this.#children.length - 1);
     child.acceptQueued = false;
     this.acceptLength--;
+    if (this.acceptLength === 0 && this.#children.length > KEPT) this.#shrink();
     return child;
   }
 
@@ -104,8 +115,26 @@ export class ListenState {
     );
   }
 
+  /** When each of those joined the queue. */
+  joined(): number[] {
+    const { length } = this.#joinedMs;
+    return Array.from(
+      { length: this.acceptLength },
+      (_, i) => this.#joinedMs[(this.#first + i) & (length - 1)],
+    );
+  }
+
+  /** A burst is over: the room that it took is not kept for the next. */
+  #shrink(): void {
+    this.#children = [null, null, null, null];
+    this.#joinedMs = [0, 0, 0, 0];
+    this.#first = 0;
+  }
+
   #grow(): void {
     const waiting = this.waiting();
+    const joined = this.joined();
+    this.#joinedMs = [...joined, ...new Array<number>(joined.length).fill(0)];
     this.#children = new Array<TcpSock | null>(this.#children.length * 2).fill(null);
     for (let i = 0; i < waiting.length; i++) this.#children[i] = waiting[i];
     this.#first = 0;

@@ -48,12 +48,19 @@ export class ListenerTable {
 
   /** reuseport_select_sock_by_hash: another of the SO_REUSEPORT group that `sk`, which listens no more, was in. */
   another(sk: TcpSock, hash: number): TcpSock | null {
-    const list = this.#ports.get(sk.sport) ?? [];
-    const { laddr, boundDevice } = sk;
-    const group = list.filter(
-      (one) => one.reusePort && one.boundDevice === boundDevice && one.laddr.equals(laddr),
-    );
+    const group = this.#group(sk);
     return group.length === 0 ? null : group[share(hash, group.length)];
+  }
+
+  /** One of `sk`'s SO_REUSEPORT group that does not pause (steering.ts), while `sk` does. */
+  awake(sk: TcpSock, hash: number): TcpSock | null {
+    const group = this.#group(sk).filter(({ owned, listener }) => !owned && !listener?.steering?.paused);
+    return group.length === 0 ? null : group[share(hash, group.length)];
+  }
+
+  #group({ sport, laddr, boundDevice }: TcpSock): TcpSock[] {
+    const list = this.#ports.get(sport) ?? [];
+    return list.filter((one) => one.reusePort && one.boundDevice === boundDevice && one.laddr.equals(laddr));
   }
 
   *[Symbol.iterator](): IterableIterator<TcpSock> {

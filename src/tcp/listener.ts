@@ -16,9 +16,19 @@ import { advertisedMss } from './mss.js';
 import { RequestSock } from './request-sock.js';
 import type { Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
+import {
+  acceptQueueFull,
+  childWaits,
+  judgeSyn,
+  SYN_ACCEPTED,
+  SYN_COOKIE,
+  SYN_GONE,
+  standIn,
+  synQueueFull,
+} from './steering.js';
 import { cookieTimestamp } from './syncookies.js';
 import { peerMss } from './transfer.js';
-import { transmitSynAck } from './transmit-control.js';
+import { sendReset, transmitSynAck } from './transmit-control.js';
 import { initialWindow, selectInitialWindow } from './window.js';
 
 /** tcp_conn_request: a SYN for a listener. `iss`: our initial sequence number if a TIME_WAIT remnant settled it, else 0. */
@@ -28,26 +38,43 @@ export function connectionRequest(sk: TcpSock, packet: RxPacket, segment: Segmen
   const listener = sk.listener as ListenState;
   if (traceConnRequest.on) traceConnRequest.emit(host, ends(sk));
   if (packet.broadcast) return;
+  const { steering } = listener;
+  const other = steering === null ? null : standIn(sk, steering, packet, segment);
+  if (other !== null) {
+    connectionRequest(other, packet, segment, iss);
+    return;
+  }
+  const verdict = steering === null ? SYN_ACCEPTED : judgeSyn(sk, steering, packet, segment, iss !== 0);
+  if (verdict === SYN_GONE) return;
+  const syncookies = steering === null ? sysctl.tcpSyncookies : steering.syncookies(sysctl.tcpSyncookies);
+  const chosen = verdict === SYN_COOKIE;
   // A peer that was just connected is evidently real, and gets a place in any case.
-  const cookie = iss === 0 && (listener.synFull || sysctl.tcpSyncookies === 2);
-  if (cookie) {
-    mib.count(sysctl.tcpSyncookies === 0 ? TcpExt.TCPReqQFullDrop : TcpExt.TCPReqQFullDoCookies);
-    if (sysctl.tcpSyncookies === 0) {
+  const full = !chosen && iss === 0 && (listener.synFull || syncookies === 2);
+  if (full) {
+    mib.count(syncookies === 0 ? TcpExt.TCPReqQFullDrop : TcpExt.TCPReqQFullDoCookies);
+    if (syncookies === 0) {
       dropped(host, 'NOT_SPECIFIED');
       mib.count(TcpExt.ListenDrops);
-      return;
     }
+    if (steering !== null) synQueueFull(sk, steering, packet, segment);
+    if (syncookies === 0) return;
   }
+  const cookie = chosen || full;
   if (listener.acceptFull) {
     dropped(host, 'TCP_LISTEN_OVERFLOW');
     mib.count(TcpExt.ListenOverflows);
     mib.count(TcpExt.ListenDrops);
+    if (steering !== null && acceptQueueFull(sk, steering, packet, segment, false))
+      sendReset(tcp, packet, segment);
     return;
   }
   const request = newRequest(sk, packet, segment);
-  if (request === null || (!cookie && iss === 0 && reservedForKnown(sk, request))) {
+  const reserved =
+    request !== null && !cookie && iss === 0 && syncookies === 0 && reservedForKnown(sk, request);
+  if (request === null || reserved) {
     dropped(host, 'NOT_SPECIFIED');
     mib.count(TcpExt.ListenDrops);
+    if (reserved && steering !== null) synQueueFull(sk, steering, packet, segment);
     return;
   }
   request.irs = segment.seq;
@@ -81,7 +108,7 @@ export function connectionRequest(sk: TcpSock, packet: RxPacket, segment: Segmen
     if (offer.child !== null) {
       transmitSynAck(request, host.nowMs, offer.cookie, segment.cookieExp);
       queueChild(offer.child, sk);
-      sk.dataReady();
+      childWaits(sk);
       return;
     }
     answer = offer.cookie;
@@ -128,9 +155,9 @@ export function openWindow(request: RequestSock): void {
 
 /** Without cookies the last quarter of tcp_max_syn_backlog is for peers known to be alive (tcp_peer_is_proven). */
 function reservedForKnown(sk: TcpSock, request: RequestSock): boolean {
-  const { tcpSyncookies, tcpMaxSynBacklog } = sk.host.sysctl;
+  const { tcpMaxSynBacklog } = sk.host.sysctl;
   const size = sk.listener === null ? 0 : sk.listener.synLength;
-  if (tcpSyncookies !== 0 || tcpMaxSynBacklog - size >= tcpMaxSynBacklog >> 2) return false;
+  if (tcpMaxSynBacklog - size >= tcpMaxSynBacklog >> 2) return false;
   const known = sk.tcp.metrics.lookup(request.saddr, request.daddr, request.route.metrics);
   return known === null || known.rttUs === 0;
 }

@@ -56,9 +56,10 @@ function probe(sk: TcpSock): boolean {
   let i = queue.sent - 1;
   const packets = rowPackets(sk, i);
   if (packets > 1) {
-    const whole = (packets - 1) * currentMss(sk);
+    const mss = currentMss(sk);
+    const whole = (packets - 1) * mss;
     if (rowLength(sk, i) > whole) {
-      splitRow(sk, i, (queue.rows[queue.at(i) + ROW_SEQ] + whole) | 0);
+      splitRow(sk, i, (queue.rows[queue.at(i) + ROW_SEQ] + whole) | 0, mss);
       i++;
     }
   }

@@ -5,6 +5,7 @@ import { TcpExt } from '../core/mib.js';
 import { queueChild } from './child.js';
 import type { ListenState } from './listen-state.js';
 import type { TcpSock } from './sock.js';
+import { childWaits } from './steering.js';
 
 /**
  * The sock has left the table of listeners. Handshakes go on at another one as they were; children are accepted there, be there
@@ -28,7 +29,7 @@ export function migrateQueues(sk: TcpSock, listener: ListenState): void {
     takeFastOpen(child, heir);
     queueChild(child, heir);
     host.mib.count(TcpExt.TCPMigrateReqSuccess);
-    heir.dataReady();
+    childWaits(heir);
   }
   // Nobody was left in the group.
   host.mib.add(TcpExt.TCPMigrateReqFailure, listener.synLength + listener.acceptLength);

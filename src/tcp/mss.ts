@@ -5,7 +5,6 @@ import type { Route } from '../ip/routes.js';
 import { ECN_MODE_ACCECN } from './accecn.js';
 import { accEcnLength } from './accecn-option.js';
 import { TCP_MSS_DEFAULT, TCPOLEN_TSTAMP_ALIGNED } from './constants.js';
-import { recount } from './row-packets.js';
 import { sackLength } from './sack-option.js';
 import type { TcpSock } from './sock.js';
 
@@ -53,9 +52,7 @@ export function syncMss(sk: TcpSock, mtu: number = sk.route === null ? 576 : sk.
     if (mss > half) mss = Math.max(half, 68 - 20 - optionLength(sk));
   }
   if (mtup !== null) mss = Math.min(mss, mtuToMss(sk, mtup.searchLow));
-  if (mss === sk.mss) return;
   sk.mss = mss;
-  if (sk.tx.packetsOut > 0) recount(sk);
 }
 
 /** tcp_current_mss: less the SACK blocks, and the option of AccECN, that will ride along just now. */

@@ -3,6 +3,7 @@
 
 import { bytesSent } from './byte-counts.js';
 import { CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, chronoTotal } from './chrono.js';
+import { deliveryRateOf, pacingRateOf } from './info.js';
 import type { TcpSock } from './sock.js';
 
 /** Type of each attribute and bytes of its value, in the order in which Linux lays them out. */
@@ -12,16 +13,22 @@ const LAYOUT: readonly (readonly [name: string, type: number, size: number])[] =
   ['TCP_NLA_SNDBUF_LIMITED', 3, 8],
   ['TCP_NLA_DATA_SEGS_OUT', 4, 8],
   ['TCP_NLA_TOTAL_RETRANS', 5, 8],
+  ['TCP_NLA_PACING_RATE', 6, 8],
+  ['TCP_NLA_DELIVERY_RATE', 7, 8],
   ['TCP_NLA_SND_CWND', 8, 4],
   ['TCP_NLA_REORDERING', 9, 4],
   ['TCP_NLA_MIN_RTT', 10, 4],
   ['TCP_NLA_RECUR_RETRANS', 11, 1],
+  ['TCP_NLA_DELIVERY_RATE_APP_LMT', 12, 1],
   ['TCP_NLA_SND_SSTHRESH', 15, 4],
   ['TCP_NLA_DELIVERED', 16, 4],
+  ['TCP_NLA_DELIVERED_CE', 17, 4],
   ['TCP_NLA_SNDQ_SIZE', 13, 4],
   ['TCP_NLA_CA_STATE', 14, 1],
   ['TCP_NLA_BYTES_SENT', 18, 8],
   ['TCP_NLA_BYTES_RETRANS', 19, 8],
+  ['TCP_NLA_DSACK_DUPS', 20, 4],
+  ['TCP_NLA_REORD_SEEN', 21, 4],
   ['TCP_NLA_SRTT', 22, 4],
   ['TCP_NLA_BYTES_NOTSENT', 24, 4],
   ['TCP_NLA_TTL', 26, 1],
@@ -35,16 +42,22 @@ export function optStats(sk: TcpSock, acked: boolean): Record<string, number> {
     TCP_NLA_SNDBUF_LIMITED: chronoTotal(sk, CHRONO_SNDBUF_LIMITED),
     TCP_NLA_DATA_SEGS_OUT: sk.dataSegsOut,
     TCP_NLA_TOTAL_RETRANS: sk.tx.totalRetrans,
+    TCP_NLA_PACING_RATE: pacingRateOf(sk),
+    TCP_NLA_DELIVERY_RATE: deliveryRateOf(sk),
     TCP_NLA_SND_CWND: sk.sndCwnd,
     TCP_NLA_REORDERING: sk.reordering,
-    TCP_NLA_MIN_RTT: sk.minRttUs,
+    TCP_NLA_MIN_RTT: sk.minRttUs === 0 ? 0xffffffff : sk.minRttUs,
     TCP_NLA_RECUR_RETRANS: sk.tx.retransmits,
+    TCP_NLA_DELIVERY_RATE_APP_LMT: sk.rateAppLimited ? 1 : 0,
     TCP_NLA_SND_SSTHRESH: sk.sndSsthresh,
     TCP_NLA_DELIVERED: sk.delivered,
+    TCP_NLA_DELIVERED_CE: sk.tx.deliveredCe,
     TCP_NLA_SNDQ_SIZE: (sk.writeSeq - sk.sndUna) | 0,
     TCP_NLA_CA_STATE: sk.caState,
     TCP_NLA_BYTES_SENT: bytesSent(sk),
     TCP_NLA_BYTES_RETRANS: sk.tx.bytesRetrans,
+    TCP_NLA_DSACK_DUPS: sk.tx.dsackDups,
+    TCP_NLA_REORD_SEEN: sk.tx.reordSeen,
     TCP_NLA_SRTT: sk.srttUs >> 3,
     TCP_NLA_BYTES_NOTSENT: Math.max(0, sk.notsent),
   };

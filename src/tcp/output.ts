@@ -14,6 +14,7 @@ import {
   NAGLE_OFF,
   NAGLE_PUSH,
   PSH,
+  TCP_TIMEOUT_MIN,
   TIME_LOSS_PROBE,
   TIME_NONE,
   TIME_PROBE0,
@@ -31,7 +32,7 @@ import { armRetransmit, rearmRto } from './tcp-timer.js';
 import { scheduleLossProbe } from './tlp.js';
 import { transmit } from './transmit.js';
 import { DEFER_CWND, DEFER_RWND, nagleHolds, splitPoint, tsoDefers, tsoSegments, windowEnd } from './tso.js';
-import { ROW_END, ROW_EOR, ROW_FIN, ROW_FLAGS, ROW_PROBE, ROW_PSH, ROW_SEQ } from './write-queue.js';
+import { ROW_END, ROW_EOR, ROW_FIN, ROW_FLAGS, ROW_PSH, ROW_SEQ } from './write-queue.js';
 
 /** `pushOne` of writeXmit: one segment, or one as a loss probe although the congestion window is full. */
 export const PUSH_ONE = 1;
@@ -110,21 +111,20 @@ function passesNagle(sk: TcpSock, flags: number, partial: boolean, nonagle: numb
   return !nagleHolds(sk, partial, nonagle);
 }
 
-/** tcp_grow_skb: what was written after row `i` fills it up to `size` bytes, unless a record ends in between. */
+/** tcp_grow_skb: what the next row has fills row `i` up to `size` bytes, unless a record ends in between. */
 function growRow(sk: TcpSock, i: number, size: number): void {
   const queue = sk.writeQueue;
-  while (i + 1 < queue.count) {
-    const missing = size - rowLength(sk, i);
-    if (missing <= 0 || (queue.rows[queue.at(i) + ROW_FLAGS] & (ROW_EOR | ROW_FIN)) !== 0) return;
-    const next = queue.at(i + 1);
-    if (rowLength(sk, i + 1) > missing) {
-      const seq = (queue.rows[next + ROW_SEQ] + missing) | 0;
-      queue.rows[queue.at(i) + ROW_END] = seq;
-      queue.rows[next + ROW_SEQ] = seq;
-      return;
-    }
+  const missing = size - rowLength(sk, i);
+  if (missing <= 0 || i + 1 === queue.count) return;
+  if ((queue.rows[queue.at(i) + ROW_FLAGS] & (ROW_EOR | ROW_FIN)) !== 0) return;
+  if (rowLength(sk, i + 1) <= missing) {
     queue.merge(i);
+    return;
   }
+  const next = queue.at(i + 1);
+  const seq = (queue.rows[next + ROW_SEQ] + missing) | 0;
+  queue.rows[queue.at(i) + ROW_END] = seq;
+  queue.rows[next + ROW_SEQ] = seq;
 }
 
 /** How much of [seq, seq+length) one transmit descriptor can refer to. Only long segments may lie in more pieces. */
@@ -145,13 +145,13 @@ function sendRow(sk: TcpSock, mss: number): boolean {
   const length = rowLength(sk, i);
   let flags = ACK;
   if ((row & ROW_FIN) !== 0) flags |= FIN;
-  if ((row & ROW_PSH) !== 0 && length > 0) flags |= PSH;
-  if (!transmit(sk, seq, length, flags)) {
+  if ((row & ROW_PSH) !== 0) flags |= PSH;
+  if (!transmit(sk, seq, length, flags, mss)) {
     if (!sk.tcp.congested) sk.tcp.deferSend(sk);
     return false;
   }
   if (length === 0 || length % mss !== 0) sk.tx.sndSml = end;
-  newDataSent(sk);
+  newDataSent(sk, mss);
   pacingSent(sk, length);
   return true;
 }
@@ -160,24 +160,24 @@ function sendRow(sk: TcpSock, mss: number): boolean {
 function sendMtuProbe(sk: TcpSock, length: number): void {
   const queue = sk.writeQueue;
   const i = queue.sent;
-  growRow(sk, i, length);
+  for (let count = 0; count !== queue.count && rowLength(sk, i) < length; ) {
+    count = queue.count;
+    growRow(sk, i, length);
+  }
   const at = queue.at(i);
   const seq = queue.rows[at + ROW_SEQ];
   if (sk.mtup === null || rowLength(sk, i) < length) return;
   if (rowLength(sk, i) > length) queue.split(i, (seq + length) | 0);
-  queue.rows[queue.at(i) + ROW_FLAGS] |= ROW_PROBE;
-  if (!transmit(sk, seq, length, ACK, true)) {
-    queue.rows[queue.at(i) + ROW_FLAGS] &= ~ROW_PROBE;
-    return;
-  }
-  newDataSent(sk);
+  if (!transmit(sk, seq, length, ACK)) return;
+  newDataSent(sk, length);
   probeSent(sk, sk.mtup, seq, length);
 }
 
-/** tcp_event_new_data_sent: the first row that waited is in the network. */
-export function newDataSent(sk: TcpSock): void {
+/** tcp_event_new_data_sent: the first row that waited is in the network, in segments of `size` bytes. */
+export function newDataSent(sk: TcpSock, size: number): void {
   const queue = sk.writeQueue;
   const first = sk.tx.packetsOut === 0;
+  queue.resize(queue.sent, size);
   const at = queue.sentFirst(sk.host.nowUs);
   rateSent(sk, at, first);
   const count = rowPackets(sk, queue.sent - 1);
@@ -216,7 +216,7 @@ export function probe0When(sk: TcpSock): number {
 export function probe0Bound(sk: TcpSock, wait: number): number {
   const limit = sk.tuning.userTimeoutMs;
   if (limit === 0 || sk.tx.probesStart === 0) return wait;
-  return Math.max(1, Math.min(wait, limit - ((sk.host.nowMs - sk.tx.probesStart) | 0)));
+  return Math.min(wait, Math.max(TCP_TIMEOUT_MIN, limit - ((sk.host.nowMs - sk.tx.probesStart) | 0)));
 }
 
 /** tcp_mark_push: the last segment written is pushed, so that the receiver hands it on at once. */

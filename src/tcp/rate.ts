@@ -63,6 +63,8 @@ export function rateSent(sk: TcpSock, at: number, firstOut: boolean): void {
   if (firstOut) {
     sk.tx.firstTxUs = sk.host.nowUs;
     sk.tx.deliveredUs = sk.host.nowUs;
+    // RACK's last delivery is older than all that is sent from now on. Said anew, as its clock comes round in an hour.
+    sk.tx.rackUs = (sk.host.nowUs - 1) | 0;
   }
   const { rows } = sk.writeQueue;
   rows[at + ROW_FIRST_US] = sk.tx.firstTxUs;

@@ -5,6 +5,7 @@ import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
 import { dropped, ends, traceTcpV4Rcv } from '../core/trace.js';
 import type { RxPacket } from '../ip/rx-packet.js';
 import { RX_L4_BAD } from '../link/link.js';
+import { macIsGroup } from '../packet/ethernet.js';
 import { TCP_HLEN } from '../packet/tcp.js';
 import { TCP_ESTABLISHED, TCP_FIN_WAIT2, TCP_LISTEN, TCP_TIME_WAIT } from '../uapi/tcp.js';
 import { authAcceptable, SIGNED_HLEN } from './auth-option.js';
@@ -16,12 +17,14 @@ import { tupleHash } from './demux.js';
 import { receiveEstablished } from './input.js';
 import { connectionRequest } from './listener.js';
 import { pawsRejects } from './paws.js';
+import { inWindow } from './request-checks.js';
 import type { RequestSock } from './request-sock.js';
 import type { Segment } from './segment.js';
 import { after, before } from './seq.js';
 import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
 import { receiveStateProcess } from './state.js';
+import { childWaits } from './steering.js';
 import { checkCookie, checkRequest } from './syn-recv.js';
 import type { TimeWaitSock } from './time-wait.js';
 import { sendReset, sendTimeWaitAck } from './transmit-control.js';
@@ -29,6 +32,11 @@ import { sendReset, sendTimeWaitAck } from './transmit-control.js';
 /** A segment from the network. */
 export function receiveSegment(tcp: TcpShared, packet: RxPacket): void {
   const { host, segment } = tcp;
+  // A frame to a group is none of TCP's, and not even counted (pkt_type != PACKET_HOST).
+  if (packet.broadcast && macIsGroup(host.memory.view.getUint16(packet.frame))) {
+    dropped(host, 'NOT_SPECIFIED');
+    return;
+  }
   host.mib.count(TcpMib.InSegs);
   if (!segment.parse(host.memory.view, packet)) {
     dropped(host, 'PKT_TOO_SMALL');
@@ -155,7 +163,7 @@ function receiveForChild(parent: TcpSock, child: TcpSock, packet: RxPacket, segm
   if (child.state === TCP_ESTABLISHED) receiveEstablished(child, segment, true);
   else receiveNow(child, packet, segment);
   // The listener's readers are told once the child has taken what came with the third segment.
-  parent.dataReady();
+  childWaits(parent);
 }
 
 /** tcp_timewait_state_process */
@@ -204,9 +212,7 @@ function receiveForTimeWait(tw: TimeWaitSock, hash: number, packet: RxPacket, se
 /** An orphan's FIN_WAIT2 without a sock: it waits for the FIN and takes nothing else. */
 function finWait2Remnant(tw: TimeWaitSock, packet: RxPacket, segment: Segment, old: boolean): void {
   const edge = (tw.rcvNxt + tw.rcvWnd) | 0;
-  const inWindow =
-    segment.seq === tw.rcvNxt || (before(tw.rcvNxt, segment.endSeq) && before(segment.seq, edge));
-  if (old || !inWindow) {
+  if (old || !inWindow(segment, tw.rcvNxt, edge)) {
     dropped(tw.tcp.host, old ? 'TCP_RFC7323_TW_PAWS' : 'TCP_OVERWINDOW');
     timeWaitAck(tw, segment, TcpExt.TCPACKSkippedFinWait2);
     return;

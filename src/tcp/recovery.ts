@@ -35,9 +35,10 @@ import {
   setCaState,
   tryKeepOpen,
 } from './cwnd.js';
+import { currentMss } from './mss.js';
 import { probeLost } from './mtu-probe.js';
 import { rackMarkLost, rackTimeLeft } from './rack.js';
-import { limitRenoSacks, rowLength } from './row-packets.js';
+import { limitRenoSacks, segmentLength } from './row-packets.js';
 import { addRenoSack, markFirstSegmentLost, markLost } from './scoreboard-marks.js';
 import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
@@ -50,7 +51,7 @@ import {
   tryUndoPartial,
   tryUndoRecovery,
 } from './undo.js';
-import { ROW_FLAGS, ROW_PROBE, ROW_SENT_US, TCPCB_SACKED_ACKED } from './write-queue.js';
+import { ROW_FLAGS, ROW_SENT_US, TCPCB_SACKED_ACKED } from './write-queue.js';
 
 /** tcp_fastretrans_alert. `duplicates`: how many duplicate ACKs this one stands for. */
 export function fastRetransAlert(sk: TcpSock, ack: AckState, duplicates: number): void {
@@ -119,7 +120,7 @@ function considerRecovery(
     tryToOpen(sk, ece);
     return false;
   }
-  if (sk.mtup !== null && probeLost(sk, sk.mtup)) simpleRetransmit(sk, true);
+  if (sk.mtup !== null && probeLost(sk, sk.mtup)) simpleRetransmit(sk);
   else enterRecovery(sk, ece);
   return true;
 }
@@ -201,8 +202,18 @@ function processLoss(sk: TcpSock, ack: AckState, duplicates: number, advanced: b
   ack.rexmit = REXMIT_LOST;
 }
 
+/** tcp_update_rto_stats */
+export function countTimeout(sk: TcpSock): void {
+  if (sk.tx.retransmits === 0) {
+    sk.tx.totalRtoRecoveries++;
+    sk.tx.rtoStamp = sk.host.nowMs || 1;
+  }
+  sk.tx.retransmits++;
+  sk.tx.totalRto++;
+}
+
 /** tcp_update_rto_time: a series of timeouts is over. */
-function updateRtoTime(sk: TcpSock): void {
+export function updateRtoTime(sk: TcpSock): void {
   if (sk.tx.rtoStamp === 0) return;
   sk.tx.totalRtoMs += (sk.host.nowMs - sk.tx.rtoStamp) | 0;
   sk.tx.rtoStamp = 0;
@@ -263,18 +274,16 @@ function timeoutMarkLost(sk: TcpSock): void {
 }
 
 /**
- * tcp_simple_retransmit: what is larger than the path takes is lost, and will be sent again in smaller segments without
- * blaming congestion. `probes`: only probes of the MTU can have been too large, for the MSS is what it was. True if anything
- * was; the caller sends it.
+ * tcp_simple_retransmit: segments larger than the path takes are lost, and will be sent again in smaller ones without blaming
+ * congestion. True if any were; the caller sends them.
  */
-export function simpleRetransmit(sk: TcpSock, probes: boolean): boolean {
+export function simpleRetransmit(sk: TcpSock): boolean {
   const queue = sk.writeQueue;
   // SYN and data of a Fast Open were one packet: both are lost, however large each is.
   const all = sk.state === TCP_SYN_SENT && sk.fastopen?.synData === true;
+  const mss = all ? -1 : currentMss(sk);
   for (let i = 0; i < queue.sent; i++) {
-    const fits = !all && rowLength(sk, i) <= sk.mss;
-    if (fits || (probes && (queue.rows[queue.at(i) + ROW_FLAGS] & ROW_PROBE) === 0)) continue;
-    markLost(sk, i);
+    if (segmentLength(sk, i) > mss) markLost(sk, i);
   }
   if (sk.tx.lostOut === 0) return false;
   if (!sk.sackOk) limitRenoSacks(sk);

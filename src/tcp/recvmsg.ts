@@ -2,6 +2,7 @@
 // caller would. Reading is also what opens the window again.
 
 import { RCV_SHUTDOWN } from '../core/sock.js';
+import type { SockExtras } from '../core/sock-extras.js';
 import { EAGAIN, EINVAL, ENOTCONN } from '../uapi/errno.js';
 import { MSG_OOB, MSG_PEEK, MSG_TRUNC } from '../uapi/socket.js';
 import { TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
@@ -17,13 +18,19 @@ export function tcpRecv(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
   if ((flags & MSG_OOB) !== 0) return receiveOutOfBand(sk, buffer, length, flags);
   const queue = sk.rcvQueue;
   const peek = (flags & MSG_PEEK) !== 0;
-  const found = queue.length > 0;
+  const at = peek && sk.extras !== null ? peekStart(sk, sk.extras) : 0;
+  const available = (queue.length - at) | 0;
+  const found = available > 0;
   // The urgent byte at the read position is stepped over, unless it is wanted inline; one further on ends the read.
-  const mark = sk.rx.urgData === 0 ? -1 : (sk.rx.urgSeq - sk.copiedSeq) | 0;
+  const mark = sk.rx.urgData === 0 ? -1 : (sk.rx.urgSeq - sk.copiedSeq - at) | 0;
   const skip = mark === 0 && found && length > 0 && !sk.oobInline ? 1 : 0;
-  let copied = Math.min(queue.length - skip, length);
+  let copied = found ? Math.min(available - skip, length) : 0;
   if (mark > 0 && mark < copied) copied = mark;
-  if (copied > 0 && (flags & MSG_TRUNC) === 0) queue.copyTo(buffer, 0, copied, skip);
+  if (copied > 0 && (flags & MSG_TRUNC) === 0) queue.copyTo(buffer, 0, copied, at + skip);
+  if (sk.extras !== null) {
+    if (peek) sk.extras.peekSeq = (sk.copiedSeq + at + skip + copied) | 0;
+    sk.extras.movePeekOff(peek ? copied : -copied);
+  }
   if (!peek) {
     const taken = copied + skip;
     if (taken > 0) {
@@ -39,6 +46,12 @@ export function tcpRecv(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
   }
   if (copied > 0 || (found && length === 0)) return copied;
   return emptyResult(sk);
+}
+
+/** How far behind the first unread byte a peek begins. */
+function peekStart(sk: TcpSock, extras: SockExtras): number {
+  if (extras.peekGoesOn) return (extras.peekSeq - sk.copiedSeq) | 0;
+  return extras.peekOff > 0 ? extras.peekOff : 0;
 }
 
 /** tcp_inq: bytes that can be read before anything else is to be done, as an urgent byte beside the stream is, or the end. */

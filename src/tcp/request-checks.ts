@@ -27,20 +27,28 @@ function foreignEcho(request: RequestSock, segment: Segment): boolean {
 }
 
 /** tcp_in_window */
-function inWindow(segment: Segment, start: number, end: number): boolean {
+export function inWindow(segment: Segment, start: number, end: number): boolean {
   if (segment.seq === start) return true;
   if (before(start, segment.endSeq) && before(segment.seq, end)) return true;
   return segment.seq === end && segment.seq === segment.endSeq && between(segment.seq, start, end);
 }
 
-/** Why there is no use for a segment, counted; null: there is. `paws`: its timestamp is old. */
-export function misfit(request: RequestSock, segment: Segment, paws: boolean): DropReason | null {
+/**
+ * Why there is no use for a segment, counted; null: there is. `paws`: its timestamp is old. `fastOpen`: the child is there already, and may
+ * have sent what the timestamp echoes.
+ */
+export function misfit(
+  request: RequestSock,
+  segment: Segment,
+  paws: boolean,
+  fastOpen = false,
+): DropReason | null {
   const { mib } = request.listener.host;
   if (paws) {
     mib.count(TcpExt.PAWSEstab);
     return 'TCP_RFC7323_PAWS';
   }
-  if (foreignEcho(request, segment)) {
+  if (!fastOpen && foreignEcho(request, segment)) {
     mib.count(TcpExt.TSEcrRejected);
     return 'TCP_RFC7323_TSECR';
   }

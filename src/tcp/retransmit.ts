@@ -2,9 +2,10 @@
 // here when recovery.ts has settled what is lost, and so do the timers.
 
 import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
+import { NUD_INCOMPLETE } from '../ip/neighbour.js';
 import { TX_PIECES } from '../link/tx-ring.js';
 import { CHUNK_SMALL } from '../memory/packet-memory.js';
-import { TCP_CA_Loss, TCP_CLOSE, TCP_SYN_SENT } from '../uapi/tcp.js';
+import { TCP_CA_Loss, TCP_CLOSE, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
 import { REXMIT_NEW, REXMIT_NONE } from './ack-state.js';
 import { ACK, FIN, NAGLE_OFF, PSH, TIME_REO_TIMEOUT, TIME_RETRANS } from './constants.js';
 import { inCwndReduction } from './cwnd.js';
@@ -12,7 +13,7 @@ import { currentMss, readvertiseMss } from './mss.js';
 import { pushPendingFrames } from './output.js';
 import { pacingHolds, pacingSent } from './pacing.js';
 import { rateSent } from './rate.js';
-import { mergeRows, rowLength, rowPackets, splitRow } from './row-packets.js';
+import { mergeRows, resizeRow, rowLength, rowPackets, splitRow, trimRow } from './row-packets.js';
 import { after } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { armRetransmit } from './tcp-timer.js';
@@ -23,8 +24,8 @@ import {
   ROW_EOR,
   ROW_FIN,
   ROW_FLAGS,
-  ROW_PROBE,
   ROW_PSH,
+  ROW_SENT_US,
   ROW_SEQ,
   ROW_SYN,
   TCPCB_EVER_RETRANS,
@@ -33,13 +34,31 @@ import {
   TCPCB_SACKED_RETRANS,
 } from './write-queue.js';
 
+/** skb_still_in_host_queue: row `i`, as it was sent last, waits for the neighbour to tell its address. The ring never holds it as long. */
+export function stillInHostQueue(sk: TcpSock, i: number): boolean {
+  const { route, host, writeQueue } = sk;
+  if (route === null || route.neighbour === null || route.neighbour.state !== NUD_INCOMPLETE) return false;
+  const sentUsAgo = (host.nowUs - writeQueue.rows[writeQueue.at(i) + ROW_SENT_US]) | 0;
+  return sentUsAgo / 1000 <= ((host.nowMs - route.neighbour.updated) | 0);
+}
+
 /** __tcp_retransmit_skb: row `i` once more, at most `segments` full segments of it. False: it did not leave. */
 export function resendRow(sk: TcpSock, i: number, segments: number): boolean {
+  if (stillInHostQueue(sk, i)) {
+    // What is lost goes on when they have left (tcp_wfree, tcp_tsq_handler); a SYN does not.
+    sk.route?.neighbour?.whenGone(sk, () => {
+      if (sk.state !== TCP_SYN_SENT && sk.state !== TCP_SYN_RECV) sk.tcp.deferSend(sk);
+    });
+    sk.host.mib.count(TcpExt.TCPSpuriousRtxHostQueues);
+    return false;
+  }
   const queue = sk.writeQueue;
   // A probe of the MTU that something is lost behind tells nothing.
   if (sk.mtup !== null) sk.mtup.probeSize = 0;
   let length = 0;
   if ((queue.rows[queue.at(i) + ROW_FLAGS] & ROW_SYN) !== 0) {
+    // What was learnt of the path counts from now on.
+    currentMss(sk);
     readvertiseMss(sk);
     if (!transmitSyn(sk, sk.state !== TCP_SYN_SENT)) return false;
     sk.host.mib.count(TcpExt.TCPSynRetrans);
@@ -51,28 +70,36 @@ export function resendRow(sk: TcpSock, i: number, segments: number): boolean {
     let flags = ACK;
     if ((row & ROW_FIN) !== 0) flags |= FIN;
     if ((row & ROW_PSH) !== 0) flags |= PSH;
-    if (!transmit(sk, queue.rows[at + ROW_SEQ], length, flags)) {
-      sk.host.mib.count(TcpExt.TCPRetransFail);
-      // The ring has room again at the end of the batch.
-      if (!sk.tcp.congested) sk.tcp.deferSend(sk);
+    if (!transmit(sk, queue.rows[at + ROW_SEQ], length, flags, currentMss(sk))) {
+      sk.host.mib.add(TcpExt.TCPRetransFail, rowPackets(sk, i));
+      // The ring has room again at the end of the batch. What the device's own queue drops was tried.
+      if (sk.tcp.congested) countResent(sk, i, length);
+      else sk.tcp.deferSend(sk);
       return false;
     }
     pacingSent(sk, length);
   }
+  countResent(sk, i, length);
+  rateSent(sk, queue.at(i), false);
+  return true;
+}
+
+/** Row `i` left again, or this host dropped it. */
+function countResent(sk: TcpSock, i: number, length: number): void {
+  const queue = sk.writeQueue;
   const at = queue.at(i);
   queue.rows[at + ROW_FLAGS] |= TCPCB_EVER_RETRANS;
   queue.stamp(at, sk.host.nowUs);
-  rateSent(sk, at, false);
   const packets = rowPackets(sk, i);
   sk.tx.totalRetrans += packets;
   sk.tx.bytesRetrans += length;
   sk.host.mib.add(TcpMib.RetransSegs, packets);
-  return true;
 }
 
 /** Cuts or joins row `i` to what can leave now; its length then, -1 if nothing can. */
 function fitRow(sk: TcpSock, i: number, segments: number): number {
   const queue = sk.writeQueue;
+  trimRow(sk, i);
   const seq = queue.rows[queue.at(i) + ROW_SEQ];
   const mss = currentMss(sk);
   let window = (windowEnd(sk) - seq) | 0;
@@ -86,15 +113,18 @@ function fitRow(sk: TcpSock, i: number, segments: number): number {
   let length = rowLength(sk, i);
   if (length > most) {
     length = most;
-  } else if (length < mss && length < window) {
-    collapse(sk, i, Math.min(window, mss));
-    length = rowLength(sk, i);
+  } else {
+    resizeRow(sk, i, mss);
+    if (length < mss && length < window) {
+      collapse(sk, i, Math.min(window, mss));
+      length = rowLength(sk, i);
+    }
   }
   if (length > CHUNK_SMALL) {
     const gathered = sk.sndQueue.contiguous((seq - sk.tx.sndQueueSeq) | 0, length, TX_PIECES);
     if (gathered < length) length = gathered > mss ? gathered - (gathered % mss) : gathered;
   }
-  if (length < rowLength(sk, i)) splitRow(sk, i, (seq + length) | 0);
+  if (length < rowLength(sk, i)) splitRow(sk, i, (seq + length) | 0, mss);
   return length;
 }
 
@@ -102,12 +132,12 @@ function fitRow(sk: TcpSock, i: number, segments: number): number {
 function collapse(sk: TcpSock, i: number, space: number): void {
   if (sk.host.sysctl.tcpRetransCollapse === 0) return;
   const queue = sk.writeQueue;
-  const never = ROW_SYN | ROW_PROBE | TCPCB_SACKED_ACKED;
+  const never = ROW_SYN | TCPCB_SACKED_ACKED;
   let room = space - rowLength(sk, i);
   while (i + 1 < queue.sent) {
     const at = queue.at(i);
     const next = queue.at(i + 1);
-    if ((queue.rows[at + ROW_FLAGS] & (ROW_EOR | ROW_FIN | ROW_PROBE)) !== 0) return;
+    if ((queue.rows[at + ROW_FLAGS] & (ROW_EOR | ROW_FIN)) !== 0) return;
     if ((queue.rows[next + ROW_FLAGS] & never) !== 0 || rowPackets(sk, i + 1) > 1) return;
     room -= rowLength(sk, i + 1);
     if (room < 0 || after(queue.rows[next + ROW_END], windowEnd(sk))) return;

@@ -4,6 +4,7 @@
 import { Ip as IpMib } from '../core/mib.js';
 import { dropped } from '../core/trace.js';
 import type { Route } from '../ip/routes.js';
+import { DST_CONFIRM } from './constants.js';
 import type { TcpSock } from './sock.js';
 
 /** The way for the next segment; null where none leads any more (counted). */
@@ -18,6 +19,7 @@ export function checkRoute(sk: TcpSock): Route | null {
     return null;
   }
   sk.route = found;
+  sk.ackPending &= ~DST_CONFIRM;
   return found;
 }
 
@@ -28,12 +30,10 @@ export function chooseControl(sk: TcpSock, route: Route): void {
   if (control !== null) sk.cc = control;
 }
 
-/** tcp_rto_min, in microseconds: the route's, else TCP_RTO_MIN_US, else net.ipv4.tcp_rto_min_us. */
+/** tcp_rto_min, in microseconds: the route's, else the sock's own. */
 export function rtoMinUs(sk: TcpSock): number {
   const { route } = sk;
-  return route !== null && route.metrics.rtoMin !== 0
-    ? route.metrics.rtoMin * 1000
-    : sk.tuning.rtoMinUs || sk.host.sysctl.tcpMinRtoUs;
+  return route !== null && route.metrics.rtoMin !== 0 ? route.metrics.rtoMin * 1000 : sk.tuning.rtoMinUs;
 }
 
 /** tcp_delack_max, in milliseconds: an ACK is not held back for as long as the peer's timer may take at least. */

@@ -1,24 +1,21 @@
-// What the rows of a sock's write queue count as: packets of the current MSS, in the sock's counters (tcp_skb_pcount).
+// What the rows of a sock's write queue count as: packets of the size they were sent in, in the sock's counters (tcp_skb_pcount).
 // Whoever changes rows in the network goes through here, so that packetsOut, sackedOut, lostOut and retransOut stay their sums.
 
+import { before } from './seq.js';
 import type { TcpSock } from './sock.js';
 import {
   ROW_END,
   ROW_FIN,
   ROW_FLAGS,
-  ROW_PROBE,
   ROW_SEQ,
+  ROW_SIZE_SHIFT,
   TCPCB_LOST,
   TCPCB_SACKED_ACKED,
   TCPCB_SACKED_RETRANS,
 } from './write-queue.js';
 
-function segments(length: number, mss: number): number {
-  return length <= mss ? 1 : Math.ceil(length / mss);
-}
-
-/** Splits row `i` at sequence `seq`, keeping every counter true (tcp_fragment). */
-export function splitRow(sk: TcpSock, i: number, seq: number): void {
+/** Splits row `i` at sequence `seq` into segments of `size` bytes, keeping every counter true (tcp_fragment). */
+export function splitRow(sk: TcpSock, i: number, seq: number, size: number): void {
   const queue = sk.writeQueue;
   if (i >= queue.sent) {
     queue.split(i, seq);
@@ -27,34 +24,45 @@ export function splitRow(sk: TcpSock, i: number, seq: number): void {
   const flags = queue.rows[queue.at(i) + ROW_FLAGS];
   const was = rowPackets(sk, i);
   queue.split(i, seq);
-  const more = rowPackets(sk, i) + rowPackets(sk, i + 1) - was;
-  if (more === 0) return;
-  sk.tx.packetsOut += more;
-  if ((flags & TCPCB_SACKED_ACKED) !== 0) sk.tx.sackedOut += more;
-  if ((flags & TCPCB_LOST) !== 0) sk.tx.lostOut += more;
-  if ((flags & TCPCB_SACKED_RETRANS) !== 0) sk.tx.retransOut += more;
+  queue.resize(i, size);
+  queue.resize(i + 1, size);
+  uncount(sk, flags, was - rowPackets(sk, i) - rowPackets(sk, i + 1));
+}
+
+/** Row `i` leaves again, in segments of `size` bytes (tcp_set_skb_tso_segs). */
+export function resizeRow(sk: TcpSock, i: number, size: number): void {
+  const queue = sk.writeQueue;
+  const was = rowPackets(sk, i);
+  queue.resize(i, size);
+  uncount(sk, queue.rows[queue.at(i) + ROW_FLAGS], was - rowPackets(sk, i));
+}
+
+/** What was acknowledged of row `i` is not sent again (tcp_trim_head). */
+export function trimRow(sk: TcpSock, i: number): void {
+  const { rows } = sk.writeQueue;
+  const at = sk.writeQueue.at(i);
+  if (!before(rows[at + ROW_SEQ], sk.sndUna)) return;
+  const was = rowPackets(sk, i);
+  rows[at + ROW_SEQ] = sk.sndUna;
+  uncount(sk, rows[at + ROW_FLAGS], was - rowPackets(sk, i));
 }
 
 /** Merges row `i + 1`, in the network like row `i` and neither selected nor marked otherwise than it, into row `i`. */
 export function mergeRows(sk: TcpSock, i: number): void {
   const queue = sk.writeQueue;
-  const first = queue.rows[queue.at(i) + ROW_FLAGS];
-  const second = queue.rows[queue.at(i + 1) + ROW_FLAGS];
-  uncount(sk, first, rowPackets(sk, i));
-  uncount(sk, second, rowPackets(sk, i + 1));
-  const was = rowPackets(sk, i) + rowPackets(sk, i + 1);
+  const was = rowPackets(sk, i);
+  uncount(sk, queue.rows[queue.at(i + 1) + ROW_FLAGS], rowPackets(sk, i + 1));
   queue.merge(i);
-  const now = rowPackets(sk, i);
-  uncount(sk, first, -now);
-  // Of fewer packets fewer can have arrived (tcp_adjust_pcount).
-  if (!sk.sackOk && was > now) sk.tx.sackedOut = Math.max(0, sk.tx.sackedOut - (was - now));
+  uncount(sk, queue.rows[queue.at(i) + ROW_FLAGS], was - rowPackets(sk, i));
 }
 
+/** tcp_adjust_pcount: a row with `flags` has `packets` less; of fewer packets fewer can have arrived. */
 function uncount(sk: TcpSock, flags: number, packets: number): void {
   sk.tx.packetsOut -= packets;
   if ((flags & TCPCB_SACKED_ACKED) !== 0) sk.tx.sackedOut -= packets;
   if ((flags & TCPCB_LOST) !== 0) sk.tx.lostOut -= packets;
   if ((flags & TCPCB_SACKED_RETRANS) !== 0) sk.tx.retransOut -= packets;
+  if (!sk.sackOk && packets > 0) sk.tx.sackedOut = Math.max(0, sk.tx.sackedOut - packets);
 }
 
 /** Bytes of row `i`, a FIN not counted. */
@@ -65,30 +73,20 @@ export function rowLength(sk: TcpSock, i: number): number {
   return (rows[at + ROW_END] - rows[at + ROW_SEQ] - fin) | 0;
 }
 
-/** Packets that row `i` counts as. */
+/** Packets that row `i`, which was sent, counts as. */
 export function rowPackets(sk: TcpSock, i: number): number {
-  const queue = sk.writeQueue;
-  const isProbe = (queue.rows[queue.at(i) + ROW_FLAGS] & ROW_PROBE) !== 0;
-  return isProbe ? 1 : segments(rowLength(sk, i), sk.mss);
+  const flags = sk.writeQueue.rows[sk.writeQueue.at(i) + ROW_FLAGS];
+  const length = rowLength(sk, i);
+  const size = flags >>> ROW_SIZE_SHIFT;
+  return length <= size || size === 0 ? 1 : Math.ceil(length / size);
 }
 
-/** Segments changed their size, so what is in flight counts as another number of them. */
-export function recount(sk: TcpSock): void {
-  const queue = sk.writeQueue;
-  sk.tx.packetsOut = 0;
-  sk.tx.lostOut = 0;
-  sk.tx.retransOut = 0;
-  let sacked = 0;
-  for (let i = 0; i < queue.sent; i++) {
-    const flags = queue.rows[queue.at(i) + ROW_FLAGS];
-    const packets = rowPackets(sk, i);
-    sk.tx.packetsOut += packets;
-    if ((flags & TCPCB_SACKED_ACKED) !== 0) sacked += packets;
-    if ((flags & TCPCB_LOST) !== 0) sk.tx.lostOut += packets;
-    if ((flags & TCPCB_SACKED_RETRANS) !== 0) sk.tx.retransOut += packets;
-  }
-  if (sk.sackOk) sk.tx.sackedOut = sacked;
-  else limitRenoSacks(sk);
+/** tcp_skb_seglen: payload of the largest segment of row `i`. */
+export function segmentLength(sk: TcpSock, i: number): number {
+  const length = rowLength(sk, i);
+  return rowPackets(sk, i) === 1
+    ? length
+    : sk.writeQueue.rows[sk.writeQueue.at(i) + ROW_FLAGS] >>> ROW_SIZE_SHIFT;
 }
 
 /** tcp_limit_reno_sacked: what is lost, at least one packet, cannot have arrived. True if it was more. */

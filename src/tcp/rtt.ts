@@ -5,9 +5,12 @@ import { rtoMinUs } from './route-hints.js';
 import { after } from './seq.js';
 import type { TcpSock } from './sock.js';
 
+/** As much as can be kept in 31 bits, shifted by 3. A peer may echo a timestamp of any age; no timeout is as long in any case. */
+const RTT_MOST_US = 0xfffffff;
+
 /** Feeds one sample, in microseconds. srtt is kept shifted by 3, mdev by 2. */
 export function rttEstimator(sk: TcpSock, sampleUs: number): void {
-  const sample = sampleUs < 1 ? 1 : sampleUs;
+  const sample = sampleUs < 1 ? 1 : sampleUs > RTT_MOST_US ? RTT_MOST_US : sampleUs;
   const floor = rtoMinUs(sk);
   if (sk.srttUs === 0) {
     sk.srttUs = sample << 3;

@@ -2,7 +2,7 @@
 // tcp_init_cwnd): from close.ts when it ended well, from state.ts when it is established.
 
 import { TCP_CA_Open } from '../uapi/tcp.js';
-import { TCP_INFINITE_SSTHRESH, TCP_INIT_CWND, TCP_TIMEOUT_FALLBACK } from './constants.js';
+import { DST_CONFIRM, TCP_INFINITE_SSTHRESH, TCP_INIT_CWND, TCP_TIMEOUT_FALLBACK } from './constants.js';
 import { rtoMinUs } from './route-hints.js';
 import type { TcpSock } from './sock.js';
 import type { TcpMetrics } from './tcp-metrics.js';
@@ -20,7 +20,7 @@ export function initMetrics(sk: TcpSock): void {
   sk.sndSsthresh = TCP_INFINITE_SSTHRESH;
   let rttUs = 0;
   if (route !== null) {
-    route.confirm();
+    sk.ackPending |= DST_CONFIRM;
     const known = sk.tcp.metrics.lookup(sk.saddr, sk.daddr, route.metrics);
     if (known !== null) {
       if (known.route.cwndLocked) sk.sndCwndClamp = known.cwnd;
@@ -47,7 +47,6 @@ export function initMetrics(sk: TcpSock): void {
 export function updateMetrics(sk: TcpSock): void {
   const { route, host } = sk;
   if (route === null) return;
-  route.confirm();
   const { sysctl } = host;
   if (sysctl.tcpNoMetricsSave !== 0) return;
   const table = sk.tcp.metrics;

@@ -6,11 +6,17 @@ import { TCP_MSS_DEFAULT } from './constants.js';
 const SCALE = 256;
 /** TCP_DEFAULT_SCALING_RATIO: half, until the peer's segments are known. */
 const UNKNOWN = 128;
-/** Ethernet, IP and TCP headers with timestamps, and the room that a TAP's packets begin with (tun_build_skb). */
-const HEADERS = 132;
+/** Ethernet and IP headers, and the room that a TAP's packets begin with (tun_build_skb). */
+const HEADERS = 100;
+const TCP_HEADER = 32;
 /** struct sk_buff and skb_shared_info. */
 const BOOKKEEPING = 576;
 const CACHE_LINE = 64;
+
+/** Truesize of a packet with `length` bytes of TCP, header and all. */
+export function packetWeight(length: number): number {
+  return ((length + HEADERS + CACHE_LINE - 1) & -CACHE_LINE) + BOOKKEEPING;
+}
 
 /** The last answer: most segments of a stack are of one size. */
 let lastMss = 0;
@@ -20,7 +26,7 @@ let lastRatio = UNKNOWN;
 function scalingRatio(rcvMss: number): number {
   if (rcvMss === lastMss) return lastRatio;
   lastMss = rcvMss;
-  const truesize = ((rcvMss + HEADERS + CACHE_LINE - 1) & -CACHE_LINE) + BOOKKEEPING;
+  const truesize = packetWeight(TCP_HEADER + rcvMss);
   lastRatio = rcvMss <= TCP_MSS_DEFAULT ? UNKNOWN : ((rcvMss * SCALE) / truesize) | 0;
   return lastRatio;
 }

@@ -2,7 +2,7 @@
 // duplicate ACKs that stands for what was selected (tcp_add_reno_sack). rack.ts, recovery.ts and the timers decide when.
 
 import { TcpExt } from '../core/mib.js';
-import { limitRenoSacks, rowPackets, splitRow } from './row-packets.js';
+import { limitRenoSacks, rowLength, rowPackets, splitRow } from './row-packets.js';
 import { before } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { ROW_FLAGS, ROW_SEQ, TCPCB_LOST, TCPCB_SACKED_ACKED, TCPCB_SACKED_RETRANS } from './write-queue.js';
@@ -35,7 +35,8 @@ export function markFirstSegmentLost(sk: TcpSock): void {
   if (queue.sent === 0) return;
   const at = queue.at(0);
   if ((queue.rows[at + ROW_FLAGS] & TCPCB_LOST) !== 0) return;
-  if (rowPackets(sk, 0) > 1) splitRow(sk, 0, (queue.rows[at + ROW_SEQ] + sk.mss) | 0);
+  if (rowPackets(sk, 0) > 1 && rowLength(sk, 0) > sk.mss)
+    splitRow(sk, 0, (queue.rows[at + ROW_SEQ] + sk.mss) | 0, sk.mss);
   markLost(sk, 0);
   limitRenoSacks(sk);
 }

@@ -21,6 +21,7 @@ import {
   ROW_FLAGS,
   ROW_SENT_US,
   ROW_SEQ,
+  ROW_SIZE_SHIFT,
   TCPCB_LOST,
   TCPCB_RETRANS,
   TCPCB_SACKED_ACKED,
@@ -145,7 +146,8 @@ function tagBlock(sk: TcpSock, ack: AckState, start: number, end: number): void 
       const known = cache[i];
       const knownEnd = cache[i + 1];
       if (known === knownEnd || !before(known, end) || !after(knownEnd, from)) continue;
-      if (before(from, known)) tagRange(sk, ack, start, end, from, known, false);
+      // Selected as far as the known block: a row that reaches into it is not, as in Linux.
+      if (before(from, known)) tagRange(sk, ack, start, known, from, known, false);
       from = knownEnd;
     }
   }
@@ -189,12 +191,12 @@ function isSelected(sk: TcpSock, i: number, start: number, end: number): boolean
   const coversHead = !before(seq, start);
   if (coversHead && !after(queue.rows[at + ROW_END], end)) return true;
   if (rowPackets(sk, i) < 2) return false;
-  const mss = sk.mss;
+  const mss = queue.rows[at + ROW_FLAGS] >>> ROW_SIZE_SHIFT;
   const cut = coversHead
     ? Math.floor(((end - seq) | 0) / mss) * mss
     : Math.ceil(((start - seq) | 0) / mss) * mss;
   if (cut === 0 || cut >= rowLength(sk, i)) return coversHead && cut > 0;
-  splitRow(sk, i, (seq + cut) | 0);
+  splitRow(sk, i, (seq + cut) | 0, mss);
   return coversHead;
 }
 

@@ -16,6 +16,7 @@ import {
   TCP_INIT_CWND,
   TCP_MSS_DEFAULT,
   TCP_RTO_MAX,
+  TCP_RTO_MIN,
   TCP_TIMEOUT_INIT,
 } from './constants.js';
 import { FastOpenState } from './fastopen.js';
@@ -52,8 +53,8 @@ export class TcpTuning {
   windowClamp = 0;
   /** TCP_RTO_MAX_MS; begins as the sysctl is when the socket is made. */
   rtoMaxMs = TCP_RTO_MAX;
-  /** TCP_RTO_MIN_US; 0: the sysctl. */
-  rtoMinUs = 0;
+  /** TCP_RTO_MIN_US; begins likewise. */
+  rtoMinUs = TCP_RTO_MIN * 1000;
   /** TCP_DELACK_MAX_US, in milliseconds. */
   delackMaxMs = TCP_DELACK_MAX;
   thinLinearTimeouts = false;
@@ -190,6 +191,8 @@ export class TcpSock extends FlaggedSock {
     this.sndQueue = tcp.noBytes;
     this.rcvQueue = tcp.noBytes;
     this.reordering = host.sysctl.tcpReordering;
+    // Nothing was measured yet, and nothing sent (tcp_init_sock).
+    this.rateAppLimited = true;
   }
 
   override get type(): number {
@@ -258,6 +261,7 @@ export class TcpSock extends FlaggedSock {
     this.busyUs = 0;
     this.rcvRttUs = 0;
     this.rcvRttTsEcr = 0;
+    this.rateAppLimited = true;
   }
 
   /** Bytes per second. */

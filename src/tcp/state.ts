@@ -23,6 +23,7 @@ import {
   ACK,
   ACK_SCHED,
   ACK_TIMER,
+  DST_CONFIRM,
   FIN,
   GO_ON,
   HANDLED,
@@ -49,7 +50,7 @@ import type { Segment } from './segment.js';
 import { after, before, between } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { armDelack, armKeepalive, armRetransmit } from './tcp-timer.js';
-import { initializeRcvMss, initTransfer, peerMss } from './transfer.js';
+import { initializeRcvMss, initTransfer, peerMss, undoSpuriousSyn } from './transfer.js';
 import { sendReflectingAck, transmitSyn } from './transmit.js';
 import { receiveUrgent } from './urgent.js';
 import { validateIncoming } from './validate.js';
@@ -155,12 +156,17 @@ function finAcked(sk: TcpSock): boolean {
 function synReceivedAcked(sk: TcpSock, segment: Segment): void {
   // Counted here besides what the acknowledgement of our SYN counts, as Linux does.
   sk.delivered++;
-  initTransfer(sk, !sk.tx.undoMarked);
+  undoSpuriousSyn(sk, segment);
+  sk.tx.retransStamp = 0;
+  initTransfer(sk);
+  // Only here the handshake is not taken for something received, so that a first write is no answer to anything.
+  sk.lrcvtime = 0;
   setState(sk, TCP_ESTABLISHED);
   if (!sk.orphan) sk.stateChange();
   sk.sndWnd = segment.window << sk.sndWscale;
   sk.sndWl1 = segment.seq;
-  syncMss(sk);
+  syncMss(sk, sk.pmtu);
+  initializeRcvMss(sk, sk.rcvWnd);
   ecnThirdAck(sk, segment);
   if ((sk.shutdown & SEND_SHUTDOWN) !== 0) tcpShutdown(sk, SEND_SHUTDOWN);
 }
@@ -170,7 +176,7 @@ function finWait1Acked(sk: TcpSock, segment: Segment): number {
   if (!finAcked(sk)) return GO_ON;
   setState(sk, TCP_FIN_WAIT2);
   sk.shutdown |= SEND_SHUTDOWN;
-  sk.route?.confirm();
+  sk.ackPending |= DST_CONFIRM;
   if (!sk.orphan) {
     sk.stateChange();
     return GO_ON;
@@ -180,8 +186,9 @@ function finWait1Acked(sk: TcpSock, segment: Segment): number {
     sk.host.mib.count(TcpExt.TCPAbortOnData);
     return RESET_PEER;
   }
-  // What comes with a FIN is looked at by receiveText.
-  if (segment.length > 0 && after(dataEnd(segment), sk.rcvNxt)) {
+  if (segment.endSeq !== segment.seq && after(dataEnd(segment), sk.rcvNxt)) {
+    // A FIN behind a hole, of a connection that was opened with data: a box on the way may be why.
+    if ((segment.flags & FIN) !== 0 && sk.fastopen?.synFastopen) sk.tcp.fastopen.disableActive();
     tcpDone(sk);
     dropped(sk.host, 'TCP_ABORT_ON_DATA');
     sk.host.mib.count(TcpExt.TCPAbortOnData);
@@ -221,8 +228,10 @@ function receiveSynSent(sk: TcpSock, segment: Segment): number {
     else if ((flags & SYN) !== 0) synAckReceived(sk, segment);
     else dropped(sk.host, 'TCP_FLAGS');
   } else if (isRst) dropped(sk.host, 'TCP_RESET');
-  else if ((flags & SYN) !== 0) simultaneousOpen(sk, segment);
-  else dropped(sk.host, 'TCP_FLAGS');
+  else if ((flags & SYN) === 0) dropped(sk.host, 'TCP_FLAGS');
+  // A SYN that waits for its data (TCP_FASTOPEN_CONNECT) has no number yet. The peer's comes again, and crosses it then.
+  else if (sk.fastopen?.deferred && sk.writeQueue.sent === 0) dropped(sk.host, 'NOT_SPECIFIED');
+  else simultaneousOpen(sk, segment);
   return HANDLED;
 }
 
@@ -234,6 +243,7 @@ function echoIsOurs(sk: TcpSock, segment: Segment): boolean {
 /** Data that rides on a SYN-ACK is not taken, unless our SYN was a Fast Open; the peer sends it again. */
 function synAckReceived(sk: TcpSock, segment: Segment): void {
   learnFromSyn(sk, segment);
+  undoSpuriousSyn(sk, segment);
   tcpAck(sk, segment);
   sk.tx.retransStamp = 0;
   initTransfer(sk);
@@ -265,8 +275,6 @@ function synAckReceived(sk: TcpSock, segment: Segment): void {
 function simultaneousOpen(sk: TcpSock, segment: Segment): void {
   setState(sk, TCP_SYN_RECV);
   learnFromSyn(sk, segment);
-  // A SYN that waits for its data (Fast Open) has not been sent, so that there is nothing to acknowledge.
-  if (sk.writeQueue.sent === 0) return;
   readvertiseMss(sk);
   transmitSyn(sk, true);
 }

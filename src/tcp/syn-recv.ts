@@ -19,8 +19,9 @@ import { firstRtt } from './rtt.js';
 import type { Segment } from './segment.js';
 import { before } from './seq.js';
 import type { TcpSock } from './sock.js';
+import { acceptQueueFull } from './steering.js';
 import { cookiesAreOut, decodeCookieTimestamp } from './syncookies.js';
-import { initializeRcvMss, initTransfer } from './transfer.js';
+import { initializeRcvMss, initTransfer, undoSpuriousSyn } from './transfer.js';
 import { sendRequestAck, sendReset } from './transmit-control.js';
 
 /**
@@ -96,7 +97,9 @@ export function checkRequest(request: RequestSock, packet: RxPacket, segment: Se
     // The accept queue is full: the ACK is dropped and the client believes it is connected (or is reset, if so wished).
     host.mib.count(TcpExt.ListenOverflows);
     host.mib.count(TcpExt.ListenDrops);
-    if (host.sysctl.tcpAbortOnOverflow !== 0) {
+    const { steering } = listener;
+    const sysctl = host.sysctl.tcpAbortOnOverflow !== 0;
+    if (steering === null ? sysctl : acceptQueueFull(sk, steering, packet, segment, sysctl)) {
       host.mib.count(TcpExt.EmbryonicRsts);
       sendReset(tcp, packet, segment);
       dropRequest(request);
@@ -123,7 +126,9 @@ function answer(request: RequestSock, segment: Segment, carries: boolean): void 
 export function checkCookie(sk: TcpSock, packet: RxPacket, segment: Segment): TcpSock | null {
   const { tcp, host } = sk;
   const listener = sk.listener as ListenState;
-  if (host.sysctl.tcpSyncookies === 0 || (segment.flags & (SYN | RST)) !== 0) return sk;
+  const { steering } = listener;
+  const off = host.sysctl.tcpSyncookies === 0 && (steering === null || !steering.cookies);
+  if (off || (segment.flags & (SYN | RST)) !== 0) return sk;
   if (listener.lastCookieMs === null || !cookiesAreOut(host, listener.lastCookieMs)) return sk;
   const request = newRequest(sk, packet, segment);
   if (request === null) return null;
@@ -141,6 +146,9 @@ export function checkCookie(sk: TcpSock, packet: RxPacket, segment: Segment): Tc
     dropped(host, 'TCP_LISTEN_OVERFLOW');
     host.mib.count(TcpExt.ListenOverflows);
     host.mib.count(TcpExt.ListenDrops);
+    // tcp_abort_on_overflow does not concern cookies.
+    if (steering !== null && acceptQueueFull(sk, steering, packet, segment, false))
+      sendReset(tcp, packet, segment);
     return null;
   }
   ecnOfCookie(request, segment);
@@ -154,6 +162,10 @@ function createChild(request: RequestSock, segment: Segment): TcpSock {
   firstRtt(sk, synAckRtt(sk, request, segment));
   // The SYN-ACK was delivered.
   sk.delivered = 1;
+  if (sk.tx.undoMarked) {
+    undoSpuriousSyn(sk, segment);
+    sk.tx.retransStamp = 0;
+  }
   initTransfer(sk);
   initializeRcvMss(sk, sk.rcvWnd);
   sk.state = TCP_ESTABLISHED;

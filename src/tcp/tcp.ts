@@ -96,8 +96,9 @@ export class Tcp extends TcpShared implements IpProtocol {
 
   createSock(): TcpSock {
     const sk = new TcpSock(this.host, this, this.controls.default);
-    const { tcpRtoMaxMs } = this.host.sysctl;
+    const { tcpRtoMaxMs, tcpMinRtoUs } = this.host.sysctl;
     if (tcpRtoMaxMs !== sk.tuning.rtoMaxMs) sk.ownTuning().rtoMaxMs = tcpRtoMaxMs;
+    if (tcpMinRtoUs !== sk.tuning.rtoMinUs) sk.ownTuning().rtoMinUs = tcpMinRtoUs;
     return sk;
   }
 

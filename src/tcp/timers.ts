@@ -38,8 +38,9 @@ import { checkOom } from './memory.js';
 import { currentMss } from './mss.js';
 import { blackHole } from './mtu-probe.js';
 import { newDataSent, probe0Bound, probe0When } from './output.js';
-import { enterLoss } from './recovery.js';
-import { resumeSending, retransmitRow } from './retransmit.js';
+import { countTimeout, enterLoss } from './recovery.js';
+import { resumeSending, retransmitRow, stillInHostQueue } from './retransmit.js';
+import { rtoMinUs } from './route-hints.js';
 import { rowLength } from './row-packets.js';
 import { setRto } from './rtt.js';
 import { before, between } from './seq.js';
@@ -56,7 +57,7 @@ import {
   TIMER_RETRANSMIT,
 } from './tcp-timer.js';
 import { sendActiveReset, sendProbe, transmit } from './transmit.js';
-import { ROW_FIN, ROW_FLAGS, ROW_PSH, ROW_SENT_US, ROW_SEQ } from './write-queue.js';
+import { ROW_END, ROW_FIN, ROW_FLAGS, ROW_PSH, ROW_SENT_US, ROW_SEQ } from './write-queue.js';
 
 /** One of a sock's timers is due. */
 export function timerExpired(sk: TcpSock, kind: number): void {
@@ -76,11 +77,14 @@ export function timerExpired(sk: TcpSock, kind: number): void {
   }
   if (kind === TIMER_RETRANSMIT) {
     const what = sk.tx.pendingTimer;
-    sk.tx.pendingTimer = TIME_NONE;
-    if (what === TIME_RETRANS) retransmitTimer(sk);
-    else if (what === TIME_PROBE0) probeTimer(sk);
-    else if (what === TIME_REO_TIMEOUT) reorderingTimeout(sk);
+    // The other two stood in for the retransmission timer, and what is left of that is reckoned from it (tcp_rearm_rto).
+    if (what === TIME_REO_TIMEOUT) reorderingTimeout(sk);
     else if (what === TIME_LOSS_PROBE) sendLossProbe(sk);
+    else {
+      sk.tx.pendingTimer = TIME_NONE;
+      if (what === TIME_RETRANS) retransmitTimer(sk);
+      else if (what === TIME_PROBE0) probeTimer(sk);
+    }
     return;
   }
   keepaliveTimer(sk);
@@ -114,24 +118,14 @@ export function retransmitTimer(sk: TcpSock): void {
   if (sk.tx.retransmits === 0) countFailure(sk);
   enterLoss(sk);
   countTimeout(sk);
-  if (!retransmitRow(sk, 0, 1)) {
-    armRetransmit(sk, TIME_RETRANS, Math.min(sk.rto, TCP_RESOURCE_PROBE_INTERVAL));
+  if (!retransmitRow(sk, 0, 1) && !stillInHostQueue(sk, 0)) {
+    armRetransmit(sk, TIME_RETRANS, TCP_RESOURCE_PROBE_INTERVAL);
     return;
   }
   // The first few timeouts of a SYN do not double (tcp_syn_linear_timeouts).
   if (sk.state === TCP_SYN_SENT && sk.tx.retransmits <= sk.host.sysctl.tcpSynLinearTimeouts)
     armRetransmit(sk, TIME_RETRANS, userTimeoutBound(sk));
   else backOff(sk);
-}
-
-/** tcp_update_rto_stats */
-function countTimeout(sk: TcpSock): void {
-  if (sk.tx.retransmits === 0) {
-    sk.tx.totalRtoRecoveries++;
-    sk.tx.rtoStamp = sk.host.nowMs || 1;
-  }
-  sk.tx.retransmits++;
-  sk.tx.totalRto++;
 }
 
 /** Which kind of recovery the timeout ends, for the counters. */
@@ -150,7 +144,8 @@ function countFailure(sk: TcpSock): void {
 function closedWindowTimedOut(sk: TcpSock): boolean {
   const limit = sk.tuning.userTimeoutMs;
   const trying = sk.tx.retransStamp === 0 ? sentMsAgo(sk) : (sk.host.nowMs - sk.tx.retransStamp) | 0;
-  if (limit !== 0 && trying > limit) return true;
+  // More than the limit, in Linux; but its timers are late, where this one comes to the millisecond.
+  if (limit !== 0 && trying >= limit) return true;
   const patience = 2 * sk.tuning.rtoMaxMs;
   const most = limit !== 0 && limit < patience ? limit : patience;
   return ((sk.host.nowMs - sk.rcvTstamp) | 0) > most && trying > most;
@@ -167,6 +162,7 @@ function backOff(sk: TcpSock): void {
   if (timeoutsAreLinear(sk)) {
     sk.tx.backoff = 0;
     setRto(sk);
+    sk.rto = Math.max(sk.rto, Math.ceil(rtoMinUs(sk) / 1000));
   } else {
     sk.tx.backoff++;
     sk.rto = Math.min(sk.rto * 2, sk.tuning.rtoMaxMs);
@@ -317,11 +313,17 @@ function writeWakeup(sk: TcpSock, counter: number): void {
   const i = queue.sent;
   if (i < queue.count && before(sk.sndNxt, edge) && rowLength(sk, i) > 0) {
     const seq = queue.rows[queue.at(i) + ROW_SEQ];
-    const length = Math.min((edge - seq) | 0, rowLength(sk, i), currentMss(sk));
-    if (length < rowLength(sk, i)) queue.split(i, (seq + length) | 0);
+    const room = (edge - seq) | 0;
+    const mss = currentMss(sk);
+    const length = Math.min(room, rowLength(sk, i), mss);
     queue.rows[queue.at(i) + ROW_FLAGS] |= ROW_PSH;
+    // A FIN counts, too: it waits for room of its own.
+    if (length < rowLength(sk, i) || room < ((queue.rows[queue.at(i) + ROW_END] - seq) | 0)) {
+      queue.split(i, (seq + length) | 0);
+      queue.rows[queue.at(i) + ROW_FLAGS] |= ROW_PSH;
+    }
     const fin = (queue.rows[queue.at(i) + ROW_FLAGS] & ROW_FIN) !== 0 ? FIN : 0;
-    if (transmit(sk, seq, length, ACK | PSH | fin)) newDataSent(sk);
+    if (transmit(sk, seq, length, ACK | PSH | fin)) newDataSent(sk, mss);
     return;
   }
   const { mib } = sk.host;
@@ -365,6 +367,11 @@ function keepaliveTimer(sk: TcpSock): void {
     return;
   }
   writeWakeup(sk, TcpExt.TCPKeepAlive);
+  if (sk.tcp.congested) {
+    // It did not leave this host: that is not the peer's silence.
+    armKeepalive(sk, TCP_RESOURCE_PROBE_INTERVAL);
+    return;
+  }
   sk.probesOut++;
   armKeepalive(sk, (tuning.keepIntvl || host.sysctl.tcpKeepaliveIntvl) * 1000);
 }

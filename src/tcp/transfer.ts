@@ -7,6 +7,7 @@ import { syncMss } from './mss.js';
 import { initMtuProbing } from './mtu-probe.js';
 import { usualPacingRate } from './pacing.js';
 import { initialCwnd, initMetrics } from './save-metrics.js';
+import type { Segment } from './segment.js';
 import { UNSENT } from './send-state.js';
 import type { TcpSock } from './sock.js';
 import { armKeepalive, keepaliveIdleMs } from './tcp-timer.js';
@@ -24,18 +25,32 @@ export function initializeRcvMss(sk: TcpSock, window: number): void {
   sk.rcvMss = Math.max(hint, TCP_MIN_MSS);
 }
 
-/** tcp_init_transfer: congestion control and buffers start from what was agreed. `undone`: no SYN was lost after all. */
-export function initTransfer(sk: TcpSock, undone = false): void {
+/** tcp_update_pacing_rate, of a sock that may not have sent anything: then it is reckoned when it does. */
+export function firstPacingRate(sk: TcpSock): void {
+  if (!sk.cc.controls && sk.tx !== UNSENT) sk.tx.pacingRate = usualPacingRate(sk);
+}
+
+/** tcp_try_undo_spurious_syn: the first SYN, or SYN-ACK, has arrived in time, by the timestamp echoed (RFC 3522). */
+export function undoSpuriousSyn(sk: TcpSock, segment: Segment): void {
+  const { tx } = sk;
+  if (!tx.undoMarked || tx.retransStamp === 0) return;
+  if (segment.hasTs && sk.tstampOk && ((segment.tsEcr - sk.tsOffset) | 0) === tx.retransStamp)
+    tx.undoMarked = false;
+}
+
+/** tcp_init_transfer: congestion control and buffers start from what was agreed. */
+export function initTransfer(sk: TcpSock): void {
   if (sk.tstampOk) sk.advmss -= TCPOLEN_TSTAMP_ALIGNED;
-  syncMss(sk);
+  // An active end has an MTU that it reckons with, until it sends.
+  syncMss(sk, sk.pmtu !== 0 ? sk.pmtu : undefined);
   initMtuProbing(sk);
   initMetrics(sk);
   // A SYN that was lost twice tells of congestion (RFC 5681 section 3.1), unless it turned out not to have been lost.
-  sk.sndCwnd = sk.tx.totalRetrans > 1 && !undone ? 1 : initialCwnd(sk);
+  sk.sndCwnd = sk.tx.totalRetrans > 1 && sk.tx.undoMarked ? 1 : initialCwnd(sk);
   sk.sndCwndStamp = sk.host.nowMs;
   sk.lsndtime = sk.host.nowMs;
   sk.cc.init(sk);
-  if (!sk.cc.controls && sk.tx !== UNSENT) sk.tx.pacingRate = usualPacingRate(sk);
+  firstPacingRate(sk);
   initBufferSpace(sk);
   if ((sk.userlocks & SOCK_SNDBUF_LOCK) === 0) expandSendBuffer(sk);
   sk.lrcvtime = sk.host.nowMs;

@@ -19,6 +19,7 @@ import {
   ACK_SCHED,
   AE,
   CWR,
+  DST_CONFIRM,
   ECE,
   FIN,
   PSH,
@@ -28,6 +29,7 @@ import {
   TCPOLEN_TSTAMP_ALIGNED,
   URG,
 } from './constants.js';
+import { enterCwr } from './cwnd.js';
 import { ECN_OK, ecnFlagsToSend, ecnSynFlags, INET_ECN_ECT_0, INET_ECN_MASK } from './ecn.js';
 import type { FastOpenRequest } from './fastopen.js';
 import { checkRoute } from './route-hints.js';
@@ -117,11 +119,11 @@ function tellTransmitted(
 }
 
 /**
- * Sends one segment of a connection: `length` bytes of the send queue from sequence `seq` (0: none). `whole`: as one packet,
- * though it be larger than the MSS (a probe of the path's MTU).
+ * Sends one segment of a connection: `length` bytes of the send queue from sequence `seq` (0: none), in packets of `size` bytes (0: as
+ * one, however large).
  * False: nothing was sent, because the transmit ring is full, or with `tcp.congested` the device's own queue.
  */
-export function transmit(sk: TcpSock, seq: number, length: number, flags: number, whole = false): boolean {
+export function transmit(sk: TcpSock, seq: number, length: number, flags: number, size = 0): boolean {
   const tcp = sk.tcp;
   const route = checkRoute(sk);
   // Where no way leads it is lost here, as it might be on any hop, and the timers try again.
@@ -140,7 +142,10 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
   if (accecn !== null) writeAccEcn(sk, accecn, view, at + headerLength);
   else if (extra > 0) writeSack(sk, view, at + headerLength, (extra - 4) >> 3);
   headerLength += extra;
-  const gsoSize = !whole && length > sk.mss - extra ? sk.mss - extra : 0;
+  // Of the size that was reckoned with, though the options that took its room have left with an earlier one.
+  const room = sk.mss - extra;
+  const cut = size < room ? size : room;
+  const gsoSize = size !== 0 && length > cut ? cut : 0;
   const segments = gsoSize === 0 ? 1 : Math.ceil(length / gsoSize);
   if (length > 0) {
     // The first data after all was acknowledged (tcp_event_data_sent).
@@ -151,7 +156,8 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     countSent(sk, length);
     sk.lsndtime = sk.host.nowMs;
     // Answering within the delayed-ACK time makes the session interactive (tcp_event_data_sent).
-    if (((sk.lsndtime - sk.lrcvtime) | 0) < sk.ackAto && sk.ackPingpong < 255) sk.ackPingpong++;
+    const answers = ((sk.lsndtime - sk.lrcvtime) | 0) < sk.ackAto && sk.lrcvtime !== 0;
+    if (answers && sk.ackPingpong < 255) sk.ackPingpong++;
   }
   let { tos } = sk;
   if ((sk.ecnFlags & ECN_OK) !== 0) {
@@ -173,6 +179,7 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
       view.setUint8(at + 13, view.getUint8(at + 13) | URG);
     }
   }
+  if ((sk.ackPending & DST_CONFIRM) !== 0) route.confirm();
   if ((flags & ACK) !== 0) ackSent(sk);
   sk.segsOut += segments;
   // What only repeats is not among OutSegs (RFC 4022).
@@ -195,8 +202,9 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     (flags & CWR) === 0 ? 0 : accecn === null ? TX_ECN : TX_ACCECN,
   );
   if (result > 0) {
-    // The device's own queue is full (net_xmit_eval): it was not sent.
+    // The device's own queue is full (net_xmit_eval): it was not sent, and that is congestion, if near.
     tcp.congested = true;
+    enterCwr(sk);
     return false;
   }
   if (length > 0) {

@@ -203,6 +203,7 @@ function report(
     const at = (seq - sk.tx.sndQueueSeq) | 0;
     if (at >= 0) sk.sndQueue.copyTo(payload, headers, length, at);
     entry.payload = payload;
+    if (headers > 0 && sk.route !== null) entry.sentBy(sk.route.device.index);
   } else if ((tsflags & SOF_TIMESTAMPING_OPT_STATS) !== 0) {
     entry.stats = optStats(sk, kind === SCM_TSTAMP_ACK);
     entry.payload = encodeStats(entry.stats);

@@ -34,8 +34,9 @@ export const ROW_EOR = 0x800;
 /** Its rate words are filled; the application limited the rate when it was sent. */
 export const ROW_RATED = 0x1000;
 export const ROW_LIMITED = 0x2000;
-/** It went out as one packet, whatever its length: a probe of the path's MTU. */
-export const ROW_PROBE = 0x4000;
+/** Above: the payload of the segments that it was sent as, or is cut to since (tcp_skb_mss). What waits has none yet. */
+export const ROW_SIZE_SHIFT = 16;
+const NOT_SIZE = (1 << ROW_SIZE_SHIFT) - 1;
 
 const EMPTY = new Int32Array(0);
 /** What stays with the last part when a row is split. */
@@ -91,6 +92,12 @@ export class WriteQueue {
     this.rows[at + ROW_ORDER] = this.#order;
   }
 
+  /** Row `i` counts as segments of `size` bytes. */
+  resize(i: number, size: number): void {
+    const at = this.at(i) + ROW_FLAGS;
+    this.rows[at] = (this.rows[at] & NOT_SIZE) | (size << ROW_SIZE_SHIFT);
+  }
+
   /** The oldest row, which was sent, is done with. */
   shift(): void {
     this.#head = (this.#head + 1) & this.#mask;
@@ -113,8 +120,7 @@ export class WriteQueue {
     const first = this.at(i);
     const second = this.at(i + 1);
     this.rows[first + ROW_END] = seq;
-    this.rows[first + ROW_FLAGS] &= ~(TAIL_FLAGS | ROW_PROBE);
-    this.rows[second + ROW_FLAGS] &= ~ROW_PROBE;
+    this.rows[first + ROW_FLAGS] &= ~TAIL_FLAGS;
     this.rows[second + ROW_SEQ] = seq;
   }
 

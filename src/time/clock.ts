@@ -13,8 +13,12 @@ export interface Clock {
   now(): number;
   /** What `now()` last said: where a moment ago is near enough, because a read of the clock costs. */
   readonly recent: number;
+  /** It is the machine's own time, in which the event loop lives, too. */
+  readonly real?: boolean;
   /** Unix time, in microseconds, at which `now()` was 0; for captures only. */
   readonly epoch: number;
+  /** `now()` for onlookers (a trace), where what is looked at must not go differently for it; `now` will do unless given. */
+  look?(): number;
   /** Calls `alarm.onAlarm()` once, at or after `at` (microseconds); replaces an earlier wish of the same alarm. */
   setAlarm(alarm: Alarm, at: number): void;
   /** Takes the wish of `alarm` back, if there is one. */
@@ -32,6 +36,7 @@ const LONGEST_TIMEOUT_MS = 0x7fffffff;
 
 /** The machine's own time. Alarms are timers that do not keep the process alive; `hold` does. */
 export class RealClock implements Clock {
+  readonly real: boolean = true;
   readonly epoch = Date.now() * 1000;
   readonly #timers = new Map<Alarm, NodeJS.Timeout>();
   readonly #immediates = new Map<Alarm, NodeJS.Immediate>();
@@ -139,6 +144,7 @@ export class VirtualClock implements Clock {
 
   /** Moves to `at` without firing anything. It is an error to jump over an alarm. */
   moveTo(at: number): void {
+    if (!Number.isFinite(at)) throw new RangeError(`virtual time cannot move to ${at} µs`);
     if (at > this.nextAlarm)
       throw new Error(`virtual time cannot skip the alarm at ${this.nextAlarm} µs on its way to ${at} µs`);
     if (at > this.#now) this.#now = at;
@@ -154,8 +160,10 @@ export class VirtualClock implements Clock {
     return true;
   }
 
-  /** Advances by `us` microseconds, firing every alarm on the way. */
+  /** Advances by `us` microseconds, 0 or more, firing every alarm on the way. */
   advance(us: number): void {
+    if (!(Number.isFinite(us) && us >= 0))
+      throw new RangeError(`virtual time advances by microseconds, 0 or more, not by ${us}`);
     const end = this.#now + us;
     while (this.step(end));
     this.#now = end;

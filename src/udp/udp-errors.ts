@@ -41,9 +41,7 @@ export function queueIcmpError(
   entry.payload = sk.host.memory.bytes.slice(transport + UDP_HLEN, complaint.end);
   entry.address = daddr.clone();
   entry.port = dport;
-  entry.offender = complaint.from.clone();
-  entry.to = complaint.to.clone();
-  entry.device = complaint.device;
+  entry.complainedBy(complaint);
   extras.errorQueue.add(sk, entry, sk.rmemAlloc);
 }
 
@@ -56,7 +54,7 @@ export function queueTooLarge(sk: UdpSock, extras: SockExtras, daddr: IpAddress,
   extras.errorQueue.add(sk, entry, sk.rmemAlloc);
 }
 
-/** The datagram of `total` bytes from its UDP header at `at` on was handed to the device, headers at `frame`. */
+/** The datagram of `total` bytes from its UDP header at `at` on was handed to interface `device`, headers at `frame`. */
 export function reportSent(
   sk: UdpSock,
   extras: SockExtras,
@@ -65,13 +63,14 @@ export function reportSent(
   frame: number,
   at: number,
   total: number,
+  device: number,
 ): void {
   const scheduled = (tsflags & SOF_TIMESTAMPING_TX_SCHED) !== 0;
   const sent = (tsflags & SOF_TIMESTAMPING_TX_SOFTWARE) !== 0;
   if (scheduled || sent) {
     const key = (extras.tsflags & SOF_TIMESTAMPING_OPT_ID) !== 0 ? extras.tskey++ : 0;
-    if (scheduled) queueStamp(sk, extras, SCM_TSTAMP_SCHED, key, frame, at, total);
-    if (sent) queueStamp(sk, extras, SCM_TSTAMP_SND, key, frame, at, total);
+    if (scheduled) queueStamp(sk, extras, SCM_TSTAMP_SCHED, key, frame, at, total, device);
+    if (sent) queueStamp(sk, extras, SCM_TSTAMP_SND, key, frame, at, total, device);
   }
   if ((flags & MSG_ZEROCOPY) === 0 || !extras.zerocopy || total === UDP_HLEN) return;
   // It was copied, so the program's buffer is free already.
@@ -88,6 +87,7 @@ function queueStamp(
   frame: number,
   at: number,
   total: number,
+  device: number,
 ): void {
   const { host } = sk;
   const only = (extras.tsflags & SOF_TIMESTAMPING_OPT_TSONLY) !== 0;
@@ -101,6 +101,7 @@ function queueStamp(
     entry.payload = new Uint8Array(headers + total);
     entry.payload.set(bytes.subarray(frame, frame + headers));
     entry.payload.set(bytes.subarray(at, at + total), headers);
+    entry.sentBy(device);
   }
   extras.errorQueue.add(sk, entry, sk.rmemAlloc);
 }

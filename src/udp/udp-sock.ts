@@ -24,17 +24,19 @@ import { AF_INET, IPPROTO_UDP, SOCK_DGRAM } from '../uapi/socket.js';
 const OVERHEAD = 640;
 /**
  * The record before each datagram: length, port, address (family and four words), type of service and time to live, interface,
- * destination (four words), drops before it; then Unix time in microseconds, as a double.
+ * destination (four words), drops before it; then Unix time in microseconds, as a double; then, as a byte, whether it was looked at.
  */
-const RECORD = 64;
+const RECORD = 72;
 const RECORD_TIME = 7;
+const RECORD_PEEKED = 64;
 
 /** Where a received datagram came from, and what else is known of it; `recv` fills it. */
 export class Sender {
   readonly address = new IpAddress(AF_INET, 0);
   port = 0;
-  /** The datagram's length, of which the caller may have seen only a part. */
+  /** The datagram's length, of which the caller may have seen only a part, as MSG_TRUNC says. */
   length = 0;
+  cut = false;
   /** Address of ours that it came to. */
   readonly to = new IpAddress(AF_INET, 0);
   tos = 0;
@@ -84,10 +86,6 @@ export class UdpSock extends Sock {
     return record[0];
   }
 
-  get isEmpty(): boolean {
-    return this.#queue.length === 0;
-  }
-
   /** __udp_enqueue_schedule_skb: queues `length` bytes of packet memory. False: the buffer is full, it is dropped. */
   enqueue(packet: RxPacket, port: number, offset: number, length: number): boolean {
     const { src, dst } = packet;
@@ -110,6 +108,7 @@ export class UdpSock extends Sock {
     record[11] = dst.c;
     record[12] = dst.d;
     record[13] = this.drops;
+    recordBytes[RECORD_PEEKED] = 0;
     recordTimes[RECORD_TIME] = this.extras?.stampsReceived ? this.host.realUs(this.host.nowUs) : 0;
     const before = this.#queue.length;
     const recorded = this.#queue.append(recordBytes, 0, RECORD);
@@ -122,12 +121,39 @@ export class UdpSock extends Sock {
     return true;
   }
 
-  /**
-   * Copies the first datagram out, at most `count` bytes of it, and takes it off the queue unless it is only looked at.
-   * Bytes copied; the queue must not be empty.
-   */
-  dequeue(buffer: Uint8Array, count: number, peek: boolean, from: Sender): number {
+  /** Copies the first datagram out, at most `count` bytes of it, and takes it off the queue. Bytes copied, or -1: there is none. */
+  dequeue(buffer: Uint8Array, count: number, from: Sender): number {
+    if (this.#queue.length === 0) return -1;
     this.#queue.copyTo(recordBytes, 0, RECORD, 0);
+    const length = record[0];
+    const copied = this.#copyOut(buffer, count, from, 0, 0);
+    this.#queue.drop(RECORD + length);
+    this.rmem = (this.rmem - length - OVERHEAD) | 0;
+    return copied;
+  }
+
+  /**
+   * Copies what MSG_PEEK finds, of the datagram that is SO_PEEK_OFF bytes on (__skb_try_recv_from_queue). An empty one is found once.
+   * Bytes copied, or -1: nobody has sent as much.
+   */
+  peek(buffer: Uint8Array, count: number, from: Sender): number {
+    const queue = this.#queue;
+    const peekOff = this.extras === null ? -1 : this.extras.peekOff;
+    let skip = Math.max(peekOff, 0);
+    for (let at = 0; at < queue.length; at += RECORD + record[0]) {
+      queue.copyTo(recordBytes, 0, RECORD, at);
+      const isPast = skip >= record[0] && (skip > 0 || recordBytes[RECORD_PEEKED] !== 0);
+      if (peekOff < 0 || !isPast) {
+        queue.setByte(at + RECORD_PEEKED, 1);
+        return this.#copyOut(buffer, count, from, at, skip);
+      }
+      skip -= record[0];
+    }
+    return -1;
+  }
+
+  /** Of the datagram whose record, at `at`, was just read, what follows its first `skip` bytes. */
+  #copyOut(buffer: Uint8Array, count: number, from: Sender, at: number, skip: number): number {
     const length = record[0];
     from.length = length;
     from.port = record[1];
@@ -146,13 +172,10 @@ export class UdpSock extends Sock {
     from.to.d = record[12];
     from.drops = record[13];
     from.realUs = recordTimes[RECORD_TIME];
-    const wanted = count < length ? count : length;
-    const copied = wanted === 0 ? 0 : this.#queue.copyTo(buffer, 0, wanted, RECORD);
-    if (!peek) {
-      this.#queue.drop(RECORD + length);
-      this.rmem = (this.rmem - length - OVERHEAD) | 0;
-    }
-    return copied;
+    // As udp_recvmsg has it: all that follows, if exactly that is wanted, still counts as cut.
+    from.cut = count <= length - skip && count < length;
+    const wanted = count < length - skip ? count : length - skip;
+    return wanted === 0 ? 0 : this.#queue.copyTo(buffer, 0, wanted, at + RECORD + skip);
   }
 
   /** Drops everything received. */

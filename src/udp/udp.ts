@@ -39,6 +39,7 @@ import {
   IP_PMTUDISC_OMIT,
   IP_PMTUDISC_PROBE,
   IPPROTO_UDP,
+  MSG_CONFIRM,
   MSG_DONTWAIT,
   MSG_OOB,
   MSG_PEEK,
@@ -256,13 +257,15 @@ export class Udp implements IpProtocol {
       at + UDP_CHECKSUM,
       sk.noCheck ? 0 : pseudoHeader(src.a, route.destination.a, IPPROTO_UDP, total),
     );
-    memory.bytes.set(length === buffer.length ? buffer : buffer.subarray(0, length), at + UDP_HLEN);
+    if (length > 0)
+      memory.bytes.set(length === buffer.length ? buffer : buffer.subarray(0, length), at + UDP_HLEN);
     const wanted = cookie === null ? sk.ttl : cookie.ttl;
     const ttl = route.destination.isMulticast ? 1 : wanted === 0 ? route.hopLimit : wanted;
     const insists = sk.mtuDiscover === IP_PMTUDISC_DO || sk.mtuDiscover === IP_PMTUDISC_PROBE;
     const df = insists || (total + IP_HLEN <= route.mtu && route.dontFragment(sk.mtuDiscover));
     // Where its headers will stand; a claim is good until the frame is committed.
     const frame = sk.extras === null || this.ip.begin(route) < 0 ? 0 : route.device.frame;
+    if ((flags & MSG_CONFIRM) !== 0) route.confirm();
     const result = this.ip.sendDatagram(
       route,
       src,
@@ -279,7 +282,7 @@ export class Udp implements IpProtocol {
     );
     if (result === 0 && sk.extras !== null) {
       const tsflags = cookie === null ? sk.extras.tsflags : cookie.tsflags;
-      reportSent(sk, sk.extras, tsflags, flags, frame, at, total);
+      reportSent(sk, sk.extras, tsflags, flags, frame, at, total, route.device.index);
     }
     memory.free(chunk);
     if (result < 0 && result !== -ENOBUFS) return result;
@@ -296,11 +299,13 @@ export class Udp implements IpProtocol {
   recv(sk: UdpSock, buffer: Uint8Array, length: number, flags: number, from: Sender): number {
     const pending = sk.takeError();
     if (pending !== 0) return pending;
-    if (sk.isEmpty) return (sk.shutdown & RCV_SHUTDOWN) !== 0 && (flags & MSG_DONTWAIT) === 0 ? 0 : -EAGAIN;
     const isPeek = (flags & MSG_PEEK) !== 0;
-    const copied = sk.dequeue(buffer, length, isPeek, from);
+    const copied = isPeek ? sk.peek(buffer, length, from) : sk.dequeue(buffer, length, from);
+    if (copied < 0) return (sk.shutdown & RCV_SHUTDOWN) !== 0 && (flags & MSG_DONTWAIT) === 0 ? 0 : -EAGAIN;
     if (!isPeek) this.host.mib.count(UdpMib.InDatagrams);
-    return (flags & MSG_TRUNC) !== 0 ? from.length : copied;
+    const result = (flags & MSG_TRUNC) !== 0 ? from.length : copied;
+    if (sk.extras !== null) sk.extras.movePeekOff(isPeek ? result : -result);
+    return result;
   }
 
   /** SIOCINQ: length of the next datagram; SIOCOUTQ: bytes not sent yet, which is none. Else -ENOTTY. */

@@ -79,7 +79,10 @@ describe('filters', () => {
     [['sport', 'is', '80'], 'sport is compared with a port'],
     [['( sport = 80'], 'a ) is missing'],
     [['colour', 'red'], 'colour is nothing that can be asked'],
+    [['state', 'constructor'], 'constructor is no state'],
+    [['sport', 'constructor', ':80'], 'sport is compared with a port'],
     [['src', '10.0.0.300'], 'no filter'],
+    [['dst', '10.0.0.0/40'], 'a prefix of at most 32 bits, not 40'],
     [['sport = 80 or'], 'something is missing at the end'],
   ])('%j is none', (words, why) => {
     expect(() => parseFilter(words, false, false)([socket()][0])).toThrow(Refusal);
@@ -104,13 +107,14 @@ test('columns', () => {
       sendq: 128,
       local: { address: null, port: 80 },
       peer: { address: null, port: 0 },
+      paused: 'dropping',
     }),
     socket({ recvq: 7, device: 'tap0', users: [{ process: 1, fd: 5 }], uid: 1000, inode: 3 }),
   ];
   expect(listing(rows, false, { ...plain, processes: true, extended: true }, 42)).toBe(
     [
       'State  Recv-Q Send-Q Local Address:Port Peer Address:Port Process',
-      'LISTEN 0      128    0.0.0.0:80         0.0.0.0:*         ino:0',
+      'LISTEN 0      128    0.0.0.0:80         0.0.0.0:*         ino:0 paused:dropping',
       'ESTAB  7      0      10.0.0.2%tap0:80   10.0.0.1:40000    users:(("node",pid=42,fd=5)) uid:1000 ino:3',
       '',
     ].join('\n'),

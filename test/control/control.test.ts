@@ -93,6 +93,15 @@ describe('the directory', () => {
     expect(controlDirectory()).not.toContain(base);
   });
 
+  test('whose path leaves no room for a socket is refused, and no socket of another name is made', async () => {
+    const base = privateDirectory();
+    process.env.XDG_RUNTIME_DIR = join(base, 'x'.repeat(80));
+    mkdirSync(process.env.XDG_RUNTIME_DIR, { mode: 0o700 });
+    await expect(known('long')).rejects.toThrow(/long\.sock is longer than the path of a socket may be/);
+    expect(readdirSync(base)).toEqual(['x'.repeat(80)]);
+    expect(readdirSync(controlDirectory())).toEqual([]);
+  });
+
   test('several stacks of one process and one name get a socket each', async () => {
     privateDirectory();
     const [first, second] = [await known('twin'), await known('twin')];
@@ -158,9 +167,16 @@ describe('answers', () => {
     const { listener, client, server } = await converse(stack, 700, 1000);
     const datagram = stack.sys.socket(AF_INET, SOCK_DGRAM, 0);
     stack.sys.bind(datagram, { family: AF_INET, address: '0.0.0.0', port: 53 });
+    stack.listener(listener).pause({ refuse: true });
     const all = await ask<SocketDetail[]>(control.path, { method: 'sockets' });
     const byUser = (fd: number) => all.find(({ users }) => users.some((user) => user.fd === fd));
-    expect(byUser(listener)).toMatchObject({ state: 'LISTEN', recvq: 0, sendq: 5, congestion: 'cubic' });
+    expect(byUser(listener)).toMatchObject({
+      state: 'LISTEN',
+      recvq: 0,
+      sendq: 5,
+      congestion: 'cubic',
+      paused: 'refusing',
+    });
     expect(byUser(server)).toMatchObject({
       state: 'ESTABLISHED',
       recvq: 1000,
@@ -198,7 +214,7 @@ describe('answers', () => {
     expect(counters.Tcp).toMatchObject({ ActiveOpens: 1, PassiveOpens: 1, CurrEstab: 2 });
     const interfaces = await ask<InterfaceDetail[]>(control.path, { method: 'interfaces' });
     expect(interfaces).toMatchObject([
-      { name: 'lo', loopback: true, address: '127.0.0.1', prefix: 8 },
+      { name: 'lo', loopback: true, address: '127.0.0.1', prefix: 8, stats: null },
       { loopback: false, address: '10.1.2.3', prefix: 20, mtu: 1500, up: true },
     ]);
     const routes = await ask<RouteDetail[]>(control.path, { method: 'routes' });
@@ -257,6 +273,7 @@ describe('feeds', () => {
       if (lines.at(-1)?.point === 'inet_csk_accept') socket.end();
     }
     socket.destroy();
+    expect(lines.pop()).toEqual({ point: 'dropped', time: 0, count: 0 });
     expect(lines.every(({ local, peer }) => `${local} ${peer}`.includes(':701'))).toBe(true);
     expect(lines.filter(({ point }) => point === 'tcp_set_state').length).toBeGreaterThanOrEqual(2);
     expect(lines.filter(({ point }) => point === 'inet_csk_accept')).toHaveLength(1);
@@ -353,7 +370,9 @@ describe('feeds', () => {
     const { control } = await known();
     const socket = await follow(control.path, { method: 'trace' });
     await control.close();
-    for await (const _ of socket) expect.unreachable();
+    const lines: TraceLine[] = [];
+    for await (const line of createInterface({ input: socket })) lines.push(JSON.parse(line) as TraceLine);
+    expect(lines).toEqual([{ point: 'dropped', time: 0, count: 0 }]);
     socket.destroy();
   });
 });

@@ -8,9 +8,12 @@
 import { below } from './below.mjs';
 import { dice } from './dice.mjs';
 import { ending } from './ending.mjs';
+import { fastopen } from './fastopen.mjs';
 import { keeping } from './keeping.mjs';
 import { listening } from './listening.mjs';
+import { neighbours } from './neighbours.mjs';
 import { opening } from './opening.mjs';
+import { telling } from './telling.mjs';
 import { closing, mixed, receiving, sending, wild } from './themes.mjs';
 
 const SOL_SOCKET = 1;
@@ -27,6 +30,9 @@ const THEMES = {
   ending: { ...ending, weight: 2 },
   keeping: { ...keeping, weight: 3 },
   below: { ...below, weight: 2 },
+  telling: { ...telling, weight: 2 },
+  fastopen: { ...fastopen, weight: 2 },
+  neighbours: { ...neighbours, weight: 2 },
 };
 
 export class Conversation {
@@ -44,6 +50,8 @@ export class Conversation {
   /** Tunables below net.ipv4, and the listener's backlog. */
   sysctl = {};
   backlog = 8;
+  /** The peer is to be asked for its Ethernet address. */
+  arp = false;
   /** The descriptor that is looked at besides the first. */
   watched = 0;
 
@@ -78,7 +86,8 @@ export class Conversation {
     }
     this.call('poll');
     this.call('info');
-    this.call('counters');
+    // A neighbour who does not answer is another difference in what is counted (differences.md).
+    if (!this.arp) this.call('counters');
   }
 
   /** [level, name, value] of what is set before anything else. */
@@ -134,7 +143,7 @@ export class Conversation {
 
   /**
    * `more` may say seq, ack, length, window, sack, urgent, options, words (of the header), spoilt (the checksum), rebase (a step of the
-   * peer's initial sequence number), ip (packets.mjs), peer (which one, 0 unless it says), stamp (a number, or null for none) and late
+   * peer's initial sequence number), cookie (of Fast Open: kind and value, 'got' for the last one of ours, 'bad' for one like it), ip (packets.mjs), peer (which one, 0 unless it says), stamp (a number, or null for none) and late
    * (its clock's step).
    */
   segment(flags, more = {}, ms = 25) {
@@ -166,8 +175,8 @@ export class Conversation {
 
   /** `on`: which descriptor, by number; 'L' is the listener. */
   callOn(on, name, ...more) {
-    const asks = ['info', 'poll', 'error', 'get', 'counters'].includes(name);
-    const answered = name === 'write' || name === 'connect';
+    const asks = ['info', 'poll', 'error', 'get', 'counters', 'errors'].includes(name);
+    const answered = name === 'write' || name === 'connect' || name === 'sendto';
     this.steps.push({ call: [name, ...more], ms: asks ? 1 : answered ? 7 : 25, ...(on === 0 ? {} : { on }) });
   }
 

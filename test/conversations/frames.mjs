@@ -13,6 +13,9 @@ const SCALE = 3;
 const SACK_OK = 4;
 const SACK = 5;
 const STAMP = 8;
+const FAST_OPEN = 34;
+const EXPERIMENT = 254;
+const MAGIC = [0xf9, 0x89];
 
 /** The byte at offset i of a side's stream. */
 const PATTERN = Uint8Array.from({ length: 1 << 21 }, (_, i) => {
@@ -26,7 +29,7 @@ export function pattern(from, length) {
 
 const word = (n) => [(n >>> 24) & 255, (n >>> 16) & 255, (n >>> 8) & 255, n & 255];
 
-function optionBytes({ mss, sackOk, scale, stamp, sack, flags }, wire) {
+function optionBytes({ mss, sackOk, scale, stamp, sack, cookie, flags }, wire) {
   const bytes = [];
   if (mss !== undefined) bytes.push(MSS, 4, mss >> 8, mss & 255);
   if (sackOk) bytes.push(NOP, NOP, SACK_OK, 2);
@@ -34,13 +37,24 @@ function optionBytes({ mss, sackOk, scale, stamp, sack, flags }, wire) {
   if (stamp !== undefined) {
     bytes.push(NOP, NOP, STAMP, 10, ...word(stamp), ...word(flags.includes('.') ? wire.stampSeen : 0));
   }
+  if (cookie) bytes.push(...cookieBytes(cookie, wire.jar.cookie));
   if (sack)
     bytes.push(NOP, NOP, SACK, 2 + 8 * sack.length, ...sack.flat().flatMap((n) => word(wire.ours + 1 + n)));
   return bytes;
 }
 
-export const newWire = (mac, theirs, port, peerPort) => ({
+/** A Fast Open cookie; `got`: the last that was heard. */
+function cookieBytes({ kind, value }, got) {
+  const bytes = value === 'got' ? got : value === 'bad' ? got.map((byte) => byte ^ 1) : value;
+  const option =
+    kind === EXPERIMENT ? [kind, 4 + bytes.length, ...MAGIC, ...bytes] : [kind, 2 + bytes.length, ...bytes];
+  return [...Array((4 - (option.length % 4)) % 4).fill(NOP), ...option];
+}
+
+/** `jar`: what all peers share, the last cookie. */
+export const newWire = (mac, theirs, port, peerPort, jar) => ({
   mac,
+  jar,
   theirs,
   port,
   peerPort,
@@ -96,6 +110,11 @@ function optionTexts(view, wire) {
         return (view.getUint32(at + 2 + 4 * i) - wire.theirs - 1) | 0;
       });
       texts.push(`sack ${edges.join(' ')}`);
+    } else if (kind === FAST_OPEN || kind === EXPERIMENT) {
+      const from = kind === FAST_OPEN ? at + 2 : at + 4;
+      const cookie = Array.from({ length: at + length - from }, (_, i) => view.getUint8(from + i));
+      if (cookie.length > 0) wire.jar.cookie = cookie;
+      texts.push(`cookie ${kind} ${cookie.join('.')}`);
     } else texts.push(`option ${kind}`);
     at += length;
   }

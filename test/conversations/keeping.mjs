@@ -74,6 +74,7 @@ function option(c) {
     [SOL_SOCKET, 7, pick([4096, 16_384, 65_536])], // SO_SNDBUF
     [IPPROTO_TCP, 18, pick([0, 500, 2000])], // TCP_USER_TIMEOUT
     [SOL_SOCKET, 10, pick([0, 1])], // SO_OOBINLINE
+    [SOL_SOCKET, 42, pick([0, 5, -1])], // SO_PEEK_OFF
     [SOL_SOCKET, 9, pick([0, 1])], // SO_KEEPALIVE
     [IPPROTO_TCP, 2, pick([200, 1000])], // TCP_MAXSEG
   ]);

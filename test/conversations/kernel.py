@@ -4,13 +4,14 @@
 Reads {"fields": of TCP_INFO, "atOnce": how many, "conversations": [...]} from standard input, writes a list of lines for each to
 standard output. Must run as root of a user namespace or of the machine.
 """
-import fcntl, heapq, json, os, resource, select, socket, struct, sys, time
+import fcntl, heapq, json, os, resource, select, socket, struct, sys, threading, time
 from room import Room, US
-from wire import PATTERN, PEER, TCP, Wire, other
+from wire import PATTERN, PEER, TCP, Wire, arp_frame, arp_text, other
 
 PORT = 10000
 TCP_INFO, TCP_CONGESTION = 11, 13
 EVENTS = 0x20c7
+MSG_ERRQUEUE, IP_RECVERR, SO_TIMESTAMPING = 0x2000, 11, 37
 # struct tcp_info of linux/tcp.h, as far as it is asked for: (offset, format, names)
 INFO = (
     (0, '=6B', 'state ca_state retransmits probes backoff options'),
@@ -25,28 +26,55 @@ INFO = (
 )
 
 
+def told_text(data, messages, flags, about):
+    """What recvmsg took out of the error queue, as told.mjs spells it."""
+    texts = ['%d flags %x about %s' % (len(data), flags, '%s:%d' % about if about else '')]
+    for level, kind, value in messages:
+        if (level, kind) == (socket.SOL_IP, IP_RECVERR):
+            by = socket.inet_ntoa(value[20:24]) if value[16] == socket.AF_INET else ''
+            texts.append('err %d %d %d %d %d %d by %s' % (*struct.unpack('=IBBBxII', value[:16]), by))
+        elif kind == SO_TIMESTAMPING:
+            texts.append('stamps ' + ''.join(str(int(any(value[at:at + 16]))) for at in (0, 16, 32)))
+        else:
+            texts.append('message %d %d' % (level, kind))
+    return ', '.join(texts)
+
+
 class Talk:
     def __init__(self, number, conversation, fields):
         self.number, self.fields = number, fields
         self.steps, self.theirs = conversation['steps'], conversation['isn']
-        self.room = Room(conversation['sysctl'])
+        self.room = Room(conversation['sysctl'], conversation['arp'])
         self.first_port = 40000 if conversation['role'] == 'server' else 80
-        self.wires, self.at = {}, 0
+        self.arp = conversation['arp']
+        self.wires, self.at, self.jar = {}, 0, {'cookie': b''}
         self.lines, self.heard = [], []
         self.sockets = {}
-        sock = socket.socket()
-        sock.setblocking(False)
-        sock.setsockopt(TCP, TCP_CONGESTION, b'cubic')
-        for option in conversation['options']:
-            sock.setsockopt(*option)
-        sock.bind((US, PORT))
+        self.options = conversation['options']
+        sock = self.socket()
         self.sockets['L' if conversation['role'] == 'server' else 0] = sock
         if conversation['role'] == 'server':
             sock.listen(conversation['backlog'])
 
+    def socket(self):
+        self.room.enter()
+        sock = socket.socket()
+        sock.setblocking(False)
+        sock.setsockopt(TCP, TCP_CONGESTION, b'cubic')
+        for option in self.options:
+            try:
+                sock.setsockopt(*option)
+            except OSError:
+                pass
+        try:
+            sock.bind((US, PORT))
+        except OSError:
+            pass
+        return sock
+
     def wire(self, peer):
         if peer not in self.wires:
-            self.wires[peer] = Wire((self.theirs + peer * 0x1000000) & 0xffffffff, PORT, self.first_port + peer)
+            self.wires[peer] = Wire((self.theirs + peer * 0x1000000) & 0xffffffff, PORT, self.first_port + peer, self.jar)
         return self.wires[peer]
 
     def receive(self):
@@ -55,14 +83,17 @@ class Talk:
                 frame = os.read(self.room.device, 70000)
             except BlockingIOError:
                 return
+            if frame[12:14] == b'\x08\6':
+                self.heard.append(arp_text(frame))
             if frame[12:14] != b'\x08\0':
                 continue
             packet = frame[14:]
+            at = '' if frame[5] == 1 or not self.arp else ' at %d' % frame[5]
             if packet[9] != TCP:
-                self.heard.append(other(packet))
+                self.heard.append(other(packet) + at)
                 continue
             peer = int.from_bytes(packet[22:24], 'big') - self.first_port
-            self.heard.append(('%d: ' % peer if peer else '') + self.wire(peer).hear(packet))
+            self.heard.append(('%d: ' % peer if peer else '') + self.wire(peer).hear(packet) + at)
 
     def take(self, step):
         """A step's answer."""
@@ -71,6 +102,8 @@ class Talk:
             made = self.wire(step.get('peer', 0)).segment(step['segment'])
         elif 'icmp' in step:
             made = self.wire(step.get('peer', 0)).icmp(step['icmp'])
+        elif 'arp' in step:
+            os.write(self.room.device, arp_frame(step['arp'], self.room.ethernet[:6]))
         for packet in made:
             os.write(self.room.device, self.room.ethernet + packet)
         return str(self.call(step.get('on', 0), *step['call'])) if 'call' in step else ''
@@ -98,12 +131,27 @@ class Talk:
             return -sock.connect_ex((PEER, 80))
         if name == 'write':
             return sock.send(PATTERN[:more[0]], more[1] | 0x4000)
+        if name == 'sendto':
+            return sock.sendto(PATTERN[:more[0]], more[1] | 0x4000, (PEER, 80))
+        if name == 'errors':
+            return told_text(*sock.recvmsg(more[0], 1024, MSG_ERRQUEUE))
         if name == 'read':
             data = sock.recv(*more)
             return '%d:%d' % (len(data), sum(data) & 0xffff)
-        if name == 'close':
+        if name == 'reopen':
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
             sock.close()
+            self.sockets[on] = self.socket()
+        elif name == 'close':
             del self.sockets[on]
+            lingers, seconds = struct.unpack('ii', sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8))
+            if lingers and seconds:
+                # The others do not wait for it.
+                closing = threading.Thread(target=sock.close, daemon=True)
+                closing.start()
+                closing.join(0.001)
+            else:
+                sock.close()
         elif name == 'shutdown':
             sock.shutdown(more[0])
         elif name == 'listen':

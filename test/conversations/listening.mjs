@@ -1,5 +1,7 @@
 // A listener and several peers: full queues, cookies, resets before accept, and what becomes of children that nobody took.
 
+import { drawPeer } from './peers.mjs';
+
 const IPPROTO_TCP = 6;
 const PEERS = 5;
 
@@ -22,12 +24,7 @@ function open(c) {
 
 function move(c) {
   const { pick, chance, below, weighted } = c.dice;
-  const peer = below(PEERS);
-  const who = c.peers[peer];
-  const from = (flags, more = {}) => {
-    const window = flags.includes('S') ? c.opening : scaled(c);
-    c.segment(flags, { seq: who.sent, ack: 0, window, ...more, peer });
-  };
+  const { who, from } = drawPeer(c);
   const slot = c.next > 0 ? below(c.next) : 0;
   weighted([
     [24, () => knock(c, from, who)],
@@ -52,8 +49,6 @@ function move(c) {
     [1, () => c.call('counters')],
   ])();
 }
-
-const scaled = (c) => (c.scale === null ? c.opening : Math.max(1, c.opening >> c.scale));
 
 function knock(c, from, who) {
   if (who.knocked && c.dice.chance(0.6)) return;

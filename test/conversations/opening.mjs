@@ -83,7 +83,7 @@ function synAck(c, more) {
 }
 
 /** A SYN of the peer's without ours in mind; with the options that differences.md tells of, it has them all. */
-function crossing(c) {
+export function crossing(c) {
   if (c.opened || !c.stamps || !c.sackOk || c.scale === null) return;
   c.segment('S', c.syn);
   if (c.dice.chance(0.5)) c.segment(c.dice.pick(['S.', '.']), { ...c.syn, ack: 0 });

@@ -43,6 +43,37 @@ export function framesIn(wire, protocol, payload, ip) {
   });
 }
 
+/** An ARP packet's frame: `hw` is the last byte of its sender's Ethernet address, 0xff one of a group. */
+export function arpFramesOf(
+  { op, hw, sender, target, all, own, hardware = 1, protocol = 0x800, short = 0 },
+  { mac },
+) {
+  const bytes = new Uint8Array(14 + 28 - short);
+  const from = hw === 0xff ? [1, 0, 0, 0, 0, hw] : [2, 0, 0, 0, 0, hw];
+  const words = (value) => [value >> 8, value & 255];
+  const to = own ? from : op === 2 ? [...mac] : Array(6).fill(0);
+  const packet = [
+    ...words(hardware),
+    ...words(protocol),
+    6,
+    4,
+    ...words(op),
+    ...from,
+    ...sender.split('.'),
+    ...to,
+    ...target.split('.'),
+  ];
+  bytes.set([...(all ? Array(6).fill(0xff) : mac), ...from, 8, 6]);
+  bytes.set(packet.slice(0, 28 - short), 14);
+  return [bytes];
+}
+
+/** What an ARP packet of ours says, and to whom. */
+export function arpText(frame) {
+  const op = frame[21];
+  return `arp ${op} ${frame.subarray(28, 32).join('.')} to ${frame.subarray(38, 42).join('.')} hw ${frame[37]} at ${frame[5]}`;
+}
+
 /** An error that quotes a segment of ours, or an echo request. */
 export function icmpFramesOf({ type, code, rest = 0, quote, length = 0, spoilt = 0, ip = {} }, wire) {
   const body = quote === undefined ? pattern(0, length) : quoted(quote, wire);

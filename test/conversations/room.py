@@ -14,8 +14,8 @@ IFF_UP, IFF_NOARP = 1, 0x80
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def ifreq(value):
-    return DEVICE.ljust(16, b'\0') + value.ljust(24, b'\0')
+def ifreq(value, device=DEVICE):
+    return device.ljust(16, b'\0') + value.ljust(24, b'\0')
 
 
 def address(text):
@@ -25,21 +25,29 @@ def address(text):
 class Room:
     """Made in the namespace that the process is in from then on. Its device lasts as long as the process: to close one takes 20 ms."""
 
-    def __init__(self, settings):
+    def __init__(self, settings, arp):
         if libc.unshare(CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), 'unshare')
+        # Whoever makes a socket later must come back.
+        self.space = os.open('/proc/self/ns/net', os.O_RDONLY)
         self.device = os.open('/dev/net/tun', os.O_RDWR | os.O_NONBLOCK)
         fcntl.ioctl(self.device, TUNSETIFF, ifreq(struct.pack('=H', IFF_TAP | IFF_NO_PI)))
         for name, value in {**SETTINGS, **settings}.items():
-            with open('/proc/sys/net/ipv4/' + name, 'w') as file:
+            with open('/proc/sys/net/ipv4/' + name.replace('default', DEVICE.decode()), 'w') as file:
                 file.write(str(value))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             fcntl.ioctl(sock, SIOCSIFADDR, ifreq(address(US)))
             fcntl.ioctl(sock, SIOCSIFNETMASK, ifreq(address('255.255.0.0')))
-            fcntl.ioctl(sock, SIOCSIFFLAGS, ifreq(struct.pack('=H', IFF_UP | IFF_NOARP)))
+            fcntl.ioctl(sock, SIOCSIFFLAGS, ifreq(struct.pack('=H', IFF_UP | (0 if arp else IFF_NOARP))))
+            # What is sent to ourselves, as complaints about a neighbour who does not answer are.
+            fcntl.ioctl(sock, SIOCSIFFLAGS, ifreq(struct.pack('=H', IFF_UP), b'lo'))
             mac = fcntl.ioctl(sock, SIOCGIFHWADDR, ifreq(b''))[18:24]
         self.ethernet = mac + bytes((2, 0, 0, 0, 0, 1, 8, 0))
         self.files = [os.open('/proc/self/net/' + name, os.O_RDONLY) for name in ('snmp', 'netstat')]
+
+    def enter(self):
+        if libc.setns(self.space, CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), 'setns')
 
     def counters(self):
         """Those that are not 0, by 'Group.Name'."""

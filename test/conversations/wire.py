@@ -24,6 +24,26 @@ def wrapped(number):
     return number & 0xffffffff
 
 
+def cookie_option(cookie, got):
+    """A Fast Open cookie; 'got': the last that was heard."""
+    value = cookie['value']
+    value = got if value == 'got' else bytes(byte ^ 1 for byte in got) if value == 'bad' else bytes(value)
+    head = bytes((254, 4 + len(value), 0xf9, 0x89)) if cookie['kind'] == 254 else bytes((34, 2 + len(value)))
+    return b'\1' * (-len(head + value) % 4) + head + value
+
+
+def arp_frame(arp, mac):
+    """`hw` is the last byte of its sender's Ethernet address, 0xff one of a group."""
+    source = bytes((1 if arp['hw'] == 0xff else 2, 0, 0, 0, 0, arp['hw']))
+    body = struct.pack('!HHBBH', arp.get('hardware', 1), arp.get('protocol', 0x800), 6, 4, arp['op']) + source
+    body += socket.inet_aton(arp['sender']) + (source if arp.get('own') else mac if arp['op'] == 2 else bytes(6)) + socket.inet_aton(arp['target'])
+    return (b'\xff' * 6 if arp.get('all') else mac) + source + b'\x08\6' + body[:28 - arp.get('short', 0)]
+
+
+def arp_text(frame):
+    return 'arp %d %s to %s hw %d at %d' % (frame[21], socket.inet_ntoa(frame[28:32]), socket.inet_ntoa(frame[38:42]), frame[37], frame[5])
+
+
 def packets(protocol, payload, ip):
     """IPv4 packets: one, or those that `cuts` makes of it ([from, to, more])."""
     options = bytes(ip.get('options', ()))
@@ -43,8 +63,8 @@ def packets(protocol, payload, ip):
 class Wire:
     """One peer's numbers: initial sequence numbers of both, ports, and the last timestamp of ours."""
 
-    def __init__(self, theirs, port, peer_port):
-        self.theirs, self.port, self.peer_port = theirs, port, peer_port
+    def __init__(self, theirs, port, peer_port, jar):
+        self.theirs, self.port, self.peer_port, self.jar = theirs, port, peer_port, jar
         self.ours = self.stamp_seen = 0
 
     def segment(self, segment):
@@ -60,6 +80,8 @@ class Wire:
         if 'stamp' in segment:
             echo = self.stamp_seen if '.' in flags else 0
             options += struct.pack('!BBBBII', 1, 1, 8, 10, wrapped(segment['stamp']), echo)
+        if 'cookie' in segment:
+            options += cookie_option(segment['cookie'], self.jar['cookie'])
         if 'sack' in segment:
             edges = [wrapped(self.ours + 1 + edge) for block in segment['sack'] for edge in block]
             options += struct.pack('!BBBB%dI' % len(edges), 1, 1, 5, 2 + 4 * len(edges), *edges)
@@ -117,6 +139,11 @@ class Wire:
             elif kind == 5:
                 edges = struct.unpack('!%dI' % (len(value) // 4), value)
                 words.append('sack ' + ' '.join(str(relative(edge, self.theirs)) for edge in edges))
+            elif kind in (34, 254):
+                cookie = value if kind == 34 else value[2:]
+                if cookie:
+                    self.jar['cookie'] = cookie
+                words.append('cookie %d %s' % (kind, '.'.join(map(str, cookie))))
             else:
                 words.append({2: 'mss %d' % int.from_bytes(value, 'big'), 3: 'scale %d' % int.from_bytes(value, 'big'),
                               4: 'sackOk'}.get(kind, 'option %d' % kind))

@@ -166,4 +166,17 @@ export const figures: Readonly<Record<string, () => Promise<string>>> = {
     scene.clock.advance(1_000_000);
     return scene.text();
   },
+
+  /** A pause, and a second later a hook that lets the client in by a cookie. */
+  async 'accept-steered'() {
+    const scene = new Scene();
+    const listener = scene.stack.listener(scene.listener);
+    listener.pause();
+    scene.follow();
+    scene.client();
+    listener.resume();
+    listener.onSyn = () => 'cookie';
+    scene.clock.advance(1_000_000);
+    return scene.text();
+  },
 };

@@ -76,3 +76,42 @@ test('a process, its servers and its network are gone when the benchmark is kill
   await ended;
   await until(() => programs().length === 0, 'all of it to be gone');
 }, 60_000);
+
+test.each([
+  [
+    'bench/main.mjs',
+    ['--rounds', '0'],
+    "option '--rounds <n>' argument '0' is invalid. Expected a whole number above 0.",
+  ],
+  ['bench/main.mjs', ['rr-2'], 'nothing is called rr-2'],
+  ['bench/main.mjs', ['--report'], '--report needs the files that --json has written'],
+  ['bench/main.mjs', ['--report', 'no-such.json'], 'no-such.json does not exist'],
+  [
+    'bench/wan/main.mjs',
+    ['--pairs', 'many'],
+    "option '--pairs <n>' argument 'many' is invalid. Expected a whole number above 0.",
+  ],
+  [
+    'bench/wan/main.mjs',
+    ['--only', '^3 ms'],
+    'no network matches /^3 ms/; "1 ms, 0 % lost" is the name of one',
+  ],
+  ['bench/wan/main.mjs', ['--continue'], '--continue needs --json FILE, the file to go on from'],
+  [
+    'bench/wan/main.mjs',
+    ['--continue', '--json', 'package.json'],
+    'package.json is not what --json has written: it has no "results"',
+  ],
+  [
+    'bench/wan/main.mjs',
+    ['--document', 'README.md'],
+    'README.md has no place for it: the two lines "<!-- begin cubic, by scripts/bench-wan -->"',
+  ],
+])('%s %j is refused before anything is measured', (program, args, why) => {
+  const { status, stderr } = spawnSync(process.execPath, [program, ...args], {
+    cwd: at(''),
+    encoding: 'utf8',
+  });
+  expect(stderr).toContain(`error: ${why}`);
+  expect(status).toBe(1);
+});

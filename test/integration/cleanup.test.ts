@@ -3,10 +3,21 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { ip } from '../link/lab.js';
-import { deviceThere, place, shell, start, tshark, until } from './server.js';
+import {
+  deviceThere,
+  main,
+  place,
+  shell,
+  shellAsync,
+  start,
+  temporaryDirectory,
+  tshark,
+  until,
+} from './server.js';
 
 const ROOM = 84;
 const CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
@@ -40,6 +51,17 @@ test('SIGKILL: the kernel takes the device away', async () => {
   await until(() => !deviceThere(at.tap), 'the device to go');
 });
 
+test('SIGKILL: a namespace made for the server goes, too, and so does who saw to it', async () => {
+  const at = place(ROOM, 6);
+  const name = `${at.tap}-killed`;
+  const server = await start('echo', at, { options: ['--netns', name] });
+  const guard = () => shell('pgrep -f "tapstack-netns /run/netns/$1"', name).stdout.trim();
+  expect(guard()).toMatch(/^\d+$/);
+  await server.stop('SIGKILL');
+  await until(() => !namespaceThere(name), 'the namespace to go');
+  await until(() => guard() === '', 'the guard to go');
+});
+
 test('with connections open, it ends as quickly', async () => {
   const at = place(ROOM, 2);
   const server = await start('echo', at, { capture: true });
@@ -57,6 +79,23 @@ test('with connections open, it ends as quickly', async () => {
   expect(performance.now() - from).toBeLessThan(2000);
   expect(server.err).toBe('');
   expect(tshark(server.pcap ?? '').length).toBeGreaterThan(20);
+});
+
+test('whose lines nobody reads any more, ends as by SIGPIPE, with its capture whole', async () => {
+  const at = place(ROOM, 8);
+  const file = join(temporaryDirectory(), 'unread.pcapng');
+  const ended = shellAsync(
+    'set -o pipefail; "$1" "$2" echo $4 --pcap "$3" | head -1 > /dev/null; echo $?',
+    process.execPath,
+    main,
+    file,
+    at.options.join(' '),
+  );
+  await until(() => deviceThere(at.tap), 'the device');
+  await until(() => shell(`nc -N -w 2 ${at.stack} 7 <<< hello`).stdout === 'hello\n', 'an answer');
+  expect((await ended).out).toBe('141\n');
+  expect(deviceThere(at.tap)).toBe(false);
+  expect(tshark(file, '-Y', 'tcp.flags.fin == 1').length).toBeGreaterThan(0);
 });
 
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(

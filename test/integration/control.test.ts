@@ -2,7 +2,7 @@
 // connection, with tshark reading the live capture.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { SocketDetail, TraceLine } from '../../src/control/protocol.js';
@@ -182,6 +182,60 @@ test('a capture says so when its stack ends', async () => {
   expect(await trace.ended).toBe(0);
 }, 30_000);
 
+test('whose stack is killed, a trace and a capture say so; one that is stopped is said to be', async () => {
+  privateDirectory();
+  const server = await start('echo', place(ROOM, 8));
+  const { pid } = server.child;
+  server.child.kill('SIGSTOP');
+  const silent = tapstack('ss');
+  server.child.kill('SIGCONT');
+  expect(silent).toMatchObject({ status: 1, stdout: '' });
+  expect(silent.stderr).toBe(
+    `tapstack: No stack of yours answers; process ${pid} has one, but is stopped, or busy with something else.\n` +
+      `  - if it is stopped: kill -CONT ${pid}\n`,
+  );
+
+  const trace = launch('trace', '--json');
+  const capture = launch('capture', '-');
+  await until(() => capture.said.out !== '', 'the capture to begin');
+  const hello = setInterval(
+    () => void shellAsync('nc -N -w 2 "$1" 7 <<< hello > /dev/null', server.at.stack),
+    200,
+  );
+  await until(() => trace.said.out !== '', 'the trace to begin');
+  clearInterval(hello);
+  await server.stop('SIGKILL');
+  expect([await trace.ended, await capture.ended]).toEqual([1, 1]);
+  expect(trace.said.err).toBe(`tapstack: The stack of process ${pid} (echo) has ended; so does its trace.\n`);
+  expect(capture.said.err).toContain('so does its capture');
+}, 40_000);
+
+test('what cannot be written is said; none of something is refused', async () => {
+  privateDirectory();
+  const server = await start('http', place(ROOM, 9));
+  const full = launch('capture', '/dev/full');
+  const hurry = setInterval(
+    () => void shellAsync('curl -s -m 2 -o /dev/null "http://$1/"', server.at.stack),
+    200,
+  );
+  expect(await full.ended).toBe(1);
+  clearInterval(hurry);
+  expect(full.said.err).toMatch(
+    /^tapstack: The capture is cut short: \/dev\/full cannot be written \(ENOSPC: .*\)\.\n$/,
+  );
+  const command = `"$1" "$2" ss -ta > /dev/full`;
+  expect(shell(command, process.execPath, main)).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/^tapstack: Standard output cannot be written: ENOSPC: .*\.\n$/),
+  });
+  for (const what of [
+    ['capture', '-', '-c', '0'],
+    ['capture', '-', '-s', '0'],
+    ['trace', '-c', '0'],
+  ])
+    expect(tapstack(...what)).toMatchObject({ status: 2, stderr: expect.stringContaining('1 or more') });
+}, 40_000);
+
 test('trace: by points and by port, in words and as JSON; netstat beside it', async () => {
   privateDirectory();
   const server = await start('http', place(ROOM, 4));
@@ -212,6 +266,11 @@ test('trace: by points and by port, in words and as JSON; netstat beside it', as
   expect(tapstack('netstat', '-r').stdout).toMatch(
     new RegExp(`10\\.62\\.4\\.0/24 +0\\.0\\.0\\.0 +${server.at.tap} +${stack}`),
   );
+  const there = tapstack('netstat', '-i').stdout;
+  expect(there).toMatch(
+    /^ {4}RX [1-9]\d* frames \d+ bytes 0 dropped 0 busy-polled\n {4}TX [1-9]\d* frames /m,
+  );
+  expect(there.match(/ RX /g)).toHaveLength(1); // The loopback has no device to count.
   expect(tapstack('trace', '--list').stdout.split('\n')).toContain('ep_poll_callback');
   expect(tapstack('trace', 'tcp_nothing')).toMatchObject({
     status: 2,
@@ -220,7 +279,7 @@ test('trace: by points and by port, in words and as JSON; netstat beside it', as
 }, 40_000);
 
 test('a program that tapstack run has put on the stack is seen by its name', async () => {
-  privateDirectory();
+  const directory = privateDirectory();
   const program = join(temporaryDirectory(), 'my-app.cjs');
   writeFileSync(
     program,
@@ -234,8 +293,12 @@ test('a program that tapstack run has put on the stack is seen by its name', asy
       `LISTEN +0 +511 +0\\.0\\.0\\.0:8080 +0\\.0\\.0\\.0:\\* +users:\\(\\("node",pid=${app.child.pid},`,
     ),
   );
+  const socket = () => readdirSync(join(directory, 'tapstack'));
+  expect(socket()).toEqual([`${app.child.pid}-my-app.cjs.sock`]);
   app.child.kill('SIGTERM');
   await app.ended;
+  expect(app.child.signalCode).toBe('SIGTERM');
+  expect(socket()).toEqual([]);
 }, 30_000);
 
 test('none is running, several are, another is: what to do about it', async () => {

@@ -6,12 +6,13 @@ import { describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
 /** docs/performance-notes.md has what it is made of; a tenth is for what differs between versions of Node. */
-const BYTES = 1170 * 1.1;
+const BYTES = 1130 * 1.1;
 /** What making it leaves behind until a full collection: resident as well. */
-const GARBAGE = 150;
+const GARBAGE = 100;
 
+/** So many that what compilers leave on the heap meanwhile, up to 300 KB, does not matter. */
 async function idle(...options: string[]): Promise<{ heap: number; garbage: number }> {
-  const args = ['bench/idle.mjs', '--connections', '5000', '--trips', '0', '--json', ...options];
+  const args = ['bench/idle.mjs', '--connections', '20000', '--trips', '0', '--json', ...options];
   const { stdout } = await run(process.execPath, args);
   return JSON.parse(stdout)[1];
 }
@@ -21,10 +22,10 @@ describe('an idle connection, accepted and registered with epoll', () => {
     const { heap, garbage } = await idle();
     expect(heap).toBeLessThan(BYTES);
     expect(garbage).toBeLessThan(GARBAGE);
-  });
+  }, 60_000);
 
   it('is as small again after it has answered', async () => {
     const { heap } = await idle('--answered');
     expect(heap).toBeLessThan(BYTES);
-  });
+  }, 60_000);
 });

@@ -1,16 +1,20 @@
 // `tapstack lab`: a command in a private network, with its arguments and exit code; and a shell beside an echo server.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { networkInterfaces } from 'node:os';
 import { expect, test } from 'vitest';
-import { main } from './server.js';
+import { main, until } from './server.js';
 
 function lab(input: string, ...command: string[]) {
+  return labWith('/bin/bash', input, ...command);
+}
+
+function labWith(shell: string, input: string, ...command: string[]) {
   return spawnSync(process.execPath, [main, 'lab', ...command], {
     encoding: 'utf8',
     input,
     timeout: 15_000,
-    env: { ...process.env, SHELL: '/bin/bash' },
+    env: { ...process.env, SHELL: shell },
   });
 }
 
@@ -39,4 +43,21 @@ test('without a command, opens a shell beside an echo server', () => {
   expect(run.stdout).toContain(' 0% packet loss');
   expect(run.status).toBe(5);
   expect(Object.keys(networkInterfaces())).toEqual(before);
+});
+
+test('killed outright, it takes everything in there along', async () => {
+  const child = spawn(process.execPath, [main, 'lab', 'sleep', '4711'], { stdio: 'ignore' });
+  const sleepers = () => spawnSync('pgrep', ['-fx', 'sleep 4711'], { encoding: 'utf8' }).stdout;
+  await until(() => sleepers() !== '', 'the command to run');
+  child.kill('SIGKILL');
+  await until(() => sleepers() === '', 'the command to be gone');
+});
+
+test('a shell that is not there is told of, and not taken for a missing device', () => {
+  expect(labWith('/no/such/shell', '')).toMatchObject({
+    status: 1,
+    stderr:
+      'tapstack: The shell /no/such/shell cannot be started: spawn /no/such/shell ENOENT.\n' +
+      '  - another one: SHELL=/bin/bash tapstack lab\n',
+  });
 });

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WanClock } from '../../src/cli/wan-clock.js';
 import { layPipes } from '../../src/cli/wan-pipes.js';
-import type { PipeOptions } from '../../src/lab/pipe.js';
+import type { PipeOptions } from '../../src/lab/pipe-options.js';
 import { RealClock, VirtualClock } from '../../src/time/clock.js';
 import { ip, requireLab } from '../link/lab.js';
 import { main, place, Server, shell, shellAsync, temporaryDirectory, tshark, until } from './server.js';
@@ -70,6 +70,12 @@ async function transfer({ a, b, addressB }: Wan, bytes: number): Promise<number>
   return (performance.now() - from) / 1000;
 }
 
+/** Both ends have said their last: nothing is sent again any more. */
+async function parted({ a, b }: Wan): Promise<void> {
+  const open = 'ip netns exec "$1" ss -Htn state connected exclude time-wait';
+  await until(() => shell(open, a).stdout + shell(open, b).stdout === '', 'the connection to end');
+}
+
 test('without faults everything passes, whole', async () => {
   const wan = await start(1);
   expect(wan.server.out).toContain(`in the network namespace ${wan.a} (made for this)`);
@@ -119,10 +125,24 @@ test('a limited bandwidth limits', async () => {
 test('every fault at once: TCP gets through, each is counted, and the captures show both ends', async () => {
   const pcap = join(temporaryDirectory(), 'wan.pcapng');
   const wan = await start(5, [
-    ...['--burst', '0.5,40', '--duplicate', '2', '--reorder', '2', '--reorder-by', '3', '--corrupt', '1'],
+    ...[
+      '--seed',
+      '7',
+      '--burst',
+      '0.5,40',
+      '--duplicate',
+      '2',
+      '--reorder',
+      '2',
+      '--reorder-by',
+      '3',
+      '--corrupt',
+      '1',
+    ],
     ...['--delay', '2', '--jitter', '1', '--rate', '50', '--queue', '40', '--qdisc', 'codel', '--pcap', pcap],
   ]);
   await transfer(wan, 1_000_000);
+  await parted(wan);
   await wan.server.stop();
   expect(wan.server.err).toBe('');
   const { sent, lost, duplicated, reordered, corrupted } = counters(wan, 'A to B');
@@ -221,6 +241,8 @@ test.each([
   [['--rate', '1', '--queue', '0'], 'A queue is a whole number from 1 to 1000000.'],
   [['--rate', '1', '--qdisc', 'fq'], 'It is one of tail, codel, red.'],
   [['--mtu', '67'], 'An MTU is a whole number from 68 to 65521.'],
+  [['--tap-a', 'a b'], 'A device name is 1 to 15 characters'],
+  [['--netns-b', '../x'], 'A namespace is named as a file is'],
   [['--address-a', '10.0.0.2'], 'Write an IPv4 address and a prefix length, like 10.0.0.2/24.'],
   [['--address-a', '10.1.0.1/24', '--address-b', '10.2.0.1/24'], 'they are not in one network'],
   [['--address-a', '10.1.0.1/24', '--address-b', '10.1.0.1/24'], 'they are the same address'],

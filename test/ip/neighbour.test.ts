@@ -125,12 +125,17 @@ describe('ARP answers', () => {
     expect(neighbour('192.168.7.7')).toBeNull();
   });
 
-  it('nobody who claims an address of ours, a broadcast address or a group', () => {
-    for (const liar of [OUR_ADDRESS, '10.0.0.255', '127.0.0.1', '224.0.0.5', '255.255.255.255']) {
+  it('whoever asks from the broadcast address of the subnet, which is no neighbour', () => {
+    expect(say(stack, request(OUR_ADDRESS, OTHER_MAC, '10.0.0.255'))).toHaveLength(1);
+    expect(neighbour('10.0.0.255')).toBeNull();
+  });
+
+  it('nobody who claims an address of ours or a group', () => {
+    for (const liar of [OUR_ADDRESS, '127.0.0.1', '224.0.0.5', '255.255.255.255']) {
       expect(say(stack, request(OUR_ADDRESS, OTHER_MAC, liar))).toEqual([]);
     }
     expect(say(stack, request(OUR_ADDRESS, '01:00:5e:00:00:01'))).toEqual([]);
-    expect(counter(stack, 'Arp', 'InErrors')).toBe(6);
+    expect(counter(stack, 'Arp', 'InErrors')).toBe(5);
   });
 
   it('nothing that is malformed', () => {
@@ -167,6 +172,16 @@ describe('learning', () => {
     pass(stack, 1001);
     say(stack, reply(OUR_MAC, PEER_MAC));
     expect([macOf(), state()]).toEqual([PEER_MAC, NUD_REACHABLE]);
+  });
+
+  it('takes an answer for an announcement if the hardware address of the target is the sender’s as well', () => {
+    introduce(stack);
+    const announce = (target: string) =>
+      ethernet(ALL, OTHER_MAC, 0x0806, arp(2, OTHER_MAC, PEER_ADDRESS, target, PEER_ADDRESS), 60);
+    say(stack, announce(NONE), announce(ALL));
+    expect(macOf()).toBe(PEER_MAC);
+    say(stack, announce(OTHER_MAC));
+    expect([macOf(), state()]).toEqual([OTHER_MAC, NUD_STALE]);
   });
 
   it('never changes a static entry', () => {
@@ -297,14 +312,27 @@ describe('an address that was known', () => {
     heard(stack);
     pass(stack, 3000);
     route?.confirm();
+    sendPlain(stack, PEER_ADDRESS, 200, bytes('y'));
     pass(stack, 2000);
     expect(state()).toBe(NUD_REACHABLE);
     for (let i = 0; i < 20; i++) {
       pass(stack, 10_000);
       sendPlain(stack, PEER_ADDRESS, 200, bytes('y'));
       route?.confirm();
+      sendPlain(stack, PEER_ADDRESS, 200, bytes('y'));
     }
     expect(heard(stack).filter((line) => line.startsWith('ARP'))).toEqual([]);
+  });
+
+  it('is probed all the same by who has proof but sends nothing more', () => {
+    introduce(stack);
+    const route = stack.ip.route(address(PEER_ADDRESS));
+    sendPlain(stack, PEER_ADDRESS, 200, bytes('y'));
+    heard(stack);
+    pass(stack, 3000);
+    route?.confirm();
+    pass(stack, 2000);
+    expect([state(), heard(stack)]).toEqual([NUD_PROBE, ['ARP, who-has 10.0.0.1 tell 10.0.0.2']]);
   });
 
   it('makes room for others when the table is full, and never more than gc_thresh3 are kept', () => {

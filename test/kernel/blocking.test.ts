@@ -47,6 +47,23 @@ function blockingListener(): { fd: number; at: ReturnType<typeof address> } {
 const timeval = (ms: number) => ({ tv_sec: Math.floor(ms / 1000), tv_usec: (ms % 1000) * 1000 });
 
 describe('accept', () => {
+  it('of a process that has exited meanwhile keeps no connection', async () => {
+    const other = m.stack.createProcess();
+    const listener = other.sys.socket(AF_INET, SOCK_STREAM);
+    const at = address(80);
+    other.sys.bind(listener, at);
+    other.sys.listen(listener, 1);
+    const call = watch(other.blocking.accept(listener));
+    other.exit();
+    const client = m.client(at);
+    await settle();
+    expect(call.value).toBe('-EINTR');
+    expect(m.read(client)).toBe(0);
+    expect(m.stack.sockets().filter(({ state }) => state === 'ESTABLISHED' || state === 'LISTEN')).toEqual(
+      [],
+    );
+  });
+
   it('serves those who wait first come, first served', async () => {
     const { fd, at } = blockingListener();
     const calls = [watch(m.blocking.accept(fd)), watch(m.blocking.accept(fd))];
@@ -347,6 +364,16 @@ describe('close with SO_LINGER', () => {
     await settle();
     expect(call.value).toBe(0);
     expect(m.read(b)).toHaveLength(10);
+  });
+
+  it('counts as a close: the file is open no more (fs.file-max)', async () => {
+    const [a, b] = blockingPair();
+    const { openFiles } = m.stack.kernel;
+    const before = openFiles.open;
+    m.sys.setsockopt(a, SOL_SOCKET, SO_LINGER, { l_onoff: 1, l_linger: 5 });
+    await m.blocking.close(a);
+    m.sys.close(b);
+    expect(openFiles.open).toBe(before - 2);
   });
 
   it('gives up after its time, and is 0 even then', async () => {

@@ -50,6 +50,13 @@ describe('numbers', () => {
 });
 
 describe('dup', () => {
+  it('is to a whole number', () => {
+    const fd = m.sys.eventfd(0);
+    expect(result(m.sys.dup2(fd, 7.5))).toBe('-EBADF');
+    expect(result(m.sys.fcntl(fd, F_DUPFD, Number.NaN))).toBe('-EINVAL');
+    expect(m.sys.fcntl(fd, F_DUPFD, 900.5)).toBe(900);
+  });
+
   it('shares the open file: its mode, and its life', () => {
     const [r, w] = m.pipe();
     const copy = m.sys.dup(r);

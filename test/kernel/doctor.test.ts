@@ -5,6 +5,7 @@ import {
   AF_INET,
   type DoctorWarning,
   EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
   EPOLL_CTL_MOD,
   EPOLLET,
   EPOLLIN,
@@ -205,3 +206,22 @@ function uncaught(): Promise<Error> {
     });
   });
 }
+
+test('who closes a descriptor, or removes it, leaves nothing behind that could be missed', async () => {
+  const { sys, clock, pair, epoll, watch, wait, codes } = scene();
+  const [read, removed, once] = [pair(), pair(), pair()];
+  watch(read.child, EPOLLIN | EPOLLET);
+  watch(removed.child, EPOLLIN | EPOLLET);
+  watch(once.child, EPOLLIN | EPOLLONESHOT);
+  for (const { peer } of [read, removed, once]) sys.write(peer, buffer, 100);
+  expect(await wait()).toBe(3);
+  // A request of known length was read, and answered; nobody asks until EAGAIN who knows that he closes.
+  sys.read(read.child, buffer, 100);
+  sys.close(read.child);
+  sys.epoll_ctl(epoll, EPOLL_CTL_DEL, removed.child, null);
+  sys.epoll_ctl(epoll, EPOLL_CTL_DEL, once.child, null);
+  await wait();
+  clock.advance(5_000_000);
+  await wait();
+  expect(codes()).toEqual([]);
+});

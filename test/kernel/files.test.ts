@@ -39,6 +39,8 @@ describe('a pipe', () => {
     m.process.onSigpipe = () => raised++;
     expect(m.write(w)).toBe('-EPIPE');
     expect([raised, m.process.signals.SIGPIPE]).toEqual([1, 1]);
+    // Nothing can be written to nobody.
+    expect(m.write(w, '')).toBe(0);
   });
 
   it('holds 64 KiB, and tells a waiting writer when a page comes free', async () => {
@@ -187,6 +189,22 @@ describe('a timerfd', () => {
     expect(old).toEqual(spec(15, 20));
     await m.pass(100);
     expect(ticks(fd)).toBe('-EAGAIN');
+  });
+
+  it('is one edge, however often it expires, until it is read or asked how it stands', async () => {
+    const fd = m.sys.timerfd_create(CLOCK_MONOTONIC);
+    m.add(ep, fd, EPOLLIN | EPOLLET, 't');
+    m.sys.timerfd_settime(fd, 0, spec(10, 10));
+    const edge = async (ms: number): Promise<string> => {
+      await m.pass(ms);
+      return m.wait(ep);
+    };
+    expect([await edge(10), await edge(30)]).toEqual(['t{IN}', '']);
+    expect(ticks(fd)).toBe(4);
+    expect([await edge(9), await edge(1), await edge(30)]).toEqual(['', 't{IN}', '']);
+    m.sys.timerfd_gettime(fd, spec(0));
+    expect([await edge(10), await edge(30)]).toEqual(['t{IN}', '']);
+    expect(ticks(fd)).toBe(8);
   });
 
   it('can be set to a moment, even one that is past', async () => {

@@ -31,6 +31,16 @@ describe('options', () => {
       /cannot be "vegas": there are .*cubic.*registerCongestionControl/,
     );
     expect(refused({ memory: 100 })).toMatch(/between 4 MiB and 2 GiB/);
+    const size = 4 << 20;
+    const fixed = /an ArrayBuffer that cannot be resized, of a multiple of 8 bytes/;
+    expect(refused({ memory: new ArrayBuffer(size + 3) })).toMatch(fixed);
+    expect(refused({ memory: new SharedArrayBuffer(size) })).toMatch(fixed);
+    expect(refused({ memory: Reflect.construct(ArrayBuffer, [size, { maxByteLength: 2 * size }]) })).toMatch(
+      fixed,
+    );
+    expect(refused({ routes: [{ to: '10.0.0.0/8', via: '127.0.0.1', mtoo: 1400 }] })).toMatch(
+      /no metric mtoo; there are mtu, .*lock/,
+    );
     expect(refused({ routes: [{ to: '10.0.0.0/8', via: '192.0.2.1' }] })).toMatch(/no interface reaches/);
     expect(refused({ routes: [{ to: '10.0.0.0/8', via: 'router' }] })).toMatch(/no IPv4 address/);
   });
@@ -112,6 +122,11 @@ describe('the stack', () => {
     expect(m.stack.sysctl('net.core.somaxconn')).toBe(99);
     expect(m.stack.sysctl('net.ipv4.tcp_rmem', '4096 50000 100000')).toEqual([4096, 50000, 100000]);
     expect(() => m.stack.sysctl('net.nothing')).toThrow(/no such tunable/);
+    expect(() => m.stack.sysctl(null as never)).toThrow(/sysctl null: there is no such tunable/);
+    // What has only the name of one would be called in the middle of an ACK.
+    expect(() => m.stack.registerCongestionControl({ name: 'mine' } as never)).toThrow(
+      /a class that extends CongestionControl/,
+    );
     m.pair();
     const { Tcp } = m.stack.snmp();
     expect(Tcp).toMatchObject({ ActiveOpens: 1, PassiveOpens: 1, CurrEstab: 2 });

@@ -8,13 +8,13 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { requireLab } from './lab.js';
 
 const scenarios = fileURLToPath(new URL('tap-scenarios.mjs', import.meta.url));
+const terminated = fileURLToPath(new URL('tap-terminated.mjs', import.meta.url));
 const fullDevice = fileURLToPath(new URL('tap-full-device.py', import.meta.url));
 
-function run(scenario: string, ...args: string[]) {
-  const child = spawnSync(process.execPath, ['--expose-gc', scenarios, scenario, ...args], {
-    encoding: 'utf8',
-    timeout: 15_000,
-  });
+const run = (...scenario: string[]) => runFile(scenarios, ...scenario);
+
+function runFile(...args: string[]) {
+  const child = spawnSync(process.execPath, ['--expose-gc', ...args], { encoding: 'utf8', timeout: 15_000 });
   return { status: child.status, signal: child.signal, said: child.stdout.trim(), complained: child.stderr };
 }
 
@@ -77,6 +77,21 @@ describe('TAP device', () => {
         'throws-inside: true then false, 1',
         'terminated: true then false, 1',
         'forgets: true then false, 0',
+      ].join('\n'),
+      complained: '',
+    });
+  });
+
+  test('is removed when its worker is terminated inside the addon, and the process goes on', () => {
+    expect(runFile(terminated)).toMatchObject({
+      status: 0,
+      said: [
+        'open: 1, false',
+        'open in vain: 1, false',
+        'remove in vain: 1, false',
+        'start: 1, false',
+        'stats: 1, false',
+        'others: 1, false',
       ].join('\n'),
       complained: '',
     });

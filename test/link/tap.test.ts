@@ -1,12 +1,12 @@
 // TapLink against the kernel: what it makes and leaves behind, what it refuses, and frames in both directions.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Link, LinkReceiver } from '../../src/link/link.js';
 import { RX_FLAGS, RX_L4_NONE, RX_L4_OK, RX_LENGTH, RX_OFFSET, RX_WORDS } from '../../src/link/link.js';
 import { nativeNic } from '../../src/link/native-nic.js';
@@ -93,7 +93,12 @@ class Echo implements LinkReceiver {
     if (half > 0) link.tx.piece(payload, half);
     if (length - 42 - half > 0) link.tx.piece(payload + half, length - 42 - half);
     link.tx.commit(reply, 42, 34, 6, 0, TX_IPV4_CSUM);
-    link.flush(); // its payload is overwritten by the next one
+    this.sent(link);
+  }
+
+  /** Its payload is overwritten by the next one. */
+  protected sent(link: Link): void {
+    link.flush();
   }
 }
 
@@ -142,6 +147,36 @@ describe('frames', () => {
     });
   }
 
+  test('several at once are handed over together where io_uring can be had, in their order', async () => {
+    const echo = new Echo();
+    const link = await open();
+    link.attach(echo, echo.memory);
+    await exchange([10]);
+    const { txFrames, txBatched } = link.stats();
+    expect(txBatched).toBe(0);
+    const { memory } = echo;
+    const socket = createSocket('udp4');
+    socket.bind(9, HOST);
+    await once(socket, 'listening');
+    const came: number[] = [];
+    socket.on('message', (message) => came.push(message[0]));
+    for (let i = 0; i < 100; i++) {
+      const frame = link.tx.claim();
+      memory.bytes.set(link.info.hostMac, frame);
+      memory.bytes.set(link.mac, frame + 6);
+      const ip = [0x45, 0, 0, 29, 0, 0, 0, 0, 64, UDP, 0, 0, ...PEER_BYTES, 10, 79, 1, 1];
+      memory.bytes.set([8, 0, ...ip, 0, 9, 0, 9, 0, 9, 0, 0, i], frame + 12);
+      link.tx.commit(frame, 43, 0, 0, 0, TX_IPV4_CSUM); // no UDP checksum is one, too
+    }
+    link.flush();
+    const sent = link.stats();
+    expect(sent.txFrames - txFrames).toBe(100);
+    expect(sent.txBatched).toBe(link.info.noIoUring === null ? 100 : 0);
+    for (let i = 0; i < 100 && came.length < 100; i++) await sleep(10);
+    socket.close();
+    expect(came).toEqual(Array.from({ length: 100 }, (_, i) => i));
+  });
+
   test('that are fragments are passed up unjudged', async () => {
     const echo = new Echo();
     const link = await open({ mtu: 600 });
@@ -152,6 +187,38 @@ describe('frames', () => {
     for (let i = 0; i < 100 && echo.flags.length < 4; i++) await sleep(10);
     socket.close();
     expect(echo.flags.slice(1)).toEqual([RX_L4_NONE, RX_L4_NONE, RX_L4_NONE]);
+  });
+
+  test('a device that is deleted, and closed by who hears of it, while busy polling reads it', async () => {
+    // What the batch provokes finds the device gone; nothing of it may be touched after it is closed.
+    class Fatal extends Echo {
+      override receiveBatch(link: Link, descriptors: Int32Array, count: number): void {
+        if ((link.stats?.()?.rxBusyPolled ?? 0) > 20) ip('link', 'delete', 'link0');
+        super.receiveBatch(link, descriptors, count);
+      }
+      override linkDown(link: Link, error: Error): void {
+        super.linkDown(link, error);
+        void link.close();
+      }
+      protected override sent(link: Link): void {
+        if ((link.stats?.()?.rxBusyPolled ?? 0) <= 20) link.flush(); // the last is left to the end of the batch
+      }
+    }
+    const echo = new Fatal();
+    const link = await open({ busyPoll: 10_000 });
+    link.attach(echo, echo.memory);
+    // In a process of its own: this one spins.
+    const script = [
+      'import socket',
+      's = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)',
+      's.settimeout(2)',
+      `s.connect(("${PEER}", 7))`,
+      'while True: s.send(b"x"); s.recv(9)',
+    ];
+    const client = spawn('python3', ['-c', script.join('\n')], { stdio: 'ignore' });
+    onTestFinished(() => void client.kill('SIGKILL'));
+    for (let i = 0; i < 1000 && echo.down === null; i++) await sleep(10);
+    expect(echo.down).toMatchObject({ code: 'ENODEV' });
   });
 
   test('stop when the device is deleted, and the link says so', async () => {

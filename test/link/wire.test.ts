@@ -218,3 +218,19 @@ describe('the wire', () => {
     clock.release();
   });
 });
+
+describe('a wire that cannot be', () => {
+  it.each([
+    [{}, 'createWire needs the `clock` that both stacks live by'],
+    [
+      { clock: new VirtualClock(), mtu: 10 },
+      "a wire's mtu is a whole number of bytes from 68 to 65535, not 10",
+    ],
+    [
+      { clock: new VirtualClock(), delayUs: Number.NaN },
+      "a wire's delayUs is microseconds, 0 or more, not NaN",
+    ],
+  ])('is refused', (options, message) => {
+    expect(() => createWire(options as WireOptions)).toThrow(message);
+  });
+});

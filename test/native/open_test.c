@@ -11,6 +11,7 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -225,6 +226,25 @@ static void inode_of_netns(ino_t *inode) {
   *inode = status.st_ino;
 }
 
+/* Who is killed outright takes its namespace along all the same; one that is to stay stays. */
+static void killed(bool persist) {
+  struct nic_options options = {
+      .name = "in0", .netns = "tapstack-killed", .mtu = 1500, .offload = true, .persist = persist};
+  pid_t child = fork();
+  if (child == 0) {
+    if (nic_open(&options, &error) == NULL)
+      _exit(1);
+    raise(SIGKILL);
+  }
+  int status = 0;
+  CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+  for (int i = 0; i < (persist ? 20 : 500) && access("/run/netns/tapstack-killed", F_OK) == 0; i++)
+    usleep(10000);
+  CHECK((access("/run/netns/tapstack-killed", F_OK) == 0) == persist);
+  if (persist)
+    CHECK(nic_netns_remove("tapstack-killed", &error));
+}
+
 static void namespaces(void) {
   ino_t before, after;
   inode_of_netns(&before);
@@ -251,6 +271,7 @@ static void namespaces(void) {
   options.host_address = "10.77.20.9/30"; /* routes are looked up over there, too */
   refuses(options, "ERR_ROUTE_SHADOW", "10.77.20.");
   nic_close(nic);
+  CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD); /* nor any process of its own */
   CHECK(system("ip netns list | grep -q tapstack-test") != 0 && access("/run/netns/tapstack-test", F_OK) < 0);
 
   options.mtu = 70000; /* refused before and after the namespace exists */
@@ -335,6 +356,8 @@ int main(void) {
   taken();
   shadows();
   namespaces();
+  killed(false);
+  killed(true);
   in_child(without_privilege);
   in_child(without_driver);
   gone();

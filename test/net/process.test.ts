@@ -50,3 +50,27 @@ describe.each(['node:net', 'tapstack/net'])('%s', (module) => {
     expect(await run(module, program)).toBe(expected);
   });
 });
+
+it('a stack that was closed keeps no process, whatever was open on it', async () => {
+  const program = `import { createNet } from 'tapstack/net';
+    import { Stack } from 'tapstack';
+    const stack = new Stack();
+    const { createServer, connect } = createNet(stack);
+    const server = createServer().listen(7);
+    const socket = connect(7, '127.0.0.1', async () => {
+      await stack.close();
+      process.on('exit', () => console.log(server.listening, socket.destroyed));
+    });`;
+  expect(await run('tapstack/net', program)).toBe('true false');
+});
+
+it('what is closed after its stack was, is no reason less to live for what else there is', async () => {
+  const program = `import { createNet } from 'tapstack/net';
+    import { Stack } from 'tapstack';
+    const stack = new Stack();
+    const server = createNet(stack).createServer().listen(7, async () => {
+      await stack.close();
+      server.close(() => console.log('closed'));
+    });`;
+  expect(await run('tapstack/net', program)).toBe('closed');
+});

@@ -75,6 +75,7 @@ describe('floors', () => {
       ['src/tcp/beside.ts', "export { port } from '../udp/table.js';", 'wall-udp-tcp'],
       ['src/net/of-cli.ts', "import '../cli/main.js';", 'floor-net'],
       ['src/lab/of-net.ts', "import '../net/of-cli.js';", 'floor-lab'],
+      ['src/replay/of-lab.ts', "import '../lab/of-net.js';", 'floor-replay'],
       ['src/tcp/of-attic.ts', "import '../attic/x.js';", 'floor-tcp', 'no-unknown-room'],
       ['src/attic/x.ts', 'export const x = 1;'],
       ['src/tcp/of-test.ts', "import '../../test/tcp/input.test.js';", 'src-stands-alone'],

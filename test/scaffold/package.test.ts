@@ -28,7 +28,7 @@ it('resolves what the exports map names, by import and by require, and nothing e
       const required = require('${name}');
       console.log(Object.keys(all).filter((key) => !/^(default|module.exports)$/.test(key) && !(key in required)));
     }); ''`);
-  for (const name of ['tapstack', 'tapstack/lab', 'tapstack/control', 'tapstack/net'])
+  for (const name of ['tapstack', 'tapstack/lab', 'tapstack/control', 'tapstack/replay', 'tapstack/net'])
     expect([name, missing(name).trim()]).toEqual([name, '[]']);
   expect(() => run("require.resolve('tapstack/dist/index.js')")).toThrow(/Package subpath/);
 });

@@ -115,7 +115,11 @@ describe('an installed package', { timeout: 400_000 }, () => {
        const events: EpollEvent[] = [{ events: EPOLLIN, data: AF_INET }];
        export const waited: Promise<number> = stack.sys.epoll_wait(3, events, 1, 0);
        // @ts-expect-error: a descriptor is a number
-       stack.sys.close('3');`,
+       stack.sys.close('3');
+       stack.listener(3).onSyn = ({ mss }) => void console.log(mss);
+       stack.listener(3).onSyn = ({ peer }) => (peer.port < 1024 ? 'reset' : 'accept');
+       // @ts-expect-error: an answer is needed at once
+       stack.listener(3).onSyn = async () => 'accept';`,
     );
     for (const [module, moduleResolution] of [
       ['node16', 'node16'],

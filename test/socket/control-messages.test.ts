@@ -38,6 +38,7 @@ import {
   SO_ZEROCOPY,
   SOCK_DGRAM,
   SOCK_NONBLOCK,
+  SOF_TIMESTAMPING_OPT_CMSG,
   SOF_TIMESTAMPING_OPT_ID,
   SOF_TIMESTAMPING_OPT_STATS,
   SOF_TIMESTAMPING_OPT_TSONLY,
@@ -90,6 +91,21 @@ function hear(fd: number, flags = 0, room = 2000, controllen?: number): Heard {
 }
 
 const types = (heard: Heard) => heard.control.map(({ cmsg_level, cmsg_type }) => [cmsg_level, cmsg_type]);
+const HEADER_OPTIONS = [IP_PKTINFO, IP_RECVTTL, IP_RECVTOS, IP_RECVORIGDSTADDR];
+/** What an entry of the error queue tells of the IP header of what was sent, and the offender. */
+const header = (heard: Heard) => [
+  ...heard.control
+    .filter(({ cmsg_level, cmsg_type }) => cmsg_level === IPPROTO_IP && cmsg_type !== IP_RECVERR)
+    .map(({ cmsg_data }) => cmsg_data),
+  (error(heard) as { offender: unknown }).offender,
+];
+const headerTold = (port: number) => [
+  { ipi_ifindex: 1, ipi_spec_dst: '127.0.0.1', ipi_addr: '127.0.0.1' },
+  64,
+  0,
+  address(port),
+  address(0),
+];
 const error = (heard: Heard) => heard.control.at(-1)?.cmsg_data;
 
 describe('a datagram', () => {
@@ -200,6 +216,17 @@ describe('a datagram', () => {
     expect(hear(sender, MSG_ERRQUEUE).result).toBe('-EAGAIN');
   });
 
+  it('is timed with the header it left by (SOF_TIMESTAMPING_OPT_CMSG), if its frame is told', () => {
+    const flags = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_CMSG;
+    for (const name of HEADER_OPTIONS) set(sender, IPPROTO_IP, name);
+    set(sender, SOL_SOCKET, SO_TIMESTAMPING, flags);
+    send();
+    expect(header(hear(sender, MSG_ERRQUEUE))).toEqual(headerTold(5555));
+    set(sender, SOL_SOCKET, SO_TIMESTAMPING, flags | SOF_TIMESTAMPING_OPT_TSONLY);
+    send();
+    expect(header(hear(sender, MSG_ERRQUEUE))).toEqual([null]);
+  });
+
   it('is timed alone if its control message asks for it', () => {
     set(sender, SOL_SOCKET, SO_TIMESTAMPING, SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_TSONLY);
     send();
@@ -259,7 +286,8 @@ describe('IP_RECVERR', () => {
     const [near] = createWire({ clock });
     m = new Machine({ clock, link: near, address: '192.0.2.1/24' });
     const fd = datagram();
-    set(fd, IPPROTO_IP, IP_RECVERR);
+    for (const name of [IP_RECVERR, IP_RECVTTL, IP_RECVTOS]) set(fd, IPPROTO_IP, name);
+    set(fd, IPPROTO_IP, IP_TOS, 0x14);
     m.sys.sendto(fd, new TextEncoder().encode('hello'), 5, 0, address(9, '192.0.2.77'));
     clock.advance(4_000_000);
     await settle();
@@ -269,6 +297,7 @@ describe('IP_RECVERR', () => {
       ee_errno: 113,
       offender: { family: AF_INET, address: '192.0.2.1' },
     });
+    expect(heard.control.slice(0, -1).map(({ cmsg_data }) => cmsg_data)).toEqual([64, 0xd4]);
   });
 });
 
@@ -296,6 +325,20 @@ describe('a stream', () => {
     expect(await m.wait(ep)).toBe('');
   });
 
+  it('is timed with the header it left by (SOF_TIMESTAMPING_OPT_CMSG); an acknowledgement tells of none', () => {
+    const { fd: listener, at } = m.listener();
+    const a = m.client(at);
+    m.sys.accept(listener);
+    for (const name of HEADER_OPTIONS) set(a, IPPROTO_IP, name);
+    set(a, SOL_SOCKET, SO_TIMESTAMPING, ALL);
+    m.write(a, 'hello');
+    expect([0, 1, 2].map(() => header(hear(a, MSG_ERRQUEUE)))).toEqual([[null], [null], [null]]);
+    set(a, SOL_SOCKET, SO_TIMESTAMPING, ALL | SOF_TIMESTAMPING_OPT_CMSG);
+    m.write(a, 'hello');
+    const heard = [0, 1, 2].map(() => header(hear(a, MSG_ERRQUEUE)));
+    expect(heard).toEqual([headerTold(at.port), headerTold(at.port), [null]]);
+  });
+
   it('tells the connection’s figures with SOF_TIMESTAMPING_OPT_STATS', () => {
     const [a] = m.pair();
     set(a, SOL_SOCKET, SO_TIMESTAMPING, ALL | SOF_TIMESTAMPING_OPT_TSONLY | SOF_TIMESTAMPING_OPT_STATS);
@@ -307,6 +350,15 @@ describe('a stream', () => {
     // The attributes as Linux lays them out: TCP_NLA_BUSY first, eight bytes; nothing was in flight before.
     expect([...scheduled.bytes.subarray(0, 5)]).toEqual([12, 0, 1, 0, 0]);
     expect(scheduled.result).toBe(scheduled.bytes.length);
+    // All that Linux 6.18 tells, in its order, but for TCP_NLA_TIMEOUT_REHASH, EDT and REHASH.
+    const view = new DataView(acked.bytes.buffer, acked.bytes.byteOffset, acked.bytes.length);
+    const order: number[] = [];
+    for (let at = 0; at < view.byteLength; at += (view.getUint16(at, true) + 3) & ~3) {
+      order.push(view.getUint16(at + 2, true));
+    }
+    expect(order).toEqual([
+      1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 15, 16, 17, 13, 14, 18, 19, 20, 21, 22, 24, 26,
+    ]);
   });
 
   it('numbers a blocking write that sleeps once, and times its last byte', async () => {

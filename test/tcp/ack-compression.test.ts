@@ -43,6 +43,24 @@ describe('duplicate acknowledgements with SACK', () => {
     expect([peer.times(), t.counter('TcpExt', 'TCPAckCompressed')]).toEqual([[2], 15]);
   });
 
+  it('wait no longer than a twentieth of the round trip where segments keep coming', () => {
+    const { t, peer, base } = behindHole(12);
+    const one = (i: number) => peer.sends({ seq: base + i * 100, data: 100 });
+    for (let i = 0; i < 4; i++) one(i);
+    expect(peer.heard().length).toBe(3);
+    t.after(0.3);
+    one(4);
+    peer.hearsNothing();
+    // 0.6 ms of 12: the wheel will look after a whole one.
+    t.after(0.3);
+    one(5);
+    expect(blocks(peer.inbox)).toEqual([[600]]);
+    expect(t.counter('TcpExt', 'TCPAckCompressed')).toBe(2);
+    peer.heard();
+    t.after(5);
+    peer.hearsNothing();
+  });
+
   it('begin anew where the stream moves on', () => {
     const { t, peer, base } = behindHole(100);
     // With PSH, lest their size be taken for that of all segments, and round trips be measured by them.

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { address } from '../ip/stack.js';
-import { conversation } from './conversation.js';
+import { conversation, fill } from './conversation.js';
 
 // covers: active open | RFC 9293 section 3.10.1 | src/tcp/connect.ts
 describe('the SYN', () => {
@@ -221,6 +221,27 @@ describe('simultaneous open', () => {
     peer.sends({ ack: 2 }).sends({ flags: 'FA', ack: 2 }).hears({ flags: 'A', ack: 2 });
     t.after(200_000);
     t.expectNothingLeft();
+  });
+});
+
+describe('a connect that waits for its first data', () => {
+  it('hears nothing of a SYN that comes before its own, and crosses the next one', () => {
+    const t = conversation({ sysctl: { tcpFastopen: 5 } });
+    const program = t.program();
+    program.sk.sport = t.tcp.ports.bind(program.sk, 4000);
+    program.sk.ownFastOpen().connect = true;
+    const peer = t.peer(7000, 4000);
+    expect(t.tcp.connect(program.sk, peer.address, 7000)).toBe(0);
+    peer.sends({ flags: 'S', seq: 0, mss: 1460 }).hearsNothing();
+    expect([program.state, program.sk.notsent]).toEqual(['SYN_SENT', 0]);
+    const hello = fill(5);
+    t.tcp.fastOpen(program.sk, hello, hello.length);
+    expect(t.tcp.fastOpenDone(program.sk, 0)).toBe(5);
+    t.collect();
+    peer.hears({ flags: 'S', seq: 0, data: 5 });
+    peer.sends({ flags: 'S', seq: 0, mss: 1460 }).hears({ flags: 'SA', seq: 0, ack: 1 });
+    peer.sends({ flags: 'SA', seq: 0, ack: 6, mss: 1460 });
+    expect([program.state, program.sk.notsent]).toEqual(['ESTABLISHED', 0]);
   });
 });
 

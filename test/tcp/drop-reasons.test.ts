@@ -22,6 +22,7 @@ import {
 import { ethernet, icmp, ipv4, mac, pattern, udp } from '../packet/build.js';
 import { UdpHost } from '../udp/host.js';
 import { type ConversationOptions, conversation, type Opening } from './conversation.js';
+import { steered } from './steered.js';
 
 const PEER = '10.0.0.1';
 const OURS = '10.0.0.2';
@@ -183,6 +184,16 @@ const provoke: Record<DropReason, () => void> = {
     const t = conversation();
     t.listen(0);
     t.handshake(t.peer());
+    t.peer().sends({ flags: 'S', mss: 1460 });
+  },
+  LISTENER_PAUSED: () => {
+    const t = conversation();
+    steered(t).pause();
+    t.peer().sends({ flags: 'S', mss: 1460 });
+  },
+  LISTENER_ON_SYN: () => {
+    const t = conversation();
+    steered(t).onSyn = () => 'drop';
     t.peer().sends({ flags: 'S', mss: 1460 });
   },
   TCP_INVALID_SYN: () => connection().peer.sends({ flags: 'S', seq: 0 }),

@@ -93,4 +93,46 @@ describe('after an hour', () => {
     }
     expect(program.sk.rcvRttUs >> 3).not.toBe(1000);
   });
+
+  it.each([1, 20, 40, 60])(
+    '%i minutes old, only what an acknowledgement has overtaken is lost',
+    (minutes) => {
+      const t = conversation({ sysctl: { tcpEarlyRetrans: 0 } });
+      t.after(minutes * MINUTE);
+      const { peer, program } = t.established({ sackOk: true });
+      program.send(10 * 1460);
+      peer.heard();
+      t.after(100);
+      // Of ten sent in one go the second is missing; nothing is known of those after the third.
+      peer.sends({ ack: 1461, sack: [[2921, 4381]] });
+      t.after(10);
+      expect(tcpInfo(program.sk).lost).toBe(1);
+    },
+  );
+
+  it('of silence BBR goes on from one phase to the next', () => {
+    const t = conversation({ sysctl: { tcpCongestionControl: 'bbr', tcpWmem: [4096, 1 << 20, 1 << 20] } });
+    const { peer, program } = t.established({ sackOk: true, wscale: 7, win: 400 });
+    const round = () => {
+      t.after(10);
+      peer.heard();
+      peer.sends({ ack: peer.heardTo });
+    };
+    /** Pacing gains of so many round trips, in 256ths. */
+    const rounds = (count: number) => {
+      const gains = new Set<number>();
+      for (let i = 0; i < count; i++) {
+        program.send(60 * 1460);
+        round();
+        gains.add(program.sk.cc.info(program.sk)?.pacing_gain ?? 0);
+      }
+      return gains;
+    };
+    rounds(100);
+    const usual = rounds(50);
+    expect(usual).toContain(320);
+    while (program.sk.sndQueue.length > 0) round();
+    for (let minutes = 0; minutes < 40; minutes++) t.after(MINUTE);
+    expect(rounds(50)).toEqual(usual);
+  });
 });

@@ -1,8 +1,10 @@
 // Which segments of a connection are believed: resets, SYNs, sequence numbers and timestamps (RFC 5961, RFC 7323 section 5).
 
 import { describe, expect, it } from 'vitest';
+import { address } from '../ip/stack.js';
 import type { Opening } from './conversation.js';
 import { conversation } from './conversation.js';
+import { tcpFrame } from './segments.js';
 
 function connection(opening: Opening = {}, options = {}) {
   const t = conversation(options);
@@ -180,5 +182,20 @@ describe('PAWS', () => {
     peer.tsClock = -1000;
     peer.sends({ data: 'abc' });
     expect(listener.accept().recv()).toBe('abc');
+  });
+});
+
+describe('what is for a group', () => {
+  it('by its Ethernet address is dropped unseen, by its IP address is counted and gets no answer', () => {
+    const { t, peer, program } = connection();
+    const before = t.counter('Tcp', 'InSegs');
+    const group = peer.frame({ data: 'abc' });
+    group.set([0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+    t.deliver([group]);
+    expect([program.recv(), t.counter('Tcp', 'InSegs') - before]).toEqual([-11, 0]);
+    const subnet = tcpFrame(peer.address, 9, address('10.0.0.255'), 81, { flags: 'S' });
+    t.deliver([subnet]);
+    peer.hearsNothing();
+    expect([t.counter('Tcp', 'InSegs') - before, t.counter('Tcp', 'OutRsts'), t.strays]).toEqual([1, 0, []]);
   });
 });

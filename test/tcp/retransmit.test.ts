@@ -245,6 +245,16 @@ describe('fast retransmit', () => {
     expect([program.sk.caState, program.sk.tx.packetsOut, mss]).toEqual([TCP_CA_Open, 0, MSS]);
   });
 
+  // covers: counters by the kernel's names | Linux tcp_newly_delivered | src/tcp/ack.ts
+  it('what an acknowledgement selects that was overtaken is delivered, too', () => {
+    const { t, peer, at } = inFlight(10, { sackOk: true });
+    const delivered = () => t.counter('TcpExt', 'TCPDelivered');
+    peer.sends({ ack: at(2) });
+    const before = delivered();
+    peer.sends({ ack: at(1), sack: [[at(4), at(6)]] });
+    expect(delivered() - before).toBe(2);
+  });
+
   // covers: segments of 64 KiB where the device cuts them | Linux tcp_tso_should_defer, tcp_mss_split_point | src/tcp/scoreboard.ts
   it('SACK cuts large segments only between full ones (CVE-2019-11477)', () => {
     const { t, peer, program, at } = inFlight(10, { sackOk: true }, { features: LINK_F_TSO4 | LINK_F_CSUM });
@@ -297,7 +307,7 @@ describe('fast retransmit', () => {
 });
 
 describe('what is acknowledged', () => {
-  it('in the middle of a segment shortens it', () => {
+  it('in the middle of a segment shortens what is sent again of it', () => {
     const { t, peer, program, at, mss } = inFlight(2);
     peer.sends({ ack: at(0) + 100 });
     expectSound(program.sk);

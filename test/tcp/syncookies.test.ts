@@ -106,6 +106,21 @@ describe('a full SYN queue', () => {
     }
   });
 
+  it('a timestamp that never was ours makes no timeout out of nothing', () => {
+    const { t, listener } = flooded({ sysctl: { tcpTimestamps: 1 } });
+    t.after(17);
+    const peer = opens(t, { ts: true });
+    const { ts } = peer.hears({ flags: 'SA' });
+    // As if the round trip had taken a thousand seconds.
+    peer.sends({ ts: [peer.tsClock, ((ts?.[0] ?? 0) - 1_000_000) | 0] });
+    const program = listener.accept();
+    expect(program.sk.rto).toBe(120_000);
+    program.send('x');
+    peer.heard();
+    t.after(60_000);
+    peer.hearsNothing();
+  });
+
   // covers: what a cookie carries: MSS, SACK, window scale, timestamps | Linux cookie_init_timestamp | src/tcp/syncookies.ts
   it('the MSS is remembered as the next lower of four', () => {
     for (const [mss, remembered] of [

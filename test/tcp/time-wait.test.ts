@@ -130,32 +130,37 @@ describe('a remnant', () => {
 
 // covers: TIME_WAIT reused by connect (tcp_tw_reuse) | RFC 6191; Linux tcp_twsk_unique | src/tcp/connect.ts
 describe('tcp_tw_reuse', () => {
-  /**
-   * A port of ours in TIME_WAIT, and what another connect from it to the same peer says after `ms`; before, the peer says
-   * something once more when `moreAt` have gone by.
-   */
-  function again(reuse: number, ts: boolean, ms: number, sysctl = {}, moreAt = 0) {
+  /** A port of ours in TIME_WAIT, and who would connect from it again: there is no other, or it was bound to it. */
+  function remnant(reuse: number, ts: boolean, sysctl = {}) {
     const t = conversation({ sysctl: { tcpTwReuse: reuse, tcpTimestamps: ts ? 2 : 0, ...sysctl } });
-    const { peer, program } = t.connected({ ts });
-    const { sport } = program.sk;
-    program.sk.reuse = true;
-    program.close();
+    const { peer, program: old } = t.connected({ ts });
+    const { sport } = old.sk;
+    old.sk.reuse = true;
+    old.close();
     peer.hears({ flags: 'FA' });
+    const connect = (bound = false) => {
+      const next = t.program();
+      next.sk.reuse = true;
+      if (bound) next.sk.sport = t.tcp.ports.bind(next.sk, sport);
+      else t.host.sysctl.ipLocalPortRange = [sport, sport];
+      return { next, result: next.connect(7000) };
+    };
+    return { t, peer, old, connect };
+  }
+
+  /** What another connect to the same peer says after `ms`; before, the peer says something once more when `moreAt` have gone by. */
+  function again(reuse: number, ts: boolean, ms: number, sysctl = {}, moreAt = 0) {
+    const { t, peer, old, connect } = remnant(reuse, ts, sysctl);
     peer.sends({ flags: 'FA' }).hears({ flags: 'A' });
     expect(t.tcp.counts.timeWait).toBe(1);
     t.after(moreAt);
     if (moreAt > 0) peer.sends({});
     t.after(ms - moreAt);
-    const next = t.program();
-    next.sk.reuse = true;
-    next.sk.sport = t.tcp.ports.bind(next.sk, sport);
-    expect(next.sk.sport).toBe(sport);
-    const result = next.connect(7000);
-    return { t, result, next, old: program };
+    return { t, old, ...connect() };
   }
 
   it('1 lets a connect take the place a second after the last timestamp', () => {
-    const { t, result, next, old } = again(1, true, 1001);
+    const { t, result, next, old } = again(1, true, 1000);
     expect([result, next.state, t.tcp.counts.timeWait]).toEqual([0, 'SYN_SENT', 0]);
     expect(t.counter('TcpExt', 'TWRecycled')).toBe(1);
     // Beyond the old sequence numbers, and with the old timestamps in mind.
@@ -164,38 +169,36 @@ describe('tcp_tw_reuse', () => {
   });
 
   it('not sooner, not without timestamps, not with 0, and with 2 only over the loopback', () => {
-    expect(again(1, true, 900).result).toBe(-99);
+    expect(again(1, true, 999).result).toBe(-99);
     expect(again(1, false, 5000).result).toBe(-99);
     expect(again(0, true, 5000).result).toBe(-99);
     expect(again(2, true, 5000).result).toBe(-99);
   });
 
   it('tcp_tw_reuse_delay says how long TIME_WAIT must have lasted, whatever the peer said meanwhile', () => {
-    expect(again(1, true, 1001, {}, 900).result).toBe(0);
-    expect(again(1, true, 200, { tcpTwReuseDelay: 200 }).result).toBe(-99);
-    expect(again(1, true, 201, { tcpTwReuseDelay: 200 }).result).toBe(0);
+    expect(again(1, true, 1000, {}, 900).result).toBe(0);
+    expect(again(1, true, 199, { tcpTwReuseDelay: 200 }).result).toBe(-99);
+    expect(again(1, true, 200, { tcpTwReuseDelay: 200 }).result).toBe(0);
     expect(again(1, true, 4999, { tcpTwReuseDelay: 5000 }).result).toBe(-99);
   });
 
-  it('that counts from the FIN, also where FIN_WAIT2 outlived its sock', () => {
-    const t = conversation({ sysctl: { tcpTwReuse: 1 } });
-    const { peer, program } = t.connected({ ts: true });
-    const { sport } = program.sk;
-    program.sk.reuse = true;
-    program.close();
-    peer.hears({ flags: 'FA' });
+  it('that counts from the FIN, also where FIN_WAIT2 outlived its sock; before it came the place is taken', () => {
+    const { t, peer, connect } = remnant(1, true);
     peer.sends({});
     t.after(5000);
+    expect(connect().result).toBe(-99);
     peer.sends({ flags: 'FA' }).hears({ flags: 'A' });
-    const connect = () => {
-      const next = t.program();
-      next.sk.reuse = true;
-      next.sk.sport = t.tcp.ports.bind(next.sk, sport);
-      return next.connect(7000);
-    };
-    t.after(1000);
-    expect(connect()).toBe(-99);
+    t.after(999);
+    expect(connect().result).toBe(-99);
     t.after(1);
-    expect(connect()).toBe(0);
+    expect(connect().result).toBe(0);
+  });
+
+  it('who asked for that very port gets it at once, whatever tcp_tw_reuse says, if there were timestamps', () => {
+    for (const ts of [true, false]) {
+      const { peer, connect } = remnant(0, ts);
+      peer.sends({ flags: 'FA' }).hears({ flags: 'A' });
+      expect(connect(true).result).toBe(ts ? 0 : -99);
+    }
   });
 });

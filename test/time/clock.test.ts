@@ -51,6 +51,15 @@ describe('VirtualClock', () => {
     expect(times).toEqual([10, 20, 30]);
   });
 
+  it('never goes back, nor to no time at all', () => {
+    const clock = new VirtualClock();
+    clock.advance(100);
+    for (const us of [-5, Number.NaN, Number.POSITIVE_INFINITY])
+      expect(() => clock.advance(us)).toThrow(/0 or more/);
+    expect(() => clock.moveTo(Number.NaN)).toThrow(/cannot move to NaN/);
+    expect(clock.now()).toBe(100);
+  });
+
   it('refuses to skip an alarm', () => {
     const clock = new VirtualClock();
     clock.setAlarm({ onAlarm: () => {} }, 10);

@@ -9,6 +9,7 @@ import {
   IP_PMTUDISC_OMIT,
   IP_PMTUDISC_PROBE,
   IP_PMTUDISC_WANT,
+  MSG_CONFIRM,
   MSG_OOB,
 } from '../../src/uapi/socket.js';
 import { address, counter, heard } from '../ip/stack.js';
@@ -54,6 +55,19 @@ describe('sending', () => {
     expect(sk.sport).toBeGreaterThanOrEqual(32768);
     const [sent] = host.stack.link.take();
     expect(parseFrame(sent.bytes)?.udp?.srcPort).toBe(sk.sport);
+  });
+
+  it('vouches for the neighbour with MSG_CONFIRM, and only then', () => {
+    const sk = host.bound(7);
+    const confirmed = () => host.stack.ip.routes.output(address('10.0.0.1'))?.neighbour?.confirmed;
+    host.send(sk, 'x', '10.0.0.1', 9);
+    const before = confirmed();
+    host.stack.clock.advance(2_000_000);
+    host.stack.host.refresh();
+    host.send(sk, 'x', '10.0.0.1', 9);
+    expect(confirmed()).toBe(before);
+    host.send(sk, 'x', '10.0.0.1', 9, MSG_CONFIRM);
+    expect(confirmed()).toBe(host.stack.host.nowMs);
   });
 
   it('leaves the checksum out when asked to', () => {

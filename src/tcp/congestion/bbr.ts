@@ -227,7 +227,8 @@ function setCwnd(sk: TcpSock, state: BbrState, sample: RateSample, bw: number): 
 
 /** bbr_is_next_cycle_phase */
 function isNextPhase(sk: TcpSock, state: BbrState, sample: RateSample): boolean {
-  const full = ((sk.tx.deliveredUs - state.cycleUs) | 0) > state.minRttUs;
+  // Unsigned: after half an hour of silence the phase is over, too.
+  const full = (sk.tx.deliveredUs - state.cycleUs) >>> 0 > state.minRttUs;
   if (state.pacingGain === 1) return full;
   const inflight = inflightThen(sk, state, sample.priorInFlight);
   const bw = state.bandwidth.value;

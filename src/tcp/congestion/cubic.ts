@@ -14,7 +14,10 @@ const CURVE_HZ = 1024;
 /** C = 0.4 of RFC 9438, as 410 / 1024, on a curve whose time counts in 1024ths: 2^-40 * 410 per tick cubed. */
 const RTT_SCALE = 410;
 const CUBE_FACTOR = 2 ** 40 / RTT_SCALE;
-/** The window is looked at anew at most this often while it stays the same, ms. */
+/**
+ * While it stays the same the window is looked at anew once a round trip, or 32 times a second, whichever is more often. Linux looks
+ * 32 times a second: across a LAN that is after dozens of round trips, and a loss every 30 ms would never let it grow.
+ */
 const PERIOD_MS = 31;
 /** Round-trip times right after a recovery tell of the queue that caused it. */
 const SETTLE_MS = 1000;
@@ -155,7 +158,7 @@ function update(sk: TcpSock, state: CubicState, acked: number): void {
   const cwnd = sk.sndCwnd;
   state.acked += acked;
   const since = (nowMs - state.lastMs) | 0;
-  if (state.lastCwnd === cwnd && since <= PERIOD_MS) return;
+  if (state.lastCwnd === cwnd && since <= Math.min(PERIOD_MS, (sk.srttUs >> 3) / 1000)) return;
   if (!state.running || since !== 0) follow(state, cwnd, acked, nowMs);
   if (sk.host.sysctl.tcpCubicTcpFriendliness !== 0) keepUpWithReno(state, cwnd, sk.host.sysctl.tcpCubicBeta);
   // One more for every two acknowledged is the most.

@@ -22,6 +22,9 @@ export class HyStart {
   found = false;
   #roundStartUs = 0;
   #lastAckUs = 0;
+  /** How many ACKs came at one time, and when. */
+  #together = 0;
+  #togetherUs = 0;
   #roundEnd = 0;
   #leastUs = NONE;
   #samples = 0;
@@ -58,7 +61,10 @@ export class HyStart {
   /** ACKs that come close together for longer than half of the round trip: the pipe is full. */
   #train(sk: TcpSock, least: number): void {
     const { nowUs, sysctl } = sk.host;
-    if (((nowUs - this.#lastAckUs) | 0) > sysctl.tcpCubicHystartAckDeltaUs) return;
+    // What is received together came one by one while the program held up the loop, where Linux would have looked at each.
+    this.#together = nowUs === this.#togetherUs ? this.#together + 1 : 1;
+    this.#togetherUs = nowUs;
+    if (((nowUs - this.#lastAckUs) | 0) > this.#together * sysctl.tcpCubicHystartAckDeltaUs) return;
     this.#lastAckUs = nowUs;
     const lag = sk.pacingRate > 0 ? Math.min(1000, (LAG_BYTES * 1e6) / sk.pacingRate) : 0;
     let threshold = least + lag;

@@ -2,7 +2,7 @@
 
 import type { Sysctl } from '../../core/sysctl.js';
 import { Bbr } from './bbr.js';
-import type { CongestionControl } from './congestion.js';
+import { CongestionControl } from './congestion.js';
 import { Cubic } from './cubic.js';
 import { Reno } from './reno.js';
 
@@ -18,8 +18,13 @@ export class CongestionControls {
     for (const control of [new Reno(), new Cubic(), new Bbr()]) this.register(control);
   }
 
-  /** Adds one; its name must be new. @throws RangeError for a name that is taken or cannot be one */
+  /**
+   * Adds one; its name must be new. @throws TypeError for what is no CongestionControl, RangeError for a name that is taken or
+   * cannot be one
+   */
   register(control: CongestionControl): void {
+    if (!(control instanceof CongestionControl))
+      throw new TypeError('A congestion control is an object of a class that extends CongestionControl.');
     const { name } = control;
     if (!/^[!-~]+$/.test(name) || name.length > NAME_MAX)
       throw new RangeError(

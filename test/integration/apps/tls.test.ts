@@ -181,3 +181,40 @@ test('an http2 stream that is destroyed while it is echoed closes on both sides'
   `;
   expect(await prints(70, source)).toEqual(['request closed']);
 });
+
+test('a request of HTTP/2 tells of its server by its socket', async () => {
+  const source = `
+    const server = http2.createServer((request, response) => {
+      const { socket } = request;
+      console.log(socket.server === server, socket._server === server, socket instanceof net.Socket);
+      response.end();
+    });
+    server.listen(0, '127.0.0.1', () => {
+      const client = http2.connect('http://127.0.0.1:' + server.address().port);
+      client.request({ ':path': '/' }).resume().on('close', () => {
+        client.close();
+        server.close();
+      });
+    });
+  `;
+  expect(await prints(94, source)).toEqual(['true true true']);
+});
+
+test('a server counts a connection under TLS once', async () => {
+  const source = `
+    const server = tls.createServer(options, (socket) => {
+      socket.on('close', () => setTimeout(() => server.getConnections((_error, count) => {
+        console.log(count);
+        server.close();
+        clients[1].end();
+      }), 50));
+    });
+    const clients = [];
+    server.listen(0, () => {
+      for (let i = 0; i < 2; i++) clients.push(tls.connect({ ...trusting, port: server.address().port }));
+      clients[1].on('secureConnect', () => clients[0].end());
+      for (const client of clients) client.resume();
+    });
+  `;
+  expect((await prints(93, source))[0]).toBe('1');
+});

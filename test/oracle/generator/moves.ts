@@ -53,6 +53,7 @@ const inherited = [
   'SO_KEEPALIVE 1',
   'TCP_DEFER_ACCEPT 1',
   'TCP_NOTSENT_LOWAT 1000',
+  'SO_PEEK_OFF 2',
 ];
 
 export const client: Move = (world) => {

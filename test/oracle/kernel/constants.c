@@ -103,6 +103,7 @@ static const struct socket_option socket_options[] = {
     SOCKET_INT(SO_OOBINLINE),
     SOCKET_INT(SO_PRIORITY),
     SOCKET_INT(SO_RCVLOWAT),
+    SOCKET_INT(SO_PEEK_OFF),
     SOCKET_INT(SO_SNDLOWAT),
     SOCKET_INT(SO_ACCEPTCONN),
     SOCKET_INT(SO_MARK),

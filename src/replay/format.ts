@@ -1,0 +1,131 @@
+// What a journal is: a magic word, and records one after another, each a letter, a length and its bytes. docs/replay.md describes it.
+
+/** The first bytes of a journal; the last of them is the version of the format. */
+export const MAGIC: Uint8Array = new TextEncoder().encode('tapstack journal\n');
+export const FORMAT = 1;
+
+const code = (letter: string): number => letter.charCodeAt(0);
+
+/** What the stack is made of, as JSON; always the first record. */
+export const HEADER = code('H');
+/** How the recording ended; a journal without one was cut off. */
+export const FINISH = code('.');
+
+// What enters the stack: each an event, which lasts until END. Events stand inside one another only between OUTCALL and BACK.
+export const CONSTRUCT = code('N');
+export const CALL = code('c');
+export const METHOD = code('m');
+export const RECEIVE = code('r');
+export const FLUSH = code('f');
+export const LINK_DOWN = code('d');
+export const ALARM = code('a');
+/** Somebody asleep in epoll_wait runs, because he was woken. */
+export const AWAKE = code('w');
+/** A blocking call goes on. */
+export const RESUME = code('s');
+/** Loopback's turn at the end of a program's. */
+export const SOON = code('l');
+export const ABORT = code('b');
+
+// What the stack asks of the outside, or does to it, meanwhile.
+export const END = code('e');
+export const TIME = code('t');
+export const RANDOM = code('x');
+export const SENT = code('o');
+/** The NIC has taken frames from the transmit ring. */
+export const TAKEN = code('k');
+/** Where the rings of a link that is being attached came to lie. */
+export const LAYOUT = code('y');
+/** Whether the device had received anything. */
+export const TOOK_IN = code('u');
+export const OUTCALL = code('(');
+export const BACK = code(')');
+
+// Between events.
+/** The clock was looked at by somebody else. */
+export const MOMENT = code('n');
+/** A call that slept has returned. */
+export const RETURN = code('p');
+
+const EVENTS = new Set([
+  CONSTRUCT,
+  CALL,
+  METHOD,
+  RECEIVE,
+  FLUSH,
+  LINK_DOWN,
+  ALARM,
+  AWAKE,
+  RESUME,
+  SOON,
+  ABORT,
+]);
+const OTHERS = new Set([
+  HEADER,
+  FINISH,
+  END,
+  TIME,
+  RANDOM,
+  SENT,
+  TAKEN,
+  LAYOUT,
+  TOOK_IN,
+  OUTCALL,
+  BACK,
+  MOMENT,
+  RETURN,
+]);
+
+export function isEvent(type: number): boolean {
+  return EVENTS.has(type);
+}
+
+export function isRecord(type: number): boolean {
+  return EVENTS.has(type) || OTHERS.has(type);
+}
+
+/** METHODs that are none of Stack's. */
+export const BATCH_DONE = 'onBatchDone';
+export const RUN_TIMERS = 'runTimers';
+
+/** Reasons to run programs inside an event. */
+export const OUT_TAKE_IN = 1;
+export const OUT_BATCH_DONE = 2;
+export const OUT_LINK_DOWN = 3;
+
+/** How the recording ended. */
+export const FINISH_CLOSED = 1;
+export const FINISH_FULL = 2;
+
+/** What a link is like, and its interface. */
+export interface LinkHeader {
+  name: string;
+  mtu: number;
+  mac: number[];
+  features: number;
+  runsPrograms: boolean;
+  address: string;
+  gateway?: string;
+  neighbours?: Readonly<Record<string, string>>;
+}
+
+/** The HEADER. */
+export interface JournalHeader {
+  /** Of tapstack. */
+  version: string;
+  node: string;
+  /** The process. */
+  pid: number;
+  /** Unix time in microseconds of the clock's 0. */
+  epoch: number;
+  /** Where the clock stood. */
+  recent: number;
+  /** Whether the clock lets the event loop turn (`Clock.afterTurn`). */
+  turns: boolean;
+  memory: number;
+  doctor: boolean;
+  nofile?: number;
+  sysctl?: Readonly<Record<string, string | number | readonly number[]>>;
+  routes?: readonly Readonly<Record<string, unknown>>[];
+  links: LinkHeader[];
+}

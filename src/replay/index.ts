@@ -1,0 +1,7 @@
+// `tapstack/replay`: a session recorded as it happens, and made to happen again.
+
+export type { Difference } from './difference.js';
+export type { JournalHeader, LinkHeader } from './format.js';
+export { JournalError } from './journal-reader.js';
+export { type RecordOptions, recordSession } from './record-session.js';
+export { type Replayed, type ReplayOptions, replaySession } from './replay-session.js';
