@@ -114,6 +114,7 @@ struct nic_queue {
   bool vnet_hdr;
   bool no_gro;
   bool gone;     /* the device was removed under us: transmit drops everything */
+  bool fills;    /* the descriptor may say EAGAIN to a frame and take the next: frames go one by one */
   uint8_t *base; /* of the shared memory; the owner renews it before each call, see nic_queue_rebase */
   uint32_t size;
   struct nic_layout at;

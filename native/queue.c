@@ -2,6 +2,9 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/if_tun.h>
+#include <sys/ioctl.h>
 
 struct region {
   const char *name;
@@ -60,7 +63,15 @@ bool nic_queue_rebase(struct nic_queue *queue, void *memory, size_t size) {
   return true;
 }
 
+/* A TAP takes what it is given, unless somebody bounded its buffer (TUNSETSNDBUF, which lasts as long as the
+ * device). Anything else may be full at one frame of a batch and have room at the next, which would overtake it. */
+static bool may_fill(int fd) {
+  int buffer;
+  return ioctl(fd, TUNGETSNDBUF, &buffer) < 0 || buffer != INT_MAX;
+}
+
 int queue_batches(struct nic_queue *queue) {
+  queue->fills = may_fill(queue->fd);
   queue->ring = uring_open(queue->fd);
   if (queue->ring == NULL)
     return errno;

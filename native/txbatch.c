@@ -39,7 +39,7 @@ bool tx_batch_prepare(struct nic_queue *queue) {
 }
 
 void tx_batch_begin(struct nic_queue *queue, uint32_t frames) {
-  if (frames >= BATCH_MIN && queue->ring != NULL)
+  if (frames >= BATCH_MIN && queue->ring != NULL && !queue->fills)
     queue->tx_batch->open = true;
 }
 

@@ -334,6 +334,19 @@ static void full(bool batches) {
   bench_close(&bench);
 }
 
+/* A descriptor that can be full: one frame has no room, the next has some again, and would overtake it. */
+static void in_order(void) {
+  struct bench bench = bench_open(false);
+  bench.queue->fills = true;
+  for (int i = 0; i < 10; i++) {
+    struct descriptor d = {{(int32_t)header_at(&bench), 64}};
+    push(&bench, &d);
+  }
+  CHECK(nic_flush(bench.queue) == 0);
+  CHECK(bench.queue->stats.tx_frames == 10 && bench.queue->stats.tx_batched == 0);
+  bench_close(&bench);
+}
+
 /* A batch of which the device takes some: each frame goes out whole and once, whatever overtook it; of a
  * frame that is cut here a segment may go twice, and none is missing. A ring that fails is done without. */
 static void holes(bool vnet) {
@@ -501,6 +514,7 @@ int main(void) {
   cut(true);
   virtio();
   pieces();
+  in_order();
   full(false);
   if (have_ring())
     full(true);
