@@ -64,7 +64,8 @@ bool nic_queue_rebase(struct nic_queue *queue, void *memory, size_t size) {
 }
 
 /* A TAP takes what it is given, unless somebody bounded its buffer (TUNSETSNDBUF, which lasts as long as the
- * device). Anything else may be full at one frame of a batch and have room at the next, which would overtake it. */
+ * device). Anything else may be full at one frame of a batch and have room at the next, which would overtake
+ * it. */
 static bool may_fill(int fd) {
   int buffer;
   return ioctl(fd, TUNGETSNDBUF, &buffer) < 0 || buffer != INT_MAX;

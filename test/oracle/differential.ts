@@ -79,10 +79,10 @@ function kindOf({ kernel, stack }: Difference): string {
 }
 
 /**
- * Those on which the kernel repeats itself. On a machine that is held up for longer than the settle time its answer can be
+ * Those that differ when the kernel is asked again, too. On a machine that is held up for longer than the settle time its answer can be
  * another one than a moment ago; that says nothing of the stack, but it is said, and never passes for agreement.
  */
-async function confirmed(found: readonly Difference[], options: OracleOptions): Promise<Difference[]> {
+export async function confirmed(found: readonly Difference[], options: OracleOptions): Promise<Difference[]> {
   if (found.length === 0) return [];
   const again = await runOnKernel(
     found.map(({ text }) => text),
