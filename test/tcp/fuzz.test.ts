@@ -1,5 +1,5 @@
 // 100,000 random and mutated segments into connections in all states: nothing throws, the counters stay true after each, and
-// in the end neither memory nor timer is left.
+// in the end neither memory nor timer is left. FUZZ_SEED=N FUZZ_ROUNDS=M tries M others, from seed N on.
 
 import { describe, expect, it } from 'vitest';
 import { below, SeededRandom } from '../../src/core/random.js';
@@ -8,7 +8,11 @@ import { Conversation, LINK_F_TSO4, type Peer, type Said } from './conversation.
 import { checkAll } from './invariants.js';
 import type { Program } from './program.js';
 
-const ROUNDS = 250;
+const { FUZZ_SEED, FUZZ_ROUNDS } = process.env;
+const FIRST_SEED = Number(FUZZ_SEED ?? 1);
+const ROUNDS = Number(FUZZ_ROUNDS ?? 250);
+/** Seeds that once found something: data already held behind a FIN that comes later. */
+const FOUND = [12_270_038];
 const SEGMENTS = 100;
 
 class Fuzzer {
@@ -209,19 +213,24 @@ class Fuzzer {
 
 // covers: whatever a peer sends does no harm | docs/architecture.md, invariant 4 | src/tcp/receive.ts
 describe('whatever the peer says', () => {
-  it('does no harm', () => {
-    let segments = 0;
-    for (let seed = 1; seed <= ROUNDS; seed++) {
-      const fuzzer = new Fuzzer(seed);
-      try {
-        segments += fuzzer.round();
-        fuzzer.end();
-      } catch (error) {
-        throw new Error(`seed ${seed}`, { cause: error });
+  it(
+    'does no harm',
+    () => {
+      let segments = 0;
+      const fresh = Array.from({ length: ROUNDS }, (_, i) => FIRST_SEED + i);
+      for (const seed of [...fresh, ...FOUND]) {
+        const fuzzer = new Fuzzer(seed);
+        try {
+          segments += fuzzer.round();
+          fuzzer.end();
+        } catch (error) {
+          throw new Error(`seed ${seed}`, { cause: error });
+        }
       }
-    }
-    expect(segments).toBeGreaterThanOrEqual(100_000 * (ROUNDS / 250) * 0.9);
-  }, 120_000);
+      expect(segments).toBeGreaterThanOrEqual(100_000 * (ROUNDS / 250) * 0.9);
+    },
+    480 * ROUNDS,
+  );
 
   it('is dropped where the header cannot be one: shorter than 20 bytes, or longer than the segment', () => {
     const talk = new Conversation();

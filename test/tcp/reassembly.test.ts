@@ -49,6 +49,17 @@ describe('the out-of-order queue', () => {
     ]);
   });
 
+  it('keeps data apart that was held before the FIN in front of it came, and tells of both as one', () => {
+    const { at, ooo } = queue();
+    expect(ooo.insert(4641, 4903, false, at)).toBe(true);
+    expect(ooo.insert(4640, 4641, true, at)).toBe(true);
+    expect(ooo.runs.map(({ start, end, fin, bytes }) => [start, end, fin, bytes.length])).toEqual([
+      [4640, 4641, true, 0],
+      [4641, 4903, false, 262],
+    ]);
+    expect([ooo.sacks, ooo.sackStart[0], ooo.sackEnd[0]]).toEqual([1, 4640, 4903]);
+  });
+
   it('tells how many runs the new bytes make needless', () => {
     const { at, ooo } = queue();
     const merged = (start: number, end: number) => {
@@ -236,6 +247,18 @@ describe('when the buffer is full', () => {
 
 // covers: out-of-order queue | RFC 9293 section 3.10.7.4; RFC 2018 section 4 | src/tcp/input.ts
 describe('an out-of-order segment', () => {
+  it('behind a FIN that comes later goes with what was before it: the stream ends there', () => {
+    const t = conversation();
+    const { peer, program } = t.established({ sackOk: true });
+    peer.sends({ seq: 12, data: 100 }).hears({ ack: 1, sack: [[12, 112]] });
+    peer.sends({ seq: 11, flags: 'FA' }).hears({ ack: 1, sack: [[11, 112]] });
+    peer.sends({ seq: 1, data: '0123456789' }).hears({ ack: 12 });
+    expect([program.recv(), program.recv(), program.sk.rx.reassembly]).toEqual(['0123456789', 0, null]);
+    program.close();
+    t.after(120_000);
+    t.expectNothingLeft();
+  });
+
   it('tells how long the segments of the peer are', () => {
     const t = conversation();
     const { peer, program } = t.established({ sackOk: true });
