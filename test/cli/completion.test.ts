@@ -10,7 +10,7 @@ const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 function run(...args: string[]): string {
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 60_000,
   });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   return stdout;
@@ -59,7 +59,7 @@ test('bash completes by it', () => {
     printf '%s\\n' "\${COMPREPLY[@]}"`;
   const { stdout } = spawnSync('bash', ['-c', script], {
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 60_000,
     env: { ...process.env, NODE: process.execPath, MAIN: main },
   });
   expect(stdout.trim()).toBe('--memory');

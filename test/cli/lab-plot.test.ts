@@ -24,7 +24,7 @@ const recorded = join(folder, 'lossy.json');
 const point: SeriesPoint = { atUs: 0, cwnd: 10, ssthresh: 7, srttUs: 100, inFlight: 1, delivered: 2 };
 
 function plot(...args: string[]) {
-  return spawnSync(process.execPath, [main, 'lab', 'plot', ...args], { encoding: 'utf8', timeout: 15_000 });
+  return spawnSync(process.execPath, [main, 'lab', 'plot', ...args], { encoding: 'utf8', timeout: 60_000 });
 }
 
 function file(name: string, text: string): string {

@@ -8,7 +8,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 function run(...args: string[]) {
-  return spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', timeout: 10_000 });
+  return spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', timeout: 60_000 });
 }
 
 test.each([

@@ -153,7 +153,7 @@ describe('the directory', () => {
       process.stdout.write('served');`;
     const run = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
       encoding: 'utf8',
-      timeout: 10_000,
+      timeout: 60_000,
     });
     expect(run).toMatchObject({ status: 0, stdout: 'served', stderr: '' });
     expect(readdirSync(controlDirectory())).toEqual([]);

@@ -46,7 +46,7 @@ beforeAll(() => {
   const { stdout, stderr } = spawnSync(process.execPath, [...flags, program], { encoding: 'utf8' });
   expect(stderr).toBe('');
   found = JSON.parse(stdout);
-}, 120_000);
+}, 300_000);
 
 test('every cost that is counted has a bound', () => {
   expect(Object.keys(found)).toEqual(Object.keys(BOUNDS));

@@ -22,7 +22,7 @@ import {
 const ROOM = 62;
 
 function tapstack(...args: string[]) {
-  return spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', timeout: 20_000 });
+  return spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', timeout: 60_000 });
 }
 
 /** A command that goes on until it is told to end. */
@@ -112,7 +112,7 @@ test('ss says of our end what the real ss says of the other, where they are abou
   expect(json.map(({ state }) => state)).toEqual(['LISTEN', 'ESTABLISHED']);
   const listening = tapstack('ss', '-tln').stdout.trimEnd().split('\n');
   expect(listening[1]).toMatch(/^LISTEN +0 +4096 +0\.0\.0\.0:80 +0\.0\.0\.0:\*$/);
-}, 40_000);
+}, 120_000);
 
 test('tshark reads a live capture, and ends it by going; another is written to a file, cut', async () => {
   privateDirectory();
@@ -161,7 +161,7 @@ test('tshark reads a live capture, and ends it by going; another is written to a
     status: 1,
     stderr: expect.stringContaining('Cannot capture to /nowhere/x.pcapng'),
   });
-}, 60_000);
+}, 120_000);
 
 test('a capture says so when its stack ends', async () => {
   privateDirectory();
@@ -180,7 +180,7 @@ test('a capture says so when its stack ends', async () => {
   expect(await capture.ended).toBe(0);
   expect(capture.said.err).toContain('frames captured');
   expect(await trace.ended).toBe(0);
-}, 30_000);
+}, 120_000);
 
 test('whose stack is killed, a trace and a capture say so; one that is stopped is said to be', async () => {
   privateDirectory();
@@ -208,7 +208,7 @@ test('whose stack is killed, a trace and a capture say so; one that is stopped i
   expect([await trace.ended, await capture.ended]).toEqual([1, 1]);
   expect(trace.said.err).toBe(`tapstack: The stack of process ${pid} (echo) has ended; so does its trace.\n`);
   expect(capture.said.err).toContain('so does its capture');
-}, 40_000);
+}, 120_000);
 
 test('what cannot be written is said; none of something is refused', async () => {
   privateDirectory();
@@ -234,7 +234,7 @@ test('what cannot be written is said; none of something is refused', async () =>
     ['trace', '-c', '0'],
   ])
     expect(tapstack(...what)).toMatchObject({ status: 2, stderr: expect.stringContaining('1 or more') });
-}, 40_000);
+}, 120_000);
 
 test('trace: by points and by port, in words and as JSON; netstat beside it', async () => {
   privateDirectory();
@@ -276,7 +276,7 @@ test('trace: by points and by port, in words and as JSON; netstat beside it', as
     status: 2,
     stderr: expect.stringContaining('no such trace point'),
   });
-}, 40_000);
+}, 120_000);
 
 test('a program that tapstack run has put on the stack is seen by its name', async () => {
   const directory = privateDirectory();
@@ -299,7 +299,7 @@ test('a program that tapstack run has put on the stack is seen by its name', asy
   await app.ended;
   expect(app.child.signalCode).toBe('SIGTERM');
   expect(socket()).toEqual([]);
-}, 30_000);
+}, 120_000);
 
 test('none is running, several are, another is: what to do about it', async () => {
   privateDirectory();
@@ -322,4 +322,4 @@ test('none is running, several are, another is: what to do about it', async () =
   // One that is killed leaves its socket; the next to look sweeps it.
   await http.stop('SIGKILL');
   expect(tapstack('ss', '-tl')).toMatchObject({ status: 0, stdout: expect.stringContaining('0.0.0.0:7 ') });
-}, 40_000);
+}, 120_000);

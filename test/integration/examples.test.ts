@@ -21,7 +21,7 @@ test.each(examples)('%s echoes what nc sends, 20 MB of it', (name) => {
     cwd: root,
     input: sent,
     encoding: 'utf8',
-    timeout: 25_000,
+    timeout: 60_000,
   });
   expect(run.stderr).toBe('');
   expect(run.stdout).toBe(`hello\n${createHash('sha256').update(sent).digest('hex')}  -\n`);
@@ -43,7 +43,7 @@ print(crowd[0].recv(100).decode(), end='')`;
   const run = spawnSync(join(root, 'scripts/lab'), ['bash', '-c', script, 'test', name, crowd], {
     cwd: root,
     encoding: 'utf8',
-    timeout: 25_000,
+    timeout: 60_000,
   });
   expect(run).toMatchObject({ stderr: '', stdout: 'hello\nthe first is answered\nand who comes later\n' });
 });
@@ -52,7 +52,7 @@ test('loopback.mjs needs no privilege', () => {
   const run = spawnSync('setpriv', ['--bounding-set=-all', process.execPath, 'examples/loopback.mjs'], {
     cwd: root,
     encoding: 'utf8',
-    timeout: 15_000,
+    timeout: 60_000,
   });
   expect(run).toMatchObject({ status: 0, stderr: '', stdout: 'Hello, loopback\n' });
 });

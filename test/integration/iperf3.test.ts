@@ -134,7 +134,7 @@ test('ends by bytes and by blocks, both ways', async () => {
     blocks: 50,
     reverse: 1,
   });
-}, 60_000);
+}, 120_000);
 
 test('does as the options say: congestion control, MSS, no delay, type of service, what is omitted', async () => {
   const server = await start('iperf3', place(ROOM, 5), { options: ['--json'], capture: true });
@@ -162,7 +162,7 @@ test('does as the options say: congestion control, MSS, no delay, type of servic
     Number,
   );
   expect(mss).toEqual([1460, 700]);
-}, 60_000);
+}, 120_000);
 
 test('tells the client why it will not: UDP', async () => {
   const server = await json(6);
@@ -182,7 +182,7 @@ test('one test at a time: others hear that it is busy, and the one is not distur
   const { code, report } = await first;
   expect(code).toBe(0);
   expect((await ourReport(server)).end.sum_received.bytes).toBe(report.end.sum_received.bytes);
-}, 30_000);
+}, 120_000);
 
 /** Connections of the host to the server. */
 function shellStreams(server: Server): number {
@@ -214,7 +214,7 @@ test('survives clients that leave in the middle, and strangers; a server that le
   await until(() => server.out.split('connected to').length >= 4, 'the last test to run');
   await server.stop('SIGTERM');
   expect((await last).report.error).toContain('the server has terminated');
-}, 60_000);
+}, 120_000);
 
 test('in words: what the client asked to see of our output', async () => {
   const server = await start('iperf3', place(ROOM, 9), { options: ['--one-off'] });
@@ -224,4 +224,4 @@ test('in words: what the client asked to see of our output', async () => {
   );
   expect(await server.exited()).toEqual({ code: 0, signal: null });
   expect(server.out).toContain(report.server_output_text as string);
-}, 30_000);
+}, 120_000);

@@ -13,7 +13,7 @@ function labWith(shell: string, input: string, ...command: string[]) {
   return spawnSync(process.execPath, [main, 'lab', ...command], {
     encoding: 'utf8',
     input,
-    timeout: 15_000,
+    timeout: 60_000,
     env: { ...process.env, SHELL: shell },
   });
 }

@@ -138,7 +138,7 @@ export function temporaryDirectory(): string {
 }
 
 /** Polls, since what is waited for is another process's doing. */
-export async function until(condition: () => boolean, what: string, milliseconds = 10_000): Promise<void> {
+export async function until(condition: () => boolean, what: string, milliseconds = 30_000): Promise<void> {
   const deadline = performance.now() + milliseconds;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);

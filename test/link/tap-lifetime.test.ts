@@ -14,7 +14,7 @@ const fullDevice = fileURLToPath(new URL('tap-full-device.py', import.meta.url))
 const run = (...scenario: string[]) => runFile(scenarios, ...scenario);
 
 function runFile(...args: string[]) {
-  const child = spawnSync(process.execPath, ['--expose-gc', ...args], { encoding: 'utf8', timeout: 15_000 });
+  const child = spawnSync(process.execPath, ['--expose-gc', ...args], { encoding: 'utf8', timeout: 60_000 });
   return { status: child.status, signal: child.signal, said: child.stdout.trim(), complained: child.stderr };
 }
 
@@ -100,7 +100,7 @@ describe('TAP device', () => {
   test('keeps the ring while it is full, and resumes: nothing lost, nothing twice', () => {
     const child = spawnSync('python3', [fullDevice, process.execPath, scenarios, 'full', '2000'], {
       encoding: 'utf8',
-      timeout: 15_000,
+      timeout: 60_000,
     });
     expect(child.stderr).toBe('');
     expect(child.stdout).toContain('in order 2000');

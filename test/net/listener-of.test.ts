@@ -113,7 +113,7 @@ it('an http server of a program that runs on the stack has one', () => {
     {
       cwd: fileURLToPath(new URL('../..', import.meta.url)),
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 60_000,
     },
   );
   expect([stdout, stderr]).toEqual(['ECONNREFUSED\n200\n', '']);

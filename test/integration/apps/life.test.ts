@@ -331,7 +331,7 @@ test('without a device there is loopback, inside the process, without any privil
   `;
   const file = program(source);
   const args = ['--bounding-set=-all', process.execPath, '--import', 'tapstack/register', file];
-  const run = spawnSync('setpriv', args, { cwd: root, encoding: 'utf8', timeout: 15_000 });
+  const run = spawnSync('setpriv', args, { cwd: root, encoding: 'utf8', timeout: 60_000 });
   expect(run).toMatchObject({ stderr: '', stdout: '127.0.0.1\n', status: 0 });
 });
 
@@ -344,7 +344,7 @@ test('tapstack/net has the same stack by default', () => {
     });
   `;
   const args = ['--import', 'tapstack/register', program(source)];
-  const run = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', timeout: 15_000 });
+  const run = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', timeout: 60_000 });
   expect(run).toMatchObject({ stderr: '', stdout: 'one stack\n', status: 0 });
 });
 
@@ -353,7 +353,7 @@ describe('tapstack run', () => {
     spawnSync(process.execPath, [main, 'run', ...place(ROOM, net).options, file, ...args], {
       cwd: root,
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 60_000,
       input: 'input\n',
     });
 

@@ -20,6 +20,7 @@ const SERVER = `
       socket.write('heard ' + data);
       fail[data]();
     });
+    socket.on('close', () => console.log('closed'));
   }).listen(7777, () => console.log('listening'));
 `;
 
@@ -33,6 +34,7 @@ test('the connection goes on, and the program', async () => {
       heard.push(...(await once(socket, 'data')));
     }
     socket.destroy();
+    await app.says('closed');
     return heard;
   });
   expect(saw).toEqual([
