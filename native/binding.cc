@@ -208,7 +208,7 @@ private:
   void Close(const Napi::CallbackInfo &) {
     if (pump_ == nullptr)
       return;
-    last_ = pump_->Queue().stats;
+    last_ = pump_->DropWaiting();
     pump_->Close();
   }
 
@@ -234,6 +234,7 @@ private:
     set("rxFrames", from.rx_frames);
     set("rxBytes", from.rx_bytes);
     set("rxDropped", from.rx_dropped);
+    set("rxErrors", from.rx_errors);
     set("rxBusyPolled", from.rx_busy_polled);
     set("txFrames", from.tx_frames);
     set("txBytes", from.tx_bytes);

@@ -75,6 +75,8 @@ void rx_batch_expect(struct nic_queue *queue, size_t length);
 void rx_batch_close(struct nic_queue *queue);
 
 /* queue.c */
+/* Does this error of a read or write mean that the descriptor is of no further use? */
+bool queue_lost(int errnum);
 /* Has the kernel take and give several frames at once. 0, or why each will be a call of its own: an errno. */
 int queue_batches(struct nic_queue *queue);
 /* It has failed: no more batches, but what of the last one has been read. */

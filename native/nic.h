@@ -92,7 +92,9 @@ struct nic_layout {
 };
 
 struct nic_stats {
-  uint64_t rx_frames, rx_bytes, rx_dropped;
+  uint64_t rx_frames, rx_bytes;
+  uint64_t rx_dropped;     /* too short or too long; or read ahead when the device went */
+  uint64_t rx_errors;      /* reads that failed, and the device is still there */
   uint64_t rx_busy_polled; /* of rx_frames: found by busy polling, instead of by being woken */
   uint64_t tx_frames, tx_bytes, tx_dropped, tx_invalid, tx_eagain;
   uint64_t tx_batched; /* of tx_frames: handed over together with others */
@@ -114,6 +116,7 @@ struct nic_queue {
   bool vnet_hdr;
   bool no_gro;
   bool gone;     /* the device was removed under us: transmit drops everything */
+  bool stuck;    /* nic_receive got nowhere, though the device may say that it has frames */
   bool fills;    /* the descriptor may say EAGAIN to a frame and take the next: frames go one by one */
   uint8_t *base; /* of the shared memory; the owner renews it before each call, see nic_queue_rebase */
   uint32_t size;
@@ -152,12 +155,19 @@ int32_t *nic_ctrl(const struct nic_queue *queue, enum nic_ctrl word);
 /*
  * Reads frames into the posted blocks, from the first, until the device is dry, the blocks full or the
  * descriptors used up. A frame of more than a few KiB is the last of its block, so that its reader may keep
- * the block and post another. Returns how many, or -errno when the device is gone.
+ * the block and post another. Returns how many, or -errno when the device is gone. An error that the device
+ * outlives is counted and passed over; after several in a row, or without any block, the queue is `stuck`:
+ * whoever calls again at once, because the device has frames, does so for ever.
  */
 int nic_receive(struct nic_queue *queue);
 
-/* Frames have been read from the device and wait for nic_receive, of which the device says nothing. */
-bool nic_waiting(const struct nic_queue *queue);
+/* How many frames have been read from the device and wait for nic_receive, of which the device says nothing.
+ */
+unsigned nic_waiting(const struct nic_queue *queue);
+
+/* Nobody will receive any more: what waits is dropped, and counted so (as flush_backlog does for a device
+ * that is unregistered). */
+void nic_drop_waiting(struct nic_queue *queue);
 
 /*
  * Transmits the descriptors between TX_TAIL and TX_HEAD. 0 when the ring is empty, -EAGAIN when the device

@@ -17,6 +17,9 @@ constexpr int kReceiveRounds = 4;
 constexpr int kDeferredRounds = 8;
 // However many frames busy polling finds, after so long the rest of the event loop has its turn.
 constexpr uint64_t kSpinLongestNs = 1000000;
+// After so many milliseconds a device that gives nothing but errors, or that there is no block for, is read
+// again: it goes on saying that it has frames, and would keep the processor busy.
+constexpr uint64_t kRestMs = 10;
 
 } // namespace
 
@@ -55,16 +58,19 @@ bool Pump::Start(Napi::ArrayBuffer memory, const nic_layout &layout, Napi::Funct
     return false;
   }
   uv_prepare_init(loop, &prepare_);
-  handles_ = 2;
-  poll_.data = prepare_.data = this;
+  uv_idle_init(loop, &idle_);
+  uv_timer_init(loop, &timer_);
+  handles_ = 4;
+  poll_.data = prepare_.data = idle_.data = timer_.data = this;
   uv_unref(reinterpret_cast<uv_handle_t *>(&prepare_));
+  uv_unref(reinterpret_cast<uv_handle_t *>(&idle_));
   memory_ = Napi::Persistent(memory);
   receiver_ = Napi::Persistent(Napi::Object::New(env_));
   onReceive_ = Napi::Persistent(onReceive);
   onFlush_ = Napi::Persistent(onFlush);
   onError_ = Napi::Persistent(onError);
   started_ = true;
-  Poll(UV_READABLE);
+  Watch();
   uv_prepare_start(&prepare_, OnPrepare);
   return true;
 }
@@ -81,12 +87,12 @@ void Pump::OnPoll(uv_poll_t *handle, int status, int events) {
   }
   if (events & UV_WRITABLE) {
     self->blocked_ = false;
-    self->Poll(UV_READABLE);
+    self->Watch();
     self->Transmit();
     if (self->closed_ || self->stopped_)
       return;
   }
-  if ((events & UV_READABLE) || nic_waiting(self->queue_))
+  if ((events & UV_READABLE) || nic_waiting(self->queue_) != 0)
     self->Receive();
 }
 
@@ -101,6 +107,41 @@ void Pump::OnPrepare(uv_prepare_t *handle) {
   self->Transmit();
   if (self->busyNs_ != 0)
     self->Spin();
+  // Of what was read ahead the device says nothing, and what is put off may be more than was done now.
+  if (!self->closed_ && !self->stopped_ && self->Renew() &&
+      ((nic_waiting(self->queue_) != 0 && !self->resting_) || *nic_ctrl(self->queue_, NIC_CTRL_FLUSH) != 0))
+    self->StayAwake();
+}
+
+void Pump::StayAwake() { uv_idle_start(&idle_, OnIdle); }
+
+void Pump::OnIdle(uv_idle_t *handle) {
+  Pump *self = static_cast<Pump *>(handle->data);
+  uv_idle_stop(handle);
+  self->renewed_ = false;
+  if (self->closed_ || self->stopped_ || nic_waiting(self->queue_) == 0)
+    return;
+  Napi::HandleScope scope(self->env_);
+  self->Receive();
+}
+
+void Pump::Rest() {
+  if (resting_)
+    return;
+  resting_ = true;
+  Watch();
+  uv_timer_start(&timer_, OnRested, kRestMs, 0);
+}
+
+void Pump::OnRested(uv_timer_t *handle) {
+  Pump *self = static_cast<Pump *>(handle->data);
+  self->renewed_ = false;
+  self->resting_ = false;
+  if (self->closed_ || self->stopped_)
+    return;
+  Napi::HandleScope scope(self->env_);
+  self->Watch();
+  self->Receive();
 }
 
 // Busy polling (as SO_BUSY_POLL and napi_busy_loop do it): to be woken costs more than a frame, so who
@@ -119,7 +160,7 @@ void Pump::Spin() {
   uint64_t since = start;
   for (uint64_t now = start; now - since < budgetNs_; now = uv_hrtime()) {
     if (now - start > longest) {
-      Poll(UV_READABLE | UV_WRITABLE); // frames keep coming: the loop looks around, and must not sleep
+      StayAwake(); // frames keep coming: the loop looks around, and comes back
       return;
     }
     const uint64_t frames = queue_->stats.rx_frames;
@@ -145,8 +186,6 @@ void Pump::Receive() {
     if (batches_ == batches)
       break;
   }
-  if (nic_waiting(queue_))
-    Poll(UV_READABLE | UV_WRITABLE); // the device would not say so, but it is writable
   if (busyNs_ == 0 || batches_ == before)
     return;
   // Would busy polling have caught this one?
@@ -161,7 +200,11 @@ bool Pump::ReceiveBatch() {
   Napi::HandleScope scope(env_);
   if (!Renew())
     return false;
+  if (resting_)
+    return true;
   int count = nic_receive(queue_);
+  if (queue_->stuck)
+    Rest();
   if (count < 0) {
     Gone(-count);
     return false;
@@ -196,7 +239,6 @@ bool Pump::Deferred() {
     if (!Call(onFlush_, {}))
       return false;
   }
-  Poll(UV_READABLE | UV_WRITABLE); // a device is writable nearly always: the loop must not block now
   return Renew();
 }
 
@@ -210,7 +252,7 @@ void Pump::Turn() {
   renewed_ = false;
   if (closed_ || !started_ || stopped_)
     return;
-  blocked_ = false; // nobody will tell of writability
+  blocked_ = resting_ = false; // nobody will tell of writability, nor of a rest's end
   Receive();
   if (Renew() && Deferred())
     Transmit();
@@ -238,7 +280,7 @@ void Pump::Transmit() {
   int result = nic_flush(queue_);
   if (result == -EAGAIN) {
     blocked_ = true;
-    Poll(UV_READABLE | UV_WRITABLE);
+    Watch();
   } else if (result < 0) {
     Gone(-result);
   }
@@ -285,7 +327,13 @@ bool Pump::Call(const Napi::FunctionReference &callback, std::initializer_list<n
   return !closed_ && !stopped_;
 }
 
-void Pump::Poll(int events) { uv_poll_start(&poll_, events, OnPoll); }
+void Pump::Watch() {
+  const int events = (resting_ ? 0 : UV_READABLE) | (blocked_ ? UV_WRITABLE : 0);
+  if (events == 0)
+    uv_poll_stop(&poll_);
+  else
+    uv_poll_start(&poll_, events, OnPoll);
+}
 
 void Pump::Gone(int errnum) {
   std::string message = std::string("the TAP device ") + Info().name +
@@ -298,16 +346,27 @@ void Pump::Broken(const char *code, const char *message) {
   stopped_ = true;
   uv_poll_stop(&poll_);
   uv_prepare_stop(&prepare_);
+  uv_idle_stop(&idle_);
+  uv_timer_stop(&timer_);
+  nic_drop_waiting(queue_);
   Call(onError_, {Napi::String::New(env_, code), Napi::String::New(env_, message)});
 }
 
 void Pump::SetRef(bool ref) {
   if (closed_ || handles_ == 0)
     return;
-  if (ref)
-    uv_ref(reinterpret_cast<uv_handle_t *>(&poll_));
-  else
-    uv_unref(reinterpret_cast<uv_handle_t *>(&poll_));
+  for (uv_handle_t *handle :
+       {reinterpret_cast<uv_handle_t *>(&poll_), reinterpret_cast<uv_handle_t *>(&timer_)}) {
+    if (ref)
+      uv_ref(handle);
+    else
+      uv_unref(handle);
+  }
+}
+
+nic_stats Pump::DropWaiting() {
+  nic_drop_waiting(queue_);
+  return queue_->stats;
 }
 
 void Pump::Close() {
@@ -317,6 +376,8 @@ void Pump::Close() {
   if (handles_ > 0) { // uv_close stops polling at once, so the descriptor may go right after
     uv_close(reinterpret_cast<uv_handle_t *>(&poll_), OnHandleClosed);
     uv_close(reinterpret_cast<uv_handle_t *>(&prepare_), OnHandleClosed);
+    uv_close(reinterpret_cast<uv_handle_t *>(&idle_), OnHandleClosed);
+    uv_close(reinterpret_cast<uv_handle_t *>(&timer_), OnHandleClosed);
   }
   nic_close(nic_);
   nic_ = nullptr;

@@ -32,6 +32,8 @@ public:
   void Turn();
   // Receives what is waiting, inside a callback; whether there was anything.
   bool TakeIn();
+  // For who closes: nothing more will be received. The counters, as they stay.
+  nic_stats DropWaiting();
   // Closes the device at once; the Pump deletes itself when libuv has let go of its handles.
   void Close();
   void SetRef(bool ref);
@@ -51,6 +53,8 @@ private:
   static void OnCleanup(napi_async_cleanup_hook_handle handle, void *self);
   static void OnPoll(uv_poll_t *handle, int status, int events);
   static void OnPrepare(uv_prepare_t *handle);
+  static void OnIdle(uv_idle_t *handle);
+  static void OnRested(uv_timer_t *handle);
   static void OnHandleClosed(uv_handle_t *handle);
 
   void Receive();
@@ -60,7 +64,9 @@ private:
   void Spin();
   bool Renew();
   bool Call(const Napi::FunctionReference &callback, std::initializer_list<napi_value> arguments);
-  void Poll(int events);
+  void Watch();
+  void StayAwake();
+  void Rest();
   void Gone(int errnum);
   void Broken(const char *code, const char *message);
   void Release();
@@ -78,6 +84,8 @@ private:
   Napi::FunctionReference onError_;
   uv_poll_t poll_{};
   uv_prepare_t prepare_{};
+  uv_idle_t idle_{};         // while it is started, the loop does not sleep
+  uv_timer_t timer_{};       // the end of a rest
   uint32_t batches_ = 0;     // received so far (wrapping)
   uint64_t busyNs_ = 0;      // busy polling asked for,
   uint64_t budgetNs_ = 0;    // what of it the last frames were worth,
@@ -86,6 +94,7 @@ private:
   bool started_ = false;     // rings are attached
   bool stopped_ = false;     // device or memory is gone: nothing moves any more
   bool blocked_ = false;     // the device is full: waiting for writability
+  bool resting_ = false;     // the device is not looked at: it got us nowhere
   bool inside_ = false;      // of TakeIn
   bool closed_ = false;
   bool renewed_ = false; // the rings were looked for since JavaScript ran last

@@ -71,6 +71,26 @@ static bool may_fill(int fd) {
   return ioctl(fd, TUNGETSNDBUF, &buffer) < 0 || buffer != INT_MAX;
 }
 
+/*
+ * All others pass, and cost at most the one frame: EIO (tun_get_user: the interface is down), EINVAL (a frame
+ * the kernel dislikes; tun_put_user: one of a kind that no virtio header can express), ENOBUFS, ENOMEM
+ * (io_uring may lack the memory for a request), ENETDOWN (of a packet socket, told once).
+ */
+bool queue_lost(int errnum) {
+  switch (errnum) {
+  case EBADFD: /* tun_chr_read_iter, tun_chr_write_iter: the device was deleted */
+  case EBADF:
+  case ENODEV:
+  case ENXIO:
+  case EPIPE: /* the three of a socket that stands in for a device */
+  case ECONNRESET:
+  case ENOTCONN:
+    return true;
+  default:
+    return false;
+  }
+}
+
 int queue_batches(struct nic_queue *queue) {
   queue->fills = may_fill(queue->fd);
   queue->ring = uring_open(queue->fd);

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Reads that fail one after another: more would hardly do better now. */
+#define ERRORS_MAX 8
+
 static inline uint32_t align8(uint32_t offset) { return (offset + 7) & ~7u; }
 
 static uint32_t vnet_flags(const struct virtio_net_hdr *header) {
@@ -139,24 +142,36 @@ int nic_receive(struct nic_queue *queue) {
   uint64_t bytes = queue->stats.rx_bytes;
   struct gro_run run = {0};
   uint32_t run_block = 0; /* at.block when it began */
+  unsigned errors = 0;    /* in a row */
   rx_batch_begin(queue);
+  queue->stuck = false;
 
-  while (count < queue->at.rx_desc_count && queue->stats.rx_bytes - bytes < NIC_RX_BATCH &&
-         find_room(queue, &at)) {
+  while (count < queue->at.rx_desc_count && queue->stats.rx_bytes - bytes < NIC_RX_BATCH) {
+    if (!find_room(queue, &at)) {
+      queue->stuck = count == 0;
+      break;
+    }
     /* Either way the frame starts at 2 mod 8, so that its IP header is aligned (NET_IP_ALIGN). */
     uint8_t *frame = queue->base + at.position + before;
     const uint32_t segments = run.segments;
     ssize_t got = read_frame(queue, &run, frame, ahead);
     if (got < 0) {
-      if (errno == EINTR)
+      const int error = errno;
+      if (error == EAGAIN)
+        break;
+      if (queue_lost(error)) {
+        if (count > 0) /* hand up what is here; the next call meets the error again */
+          break;
+        queue->gone = true;
+        return -error;
+      }
+      queue->stats.rx_errors++;
+      if (++errors < ERRORS_MAX)
         continue;
-      if (errno == EAGAIN)
-        break;
-      if (count > 0) /* hand up what is here; the next call meets the error again */
-        break;
-      queue->gone = true;
-      return -errno;
+      queue->stuck = true;
+      break;
     }
+    errors = 0;
     if (got == 0 && run.segments != segments) {
       if (at.block == run_block)
         at.position = align8((uint32_t)(run.frame + run.length - queue->base));

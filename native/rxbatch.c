@@ -51,6 +51,11 @@ static void fill(struct nic_queue *queue, struct rx_batch *batch) {
     queue_no_ring(queue);
 }
 
+static void expect_little(struct rx_batch *batch) {
+  batch->bulk = false;
+  batch->size = FRAMES_MIN;
+}
+
 void rx_batch_begin(struct nic_queue *queue) {
   struct rx_batch *batch = queue->rx_batch;
   if (batch == NULL)
@@ -70,14 +75,17 @@ int rx_batch_next(struct nic_queue *queue, const uint8_t **frame) {
       const unsigned i = batch->next++;
       const int got = batch->results[i];
       *frame = batch->slots + (size_t)i * SLOT;
-      if (got == -EAGAIN)
+      if (got == -EAGAIN) {
         batch->dry = true; /* a later read may have found something */
-      else if (got != -ENOSYS)
+      } else if (got != -ENOSYS) {
+        if (got < 0)
+          expect_little(batch);          /* a read without the ring may do better */
         return got == 0 ? -ENODEV : got; /* end of file: as nic_receive has it */
+      }
     }
     if (batch->dry) {
-      batch->dry = batch->bulk = false;
-      batch->size = FRAMES_MIN;
+      batch->dry = false;
+      expect_little(batch);
       return -EAGAIN;
     }
     if (!batch->bulk || queue->ring == NULL)
@@ -89,13 +97,24 @@ int rx_batch_next(struct nic_queue *queue, const uint8_t **frame) {
 void rx_batch_expect(struct nic_queue *queue, size_t length) {
   if (queue->rx_batch == NULL)
     return;
-  queue->rx_batch->bulk = length >= BULK;
   if (length < BULK)
-    queue->rx_batch->size = FRAMES_MIN;
+    expect_little(queue->rx_batch);
+  else
+    queue->rx_batch->bulk = true;
 }
 
-bool nic_waiting(const struct nic_queue *queue) {
-  return queue->rx_batch != NULL && queue->rx_batch->next < queue->rx_batch->count;
+unsigned nic_waiting(const struct nic_queue *queue) {
+  const struct rx_batch *batch = queue->rx_batch;
+  unsigned frames = 0;
+  for (unsigned i = batch != NULL ? batch->next : 0; batch != NULL && i < batch->count; i++)
+    frames += batch->results[i] > 0;
+  return frames;
+}
+
+void nic_drop_waiting(struct nic_queue *queue) {
+  queue->stats.rx_dropped += nic_waiting(queue);
+  if (queue->rx_batch != NULL)
+    queue->rx_batch->next = queue->rx_batch->count;
 }
 
 void rx_batch_close(struct nic_queue *queue) {

@@ -44,24 +44,15 @@ int tx_count(struct nic_queue *queue, int sent, size_t length) {
     queue->stats.tx_bytes += length;
     return 0;
   }
-  switch (-sent) {
-  case EAGAIN:
+  if (sent == -EAGAIN) {
     queue->stats.tx_eagain++;
     return -EAGAIN;
-  case EBADFD: /* tun_chr_write_iter: the device was deleted */
-  case EBADF:
-  case ENODEV:
-  case ENXIO:
-  case EPIPE: /* the three of a socket that stands in for a device */
-  case ECONNRESET:
-  case ENOTCONN:
-    queue->gone = true;
-    queue->stats.tx_dropped++;
-    return sent;
-  default: /* EIO: the interface is down; EINVAL: the kernel dislikes the frame; ENOBUFS, ENOMEM */
-    queue->stats.tx_dropped++;
-    return 0;
   }
+  queue->stats.tx_dropped++;
+  if (!queue_lost(-sent))
+    return 0;
+  queue->gone = true;
+  return sent;
 }
 
 int tx_write(struct nic_queue *queue, const struct iovec *iov, unsigned count, size_t length) {

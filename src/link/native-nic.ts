@@ -66,8 +66,10 @@ export interface NicLayout {
 export interface NicStats {
   rxFrames: number;
   rxBytes: number;
-  /** Frames too short or too long to be one. */
+  /** Frames too short or too long to be one, and those read ahead of a batch when the device was removed or closed. */
   rxDropped: number;
+  /** Reads that failed with an error which the device outlives, such as for want of memory. */
+  rxErrors: number;
   /** Of `rxFrames`, those that busy polling found; Linux counts them as BusyPollRxPackets. */
   rxBusyPolled: number;
   txFrames: number;

@@ -9,9 +9,18 @@ import { requireLab } from './lab.js';
 
 const scenarios = fileURLToPath(new URL('tap-scenarios.mjs', import.meta.url));
 const terminated = fileURLToPath(new URL('tap-terminated.mjs', import.meta.url));
+const standIn = fileURLToPath(new URL('tap-stand-in.py', import.meta.url));
 const fullDevice = fileURLToPath(new URL('tap-full-device.py', import.meta.url));
 
 const run = (...scenario: string[]) => runFile(scenarios, ...scenario);
+
+function runStandIn(scenario: string) {
+  const child = spawnSync('python3', [standIn, scenario, process.execPath, scenarios, scenario], {
+    encoding: 'utf8',
+    timeout: 15_000,
+  });
+  return { status: child.status, said: child.stdout.trim(), complained: child.stderr };
+}
 
 function runFile(...args: string[]) {
   const child = spawnSync(process.execPath, ['--expose-gc', ...args], { encoding: 'utf8', timeout: 60_000 });
@@ -95,6 +104,16 @@ describe('TAP device', () => {
       ].join('\n'),
       complained: '',
     });
+  });
+
+  test('is left alone for a while when there is no block to receive into, or it gives nothing but errors', () => {
+    expect(run('no-blocks')).toMatchObject({ status: 0, said: 'sleeps\nreceived' });
+    expect(runStandIn('fails')).toMatchObject({ status: 0, said: 'sleeps\nerrors true' });
+  });
+
+  test('frames that were read ahead are received though the device is full, and counted when it is removed', () => {
+    expect(runStandIn('ahead')).toMatchObject({ status: 0, said: 'full\nreceived 5', complained: '' });
+    expect(run('removed-ahead')).toMatchObject({ status: 0, said: 'ENODEV true' });
   });
 
   test('keeps the ring while it is full, and resumes: nothing lost, nothing twice', () => {

@@ -3,9 +3,10 @@
 
 import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { existsSync } from 'node:fs';
+import { existsSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { networkInterfaces } from 'node:os';
+import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 
@@ -30,12 +31,29 @@ const open = (more = {}) =>
   new Nic({ name: NAME, mtu: 1500, hostAddress: '10.78.1.1/24', offload: true, persist: false, ...more });
 
 /** Starts a device; every batch of frames goes to `onReceive`. */
-function start(onReceive, onError = nothing, onFlush = nothing, nic = open()) {
+function start(onReceive, onError = nothing, onFlush = nothing, nic = open(), more = {}) {
   const memory = new ArrayBuffer(2 << 20);
   const posted = new Int32Array(memory, layout.rxListOffset, layout.rxBlocks);
   for (let i = 0; i < posted.length; i++) posted[i] = 65536 + i * layout.rxBlockSize;
-  nic.start(memory, layout, onReceive, onFlush, onError);
+  nic.start(memory, { ...layout, ...more }, onReceive, onFlush, onError);
   return { nic, memory, words: new Int32Array(memory) };
+}
+
+/** How often the event loop goes round in so many milliseconds. */
+async function turns(ms) {
+  const before = performance.nodeTiming.uvMetricsInfo.loopCount;
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  return performance.nodeTiming.uvMetricsInfo.loopCount - before;
+}
+
+/** Puts a frame of 1,060 bytes, with that number in it, into the transmit ring. */
+function commit({ words, memory }, number) {
+  const slot = words[0] % layout.txSlots;
+  const frame = layout.txHeaderOffset + slot * layout.txHeaderSlot + 18;
+  new DataView(memory).setUint32(frame + 14, number);
+  words.fill(0, layout.txDescOffset / 4 + slot * 12, layout.txDescOffset / 4 + slot * 12 + 12);
+  words.set([frame, 60, 65536, 1000], layout.txDescOffset / 4 + slot * 12);
+  words[0]++;
 }
 
 /** The host sends to an address behind the device: an ARP request arrives, again and again. */
@@ -209,6 +227,78 @@ const scenarios = {
     }
   },
 
+  /** Frames come while no block is posted to receive them; later some are. */
+  async 'no-blocks'() {
+    const stop = knock();
+    const bench = start(() => {
+      console.log('received');
+      bench.nic.close();
+      stop();
+    });
+    const posted = new Int32Array(bench.memory, layout.rxListOffset, layout.rxBlocks);
+    const blocks = posted.slice();
+    posted.fill(0);
+    await turns(100);
+    const count = await turns(300);
+    console.log(count < 200 ? 'sleeps' : `went round ${count} times`);
+    posted.set(blocks);
+  },
+
+  /** The descriptor says that it has something, and every read of it fails. */
+  async fails() {
+    const nic = new Nic({ fd: 3, vnetHdr: false });
+    start(nothing, console.log, nothing, nic);
+    const count = await turns(300);
+    console.log(count < 200 ? 'sleeps' : `went round ${count} times`);
+    console.log(`errors ${nic.stats().rxErrors > 5}`);
+    nic.close();
+  },
+
+  /** Frames that were read ahead of their turn, while the device is full and says nothing. */
+  ahead() {
+    const nic = new Nic({ fd: 3, vnetHdr: false });
+    let received = 0;
+    const receive = (count) => {
+      received += count;
+      if (received === 5) finish();
+    };
+    const finish = () => {
+      clearTimeout(timer);
+      console.log(`received ${received}`);
+      nic.close();
+    };
+    const timer = setTimeout(finish, 3000);
+    const bench = start(receive, console.error, nothing, nic, { rxDescCount: 1 });
+    for (let i = 0; nic.stats().txEagain === 0; i++) {
+      commit(bench, i);
+      nic.flush();
+    }
+    console.log('full');
+    readSync(0, Buffer.alloc(1)); // until they are there, all of them
+  },
+
+  /** The device is removed, and a frame sent finds that out, while others have been read ahead. */
+  'removed-ahead'() {
+    let full = 0;
+    const receive = (count) => {
+      // In the second full batch, wherever the frames begin that the host sends of itself.
+      if (count < 30 || ++full !== 2) return;
+      execFileSync('ip', ['link', 'delete', NAME]);
+      commit(bench, 0);
+    };
+    const gone = (code) => {
+      console.log(`${code} ${bench.nic.stats().rxDropped > 0 || bench.nic.info.noIoUring !== null}`);
+      bench.nic.close();
+    };
+    const nic = open({ offload: false, noGro: true });
+    const bench = start(receive, gone, nothing, nic, { rxDescCount: 30 });
+    execFileSync('ip', ['neigh', 'add', '10.78.1.2', 'lladdr', '02:00:00:00:00:02', 'dev', NAME]);
+    const script = `import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(120): s.sendto(bytes(1400), ("10.78.1.2", 9))`;
+    execFileSync('python3', ['-c', script]);
+  },
+
   /** A descriptor handed over as number 3 that is full at times: everything comes out, once and in order. */
   full() {
     const count = Number(process.argv[3]);
@@ -219,16 +309,8 @@ const scenarios = {
       process.exit(1); // or it would offer its frames for ever
     };
     const bench = start(nothing, fail, nothing, nic);
-    const view = new DataView(bench.memory);
     const timer = setInterval(() => {
-      while (next < count && bench.words[0] - bench.words[1] < layout.txSlots) {
-        const slot = bench.words[0] % layout.txSlots;
-        const frame = layout.txHeaderOffset + slot * layout.txHeaderSlot + 18;
-        view.setUint32(frame + 14, next++);
-        bench.words.fill(0, layout.txDescOffset / 4 + slot * 12, layout.txDescOffset / 4 + slot * 12 + 12);
-        bench.words.set([frame, 60, 65536, 1000], layout.txDescOffset / 4 + slot * 12);
-        bench.words[0]++;
-      }
+      while (next < count && bench.words[0] - bench.words[1] < layout.txSlots) commit(bench, next++);
       if (next < count || bench.words[0] !== bench.words[1]) return;
       clearInterval(timer);
       console.log(JSON.stringify(nic.stats()));

@@ -29,6 +29,7 @@ for source in test/native/*_test.c; do
   wrap=()
   # They count calls, and have rings of their own.
   if [ "$name" = rx_test ]; then wrap=(-Wl,--wrap=uring_run); fi
+  if [ "$name" = rx_errors_test ]; then wrap=(-Wl,--wrap=read,--wrap=readv,--wrap=uring_run); fi
   if [ "$name" = tx_test ]; then wrap=(-Wl,--wrap=writev,--wrap=uring_{open,close,write,run}); fi
   "$CC" "${flags[@]}" "${wrap[@]}" "$source" "$build/bench.o" "$build"/nic_*.o -o "$build/$name"
   runner=()
