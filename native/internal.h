@@ -127,6 +127,7 @@ struct link_state {
 int netlink_open(void);
 int netlink_get_link(int nl, int ifindex, const char *name, struct link_state *state); /* by either */
 int netlink_set_up(int nl, int ifindex, bool up);
+int netlink_delete_link(int nl, int ifindex);
 int netlink_set_mtu(int nl, int ifindex, uint32_t mtu);
 int netlink_set_tx_queue(int nl, int ifindex, uint32_t frames);
 int netlink_set_mac(int nl, int ifindex, const uint8_t mac[6]);

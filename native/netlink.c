@@ -140,6 +140,13 @@ int netlink_set_up(int nl, int ifindex, bool up) {
   return transact(nl, &request, NULL, NULL);
 }
 
+int netlink_delete_link(int nl, int ifindex) {
+  struct request request;
+  request_init(&request, RTM_DELLINK, NLM_F_ACK, sizeof request.link);
+  request.link.ifi_index = ifindex;
+  return transact(nl, &request, NULL, NULL);
+}
+
 int netlink_set_mtu(int nl, int ifindex, uint32_t mtu) {
   struct request request;
   request_init(&request, RTM_NEWLINK, NLM_F_ACK, sizeof request.link);

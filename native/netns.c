@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,6 +30,36 @@ struct visit {
 bool netns_name_valid(const char *name) {
   return name[0] != '\0' && strlen(name) <= 255 && strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
          strcmp(name, "..") != 0;
+}
+
+/* Making a namespace and removing one are two steps each, between which its name is a mere file: whoever
+ * looks at it then, another thread or program of ours, waits. A second at most, since anybody can hold this
+ * lock. */
+static int lock_names(void) {
+  mkdir(NETNS_DIR, 0755);
+  const int lock = open(NETNS_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  for (int i = 0; lock >= 0 && i < 1000 && flock(lock, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK; i++)
+    usleep(1000);
+  return lock;
+}
+
+static void unlock_names(int lock) {
+  if (lock < 0)
+    return;
+  flock(lock, LOCK_UN); /* a process that was forked meanwhile has it, too */
+  close(lock);
+}
+
+static bool remove_name(const char *name, struct nic_error *error) {
+  char path[300];
+  snprintf(path, sizeof path, NETNS_DIR "/%s", name);
+  /* EINVAL: the file is not a mount, as after a crash between the two calls that make one. */
+  if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL)
+    return nic_fail(error, errno, NULL, "umount2", "cannot unmount the network namespace %s: %s", name,
+                    strerror(errno));
+  if (unlink(path) < 0)
+    return nic_fail(error, errno, NULL, "unlink", "cannot remove %s: %s", path, strerror(errno));
+  return true;
 }
 
 static bool open_here(struct netns_fds *fds, struct nic_error *error) {
@@ -102,8 +133,7 @@ static bool enter_namespace(struct visit *visit, int file) {
                   visit->name, strerror(errno), errno == EPERM ? ". It needs root" : "");
 }
 
-static void *visit_thread(void *argument) {
-  struct visit *visit = argument;
+static void visit_namespace(struct visit *visit) {
   int file = open(visit->path, O_RDONLY | O_CLOEXEC);
   if (file >= 0) {
     visit->ok = enter_namespace(visit, file);
@@ -115,7 +145,7 @@ static void *visit_thread(void *argument) {
         nic_fail(visit->error, errno, NULL, "open", "cannot open %s: %s", visit->path, strerror(errno));
   }
   if (!visit->ok)
-    return NULL;
+    return;
   visit->ok = open_here(visit->fds, visit->error);
   if (visit->ok && visit->fds->created) {
     struct link_state loopback;
@@ -130,7 +160,13 @@ static void *visit_thread(void *argument) {
     }
   }
   if (!visit->ok && visit->fds->created)
-    nic_netns_remove(visit->name, NULL);
+    remove_name(visit->name, NULL);
+}
+
+static void *visit_thread(void *argument) {
+  const int lock = lock_names();
+  visit_namespace(argument);
+  unlock_names(lock);
   return NULL;
 }
 
@@ -154,15 +190,10 @@ bool netns_open_fds(const char *name, struct netns_fds *fds, struct nic_error *e
 }
 
 bool nic_netns_remove(const char *name, struct nic_error *error) {
-  char path[300];
   if (!netns_name_valid(name))
     return nic_fail(error, EINVAL, NULL, "netns", "'%.40s' is not a name for a network namespace", name);
-  snprintf(path, sizeof path, NETNS_DIR "/%s", name);
-  /* EINVAL: the file is not a mount, as after a crash between the two calls that make one. */
-  if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL)
-    return nic_fail(error, errno, NULL, "umount2", "cannot unmount the network namespace %s: %s", name,
-                    strerror(errno));
-  if (unlink(path) < 0)
-    return nic_fail(error, errno, NULL, "unlink", "cannot remove %s: %s", path, strerror(errno));
-  return true;
+  const int lock = lock_names();
+  const bool removed = remove_name(name, error);
+  unlock_names(lock);
+  return removed;
 }

@@ -49,7 +49,11 @@ static struct nic *nic_new(void) {
 static void take_back(void *context) {
   struct nic *nic = context;
   int nl = nic->netlink, ifindex = nic->info.ifindex;
-  if (!nic->info.created) {
+  if (nic->info.created && ifindex != 0) {
+    /* It goes with its descriptor, but a process that was forked and has not called exec yet has that, too.
+     */
+    netlink_delete_link(nl, ifindex);
+  } else if (!nic->info.created) {
     if (nic->added_address)
       netlink_address(nl, ifindex, nic->address, nic->prefix, false);
     if (nic->changed_up)
@@ -256,7 +260,7 @@ struct nic *nic_open(const struct nic_options *options, struct nic_error *error)
 
 struct nic *nic_adopt(int fd, bool vnet_hdr, struct nic_error *error) {
   int flags = fcntl(fd, F_GETFL);
-  if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+  if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
     nic_fail(error, errno, NULL, "fcntl", "descriptor %d cannot be used: %s", fd, strerror(errno));
     return NULL;
   }

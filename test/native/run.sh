@@ -33,7 +33,7 @@ for source in test/native/*_test.c; do
   if [ "$name" = tx_test ]; then wrap=(-Wl,--wrap=writev,--wrap=uring_{open,close,write,run}); fi
   "$CC" "${flags[@]}" "${wrap[@]}" "$source" "$build/bench.o" "$build"/nic_*.o -o "$build/$name"
   runner=()
-  if [ "$name" = open_test ]; then runner=(./scripts/lab); fi # makes devices and namespaces
+  if [ "$name" = open_test ] || [ "$name" = descriptors_test ]; then runner=(./scripts/lab); fi # makes devices and namespaces
   "${runner[@]}" "$build/$name" || failed=1
 done
 exit $failed
