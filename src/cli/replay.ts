@@ -45,6 +45,7 @@ async function replay(file: string, options: ReplayOptions): Promise<void> {
       ...(options.frame === undefined ? {} : { untilFrame: options.frame }),
       ...(options.pcap === undefined ? {} : { pcap: options.pcap }),
       ...(print.wanted ? { onEvent: print.event } : {}),
+      onForeign: (foreign) => void process.stderr.write(`tapstack: ${file}: ${foreign}\n`),
     });
     print.stop();
     tell(file, replayed, options);
@@ -89,14 +90,14 @@ class Printer {
 }
 
 function tell(file: string, replayed: Replayed, options: ReplayOptions): void {
-  const { header, stack, events, frames, difference, end } = replayed;
+  const { header, foreign, stack, events, frames, difference, end } = replayed;
   const stopped = options.until !== undefined || options.frame !== undefined;
   const sockets =
     stack !== null && (options.sockets || stopped || difference !== null)
       ? new SocketDetails(stack).list()
       : [];
   if (options.json) {
-    const all = { header, events, frames, end, difference, sockets };
+    const all = { header, foreign, events, frames, end, difference, sockets };
     process.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
     return;
   }

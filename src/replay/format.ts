@@ -1,5 +1,7 @@
 // What a journal is: a magic word, and records one after another, each a letter, a length and its bytes. docs/replay.md describes it.
 
+import type { Origin } from './origin.js';
+
 /** The first bytes of a journal; the last of them is the version of the format. */
 export const MAGIC: Uint8Array = new TextEncoder().encode('tapstack journal\n');
 export const FORMAT = 1;
@@ -110,10 +112,7 @@ export interface LinkHeader {
 }
 
 /** The HEADER. */
-export interface JournalHeader {
-  /** Of tapstack. */
-  version: string;
-  node: string;
+export interface JournalHeader extends Origin {
   /** The process. */
   pid: number;
   /** Unix time in microseconds of the clock's 0. */

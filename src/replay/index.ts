@@ -3,5 +3,6 @@
 export type { Difference } from './difference.js';
 export type { JournalHeader, LinkHeader } from './format.js';
 export { JournalError } from './journal-reader.js';
+export type { Origin } from './origin.js';
 export { type RecordOptions, recordSession } from './record-session.js';
 export { type Replayed, type ReplayOptions, replaySession } from './replay-session.js';

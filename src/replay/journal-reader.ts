@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { ByteReader } from './bytes.js';
 import { FINISH, FORMAT, HEADER, isRecord, type JournalHeader, MAGIC } from './format.js';
+import { originHere } from './origin.js';
 
 /** A file that is no journal, or none that this version can read. `code` says which. */
 export class JournalError extends Error {
@@ -44,13 +45,8 @@ export class JournalReader {
       );
     this.#bytes.at = MAGIC.length;
     const format = bytes[MAGIC.length] ?? 0;
-    if (this.#bytes.left > 0 && format !== FORMAT)
-      throw new JournalError(
-        'OTHER_FORMAT',
-        `${path} is a journal of format ${format}; this version of tapstack reads format ${FORMAT}. ` +
-          'Replay it with the version that recorded it.',
-      );
     this.#bytes.at++;
+    if (format !== FORMAT && this.#bytes.left > 0) throw this.#otherFormat(format);
     const record = this.next();
     if (record === null || record.type !== HEADER)
       throw new JournalError('DAMAGED', `${path} ends before it says what was recorded.`);
@@ -58,11 +54,25 @@ export class JournalReader {
   }
 
   #header({ body, at }: JournalRecord): JournalHeader {
+    let header: unknown;
     try {
-      return JSON.parse(new TextDecoder().decode(body.bytes)) as JournalHeader;
+      header = JSON.parse(new TextDecoder().decode(body.bytes));
     } catch (cause) {
       throw this.damaged(at, cause);
     }
+    if (!isHeader(header)) throw this.damaged(at, new Error('what it says of the stack makes no sense'));
+    return header;
+  }
+
+  /** Who recorded it stands in the first record in every format. */
+  #otherFormat(format: number): JournalError {
+    const head = new TextDecoder().decode(this.#bytes.bytes.subarray(this.#bytes.at, this.#bytes.at + 4096));
+    const recordedBy = /"version":"([\w.+-]+)"/.exec(head)?.[1];
+    return new JournalError(
+      'OTHER_FORMAT',
+      `${this.path} is a journal of format ${format}${recordedBy === undefined ? '' : `, recorded by tapstack ${recordedBy}`}; ` +
+        `tapstack ${originHere().version} reads format ${FORMAT}. Replay it with the version that recorded it.`,
+    );
   }
 
   /** The next record, which stays the next; null at the end. */
@@ -107,6 +117,18 @@ export class JournalReader {
       cause,
     );
   }
+}
+
+/** Whether a stack can be made of it; what is wrong with single options the stack itself says. */
+function isHeader(value: unknown): value is JournalHeader {
+  if (typeof value !== 'object' || value === null) return false;
+  const { version, build, node, endianness, epoch, recent, memory, links } = value as Partial<JournalHeader>;
+  return (
+    [version, build, node, endianness].every((each) => typeof each === 'string') &&
+    [epoch, recent, memory].every((each) => typeof each === 'number') &&
+    Array.isArray(links) &&
+    links.every((link) => typeof link?.name === 'string' && Array.isArray(link.mac))
+  );
 }
 
 function read(path: string): Uint8Array {

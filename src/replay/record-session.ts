@@ -1,7 +1,6 @@
 // Recording a session: a stack that is as any other, and a journal of all that happens to it, from which `replaySession` makes it
 // happen again.
 
-import { createRequire } from 'node:module';
 import { type Random, SeededRandom, SystemRandom } from '../core/random.js';
 import { EpSleeper } from '../eventpoll/ep-poll.js';
 import type { EventPollShared } from '../eventpoll/eventpoll.js';
@@ -21,12 +20,11 @@ import {
   SOON,
 } from './format.js';
 import { JournalWriter } from './journal-writer.js';
+import { originHere } from './origin.js';
 import { Recorder } from './recorder.js';
 import { RecordingCalls } from './recording-calls.js';
 import { RecordingClock, RecordingRandom } from './recording-clock.js';
 import { RecordingLink } from './recording-link.js';
-
-const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
 /** How a session is recorded. */
 export interface RecordOptions {
@@ -153,8 +151,7 @@ function headerOf(
   } = options;
   const all = link === undefined ? interfaces : [{ link, address, gateway, neighbours }, ...interfaces];
   return {
-    version,
-    node: process.version,
+    ...originHere(),
     pid: process.pid,
     epoch: clock.epoch,
     recent: clock.recent,

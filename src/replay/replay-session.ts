@@ -5,6 +5,7 @@ import type { CongestionControl } from '../tcp/congestion/congestion.js';
 import type { Difference } from './difference.js';
 import { FINISH_FULL, type JournalHeader } from './format.js';
 import { JournalReader } from './journal-reader.js';
+import { foreignness } from './origin.js';
 import { ReplayCapture } from './replay-capture.js';
 import { Replayer } from './replayer.js';
 
@@ -20,12 +21,19 @@ export interface ReplayOptions {
   pcap?: string;
   /** Is told of each event before it happens: its number, what it is, and when it happened (microseconds of the recorded clock). */
   onEvent?: (number: number, text: string, time: number) => void;
+  /** Is told before the first event if another version recorded the journal: `Replayed.foreign`. */
+  onForeign?: (foreign: string) => void;
 }
 
 /** What came of a replay. */
 export interface Replayed {
   /** What the recorded stack was made of, and of which version. */
   readonly header: JournalHeader;
+  /**
+   * Another version of tapstack recorded the journal, or another build of this one, or another kind of machine: a sentence that says so, since
+   * differences may come from that. Null: the same did.
+   */
+  readonly foreign: string | null;
   /** The replayed stack as it was left: its `sockets()`, its counters. */
   readonly stack: Stack | null;
   /** Events and frames that were replayed. */
@@ -47,6 +55,8 @@ export interface Replayed {
 export async function replaySession(path: string, options: ReplayOptions = {}): Promise<Replayed> {
   const { untilEvent = Number.POSITIVE_INFINITY, untilFrame = Number.POSITIVE_INFINITY } = options;
   const reader = new JournalReader(path);
+  const foreign = foreignness(reader.header);
+  if (foreign !== null) options.onForeign?.(foreign);
   const replayer = new Replayer(reader);
   replayer.events.controls = options.controls ?? [];
   replayer.onEvent = options.onEvent ?? null;
@@ -63,5 +73,5 @@ export async function replaySession(path: string, options: ReplayOptions = {}): 
   const { stack, event, frames, difference } = replayer;
   const whole = reader.finish === FINISH_FULL ? 'full' : reader.cutOff ? 'cut off' : 'closed';
   const end = going || difference !== null ? 'stopped' : whole;
-  return { header: reader.header, stack, events: event, frames, difference, end };
+  return { header: reader.header, foreign, stack, events: event, frames, difference, end };
 }

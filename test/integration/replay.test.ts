@@ -8,6 +8,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { withHeader } from '../replay/programs.js';
 import { main, place, type Server, shell, start, temporaryDirectory, tshark, wrongFrames } from './server.js';
 
 const ROOM = 92;
@@ -146,6 +147,20 @@ describe('tapstack replay', () => {
       /^It goes differently at event \d+, read\(5, .*\), at \d\.\d{6} s \(byte \d+ of the journal\): what came of it\n {2}recorded {2}\[15,.*\n {2}replayed {2}\[15,/m,
     );
     expect(stdout).toMatch(/^tcp +(ESTAB|CLOSE-WAIT) .*:7 .* users:\(\("node",pid=\d+,fd=5\)\)/m);
+  });
+
+  test('warns of a journal that another version recorded, and replays it', async () => {
+    const journal = await greeting(34);
+    expect(replay(journal)).toMatchObject({ status: 0, stderr: '' });
+    const other = (header: object) => ({ ...header, version: '0.0.7' });
+    writeFileSync(journal, withHeader(readFileSync(journal), other));
+    const { status, stdout, stderr } = replay(journal);
+    expect(status).toBe(0);
+    expect(stderr).toMatch(
+      /^tapstack: \S+echo\.journal: It was recorded by tapstack 0\.0\.7 .*that may be why\.\n$/,
+    );
+    expect(stdout).toContain('recorded by tapstack 0.0.7 on Node');
+    expect(JSON.parse(replay(journal, '--json').stdout).foreign).toMatch(/by tapstack 0\.0\.7/);
   });
 
   test('stops at an event or frame, and shows the sockets as they were then; traces from an event on', async () => {

@@ -9,7 +9,7 @@ import { Lab } from '../../src/lab/index.js';
 import { recordSession, replaySession } from '../../src/replay/index.js';
 import { Reno } from '../../src/tcp/congestion/reno.js';
 import { AF_INET, SOCK_DGRAM, SOCK_STREAM } from '../../src/uapi/socket.js';
-import { crowd, echo, talk } from './programs.js';
+import { crowd, echo, talk, withHeader } from './programs.js';
 
 let folder: string;
 let path: string;
@@ -167,13 +167,30 @@ describe('a file that cannot be replayed', () => {
     expect((await refused()).code).toBe('NO_JOURNAL');
   });
 
-  it('is of another format', async () => {
-    const bytes = await session();
+  it('is of another format: whose, and who can read it', async () => {
+    const bytes = withHeader(await session(), (header) => ({ ...header, version: '7.1.0-beta.2' }));
     bytes[17] = 9;
     rewrite(bytes);
     expect(await refused()).toEqual({
       code: 'OTHER_FORMAT',
-      message: expect.stringMatching(/is a journal of format 9; this version of tapstack reads format 1/),
+      message: expect.stringMatching(
+        /is a journal of format 9, recorded by tapstack 7\.1\.0-beta\.2; tapstack \S+ reads format \d\. Replay it with the version that recorded it\.$/,
+      ),
+    });
+    rewrite(bytes.subarray(0, 19));
+    expect((await refused()).message).toMatch(/is a journal of format 9; tapstack/);
+  });
+
+  it.each([
+    ['nothing', () => ({})],
+    ['no list of links', (header: object) => ({ ...header, links: 3 })],
+    ['links that are none', (header: object) => ({ ...header, links: [null] })],
+    ['a clock that is none', (header: object) => ({ ...header, epoch: 'soon' })],
+  ])('says of the stack what makes no sense: %s', async (_what, change) => {
+    rewrite(withHeader(await session(), change));
+    expect(await refused()).toEqual({
+      code: 'DAMAGED',
+      message: expect.stringMatching(/at byte 18 \(what it says of the stack makes no sense\)/),
     });
   });
 
@@ -181,6 +198,36 @@ describe('a file that cannot be replayed', () => {
     const bytes = await session();
     rewrite(bytes.subarray(0, 60));
     expect((await refused()).code).toBe('DAMAGED');
+  });
+});
+
+describe('a journal of another version', () => {
+  async function foreign(change: object): Promise<{ told: string[]; foreign: string | null; same: boolean }> {
+    rewrite(withHeader(await session(), (header) => ({ ...header, ...change })));
+    const told: string[] = [];
+    const { foreign, difference } = await replaySession(path, { onForeign: (text) => told.push(text) });
+    return { told, foreign, same: difference === null };
+  }
+
+  it.each([
+    ['of tapstack', { version: '0.0.7' }, /^It was recorded by tapstack 0\.0\.7 \(this is .*that may be why/],
+    ['of its code', { build: '0123456789abcdef' }, /^It was recorded by another build of tapstack \d/],
+    [
+      'of machine',
+      { endianness: 'BE' },
+      /^It was recorded on a machine with the highest byte of a number first/,
+    ],
+    ['of all', { version: '9.0.0', build: '', endianness: 'BE' }, /by tapstack 9\.0\.0 .*, and on a machine/],
+  ])('is replayed, and that it is another is said: %s', async (_what, change, expected) => {
+    const { told, foreign: sentence, same } = await foreign(change);
+    expect(sentence).toMatch(expected);
+    expect(told).toEqual([sentence]);
+    expect(same).toBe(true);
+  });
+
+  it('is not taken for one because another Node recorded it, nor when the same build did', async () => {
+    expect(await foreign({ node: 'v99.0.0' })).toEqual({ told: [], foreign: null, same: true });
+    expect(await foreign({})).toEqual({ told: [], foreign: null, same: true });
   });
 });
 

@@ -81,6 +81,23 @@ export async function talk(
   return bytes;
 }
 
+/** The journal with its header changed: 17 bytes of magic, one of format, `H`, a length in sevens of bits, JSON. */
+export function withHeader(journal: Buffer, change: (header: Record<string, unknown>) => object): Buffer {
+  const FROM = 'tapstack journal\n'.length + 2;
+  let [at, length] = [FROM, 0];
+  do length += (journal[at] & 0x7f) * 0x80 ** (at - FROM);
+  while (journal[at++] >= 0x80);
+  const changed = Buffer.from(JSON.stringify(change(JSON.parse(journal.toString('utf8', at, at + length)))));
+  const size: number[] = [];
+  for (let left = changed.length; left > 0; left >>= 7) size.push(left < 0x80 ? left : (left & 0x7f) | 0x80);
+  return Buffer.concat([
+    journal.subarray(0, FROM),
+    Buffer.from(size),
+    changed,
+    journal.subarray(at + length),
+  ]);
+}
+
 export type Counters = ReturnType<Stack['snmp']>;
 
 /** Two stacks, both recorded to the two files, over a bad cable that is cut for a while; the counters when nothing flies any more. */
