@@ -26,6 +26,12 @@ export class Host {
   /** The last SO_COOKIE given out (sock_gen_cookie). */
   sockCookie = 0;
 
+  /** What a program's callback inside of the stack has thrown. The stack goes on; it is an uncaught exception once that is done. */
+  thrown: (error: unknown) => void = (error) =>
+    queueMicrotask(() => {
+      throw error;
+    });
+
   /** A batch is being received at whose end programs run (`onBatchDone`). */
   inBatch = false;
 

@@ -4,7 +4,7 @@ import type { Origin } from './origin.js';
 
 /** The first bytes of a journal; the last of them is the version of the format. */
 export const MAGIC: Uint8Array = new TextEncoder().encode('tapstack journal\n');
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 const code = (letter: string): number => letter.charCodeAt(0);
 
@@ -28,6 +28,8 @@ export const RESUME = code('s');
 /** Loopback's turn at the end of a program's. */
 export const SOON = code('l');
 export const ABORT = code('b');
+/** A program tells a listener what to do. */
+export const STEER = code('g');
 
 // What the stack asks of the outside, or does to it, meanwhile.
 export const END = code('e');
@@ -42,6 +44,8 @@ export const LAYOUT = code('y');
 export const TOOK_IN = code('u');
 export const OUTCALL = code('(');
 export const BACK = code(')');
+/** What a program said when it was asked. */
+export const ANSWER = code('v');
 
 // Between events.
 /** The clock was looked at by somebody else. */
@@ -61,6 +65,7 @@ const EVENTS = new Set([
   RESUME,
   SOON,
   ABORT,
+  STEER,
 ]);
 const OTHERS = new Set([
   HEADER,
@@ -74,6 +79,7 @@ const OTHERS = new Set([
   TOOK_IN,
   OUTCALL,
   BACK,
+  ANSWER,
   MOMENT,
   RETURN,
 ]);
@@ -89,11 +95,14 @@ export function isRecord(type: number): boolean {
 /** METHODs that are none of Stack's. */
 export const BATCH_DONE = 'onBatchDone';
 export const RUN_TIMERS = 'runTimers';
+/** The METHOD of a process that gives out a handle of a listener. Handles are numbered, from 1. */
+export const LISTENER = 'listener';
 
 /** Reasons to run programs inside an event. */
 export const OUT_TAKE_IN = 1;
 export const OUT_BATCH_DONE = 2;
 export const OUT_LINK_DOWN = 3;
+export const OUT_ON_SYN = 4;
 
 /** How the recording ended. */
 export const FINISH_CLOSED = 1;

@@ -6,6 +6,7 @@ import { show } from './difference.js';
 import {
   ABORT,
   ALARM,
+  ANSWER,
   AWAKE,
   BACK,
   CALL,
@@ -24,6 +25,7 @@ import {
   RETURN,
   SENT,
   SOON,
+  STEER,
   TAKEN,
   TIME,
   TOOK_IN,
@@ -63,6 +65,7 @@ const NAMES: Readonly<Record<number, string>> = {
   [LAYOUT]: 'the rings of a link are laid out',
   [TOOK_IN]: 'the device is read',
   [OUTCALL]: 'the stack gives way to programs',
+  [ANSWER]: 'a program answers',
   [BACK]: 'programs give way to the stack',
   [MOMENT]: 'the clock has gone on',
   [RETURN]: 'a call that slept has returned',
@@ -78,6 +81,10 @@ export function recordText({ type, body }: JournalRecord, values: Values): strin
     case METHOD:
       again.unsigned();
       return `${again.string()}(${(values.read(again) as unknown[]).map(show).join(', ')})`;
+    case STEER: {
+      const number = again.unsigned();
+      return `listener ${number}: ${again.string()} ${show(values.read(again))}`;
+    }
     case RECEIVE: {
       again.unsigned();
       const count = again.unsigned();

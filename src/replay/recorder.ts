@@ -89,15 +89,20 @@ export class Recorder {
 
   /** Programs may run inside the event that is going on: what they call are events again. */
   outcall<T>(why: number, work: () => T): T {
-    if (!this.#live || !this.#inside) return work();
+    if (!this.during) return work();
+    const resumed = this.#resumed;
     this.record(OUTCALL, (to) => to.byte(why));
     this.#note();
     this.#inside = false;
+    this.#resumed = false;
     try {
       return work();
     } finally {
       this.#rest();
-      this.#inside = true;
+      // Programs may have looked at the clock.
+      this.#moment();
+      this.#inside = !resumed;
+      this.#resumed = resumed;
       this.record(BACK, null);
     }
   }

@@ -3,13 +3,13 @@
 
 import type { Blocking } from '../kernel/blocking.js';
 import type { Interposer } from '../kernel/interposer.js';
-import { Listener } from '../kernel/listener-handle.js';
 import type { Process } from '../kernel/process.js';
 import type { Syscalls } from '../kernel/syscalls.js';
 import type { ByteWriter } from './bytes.js';
 import { FACES, type Face, writeArguments, writeOutcome } from './calls.js';
-import { ABORT, CALL, METHOD } from './format.js';
+import { ABORT, CALL, LISTENER, METHOD } from './format.js';
 import type { Recorder } from './recorder.js';
+import { recordListener } from './recording-listener.js';
 
 type Call = (...args: unknown[]) => unknown;
 
@@ -20,6 +20,8 @@ export class RecordingCalls implements Interposer {
   readonly #recorder: Recorder;
   /** Calls so far, by which a call that sleeps is known when it returns. */
   #calls = 0;
+  /** Handles of listeners that were given out. */
+  #listeners = 0;
 
   constructor(recorder: Recorder) {
     this.#recorder = recorder;
@@ -47,7 +49,15 @@ export class RecordingCalls implements Interposer {
       value: this.#call(process.pid, 'process', 'harvest', harvest),
     });
     const { listener } = process;
-    process.listener = (fd) => unsteered(listener.call(process, fd));
+    process.listener = (fd) => {
+      let number = 0;
+      const handle = this.method(process.pid, LISTENER, [fd], () => {
+        const made = listener.call(process, fd);
+        number = ++this.#listeners;
+        return made;
+      });
+      return number === 0 ? handle : recordListener(handle, number, this.#recorder);
+    };
     Object.defineProperty(process, 'nofile', {
       get: () => process.files.limit,
       set: (limit: number) => {
@@ -131,22 +141,6 @@ export class RecordingCalls implements Interposer {
       }),
     );
   }
-}
-
-/** A listener that can be looked into: what steers it cannot be written down, as a say in each SYN is code. */
-function unsteered(listener: Listener): Listener {
-  const refuse = (): never => {
-    throw new Error(
-      'a listener of a recorded stack cannot be steered: the journal could not make that happen again. Record the session ' +
-        'without steering, or steer without recording',
-    );
-  };
-  for (const name of ['onSyn', 'synOverflow', 'acceptOverflow'] as const)
-    Object.defineProperty(listener, name, {
-      get: () => Reflect.get(Listener.prototype, name, listener),
-      set: refuse,
-    });
-  return Object.assign(listener, { pause: refuse, resume: refuse });
 }
 
 /** Processes and congestion controls go by their number or name. */

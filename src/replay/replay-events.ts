@@ -1,5 +1,7 @@
 // What each event of a journal is, done again to the replayed stack.
 
+import type { Listener } from '../kernel/listener-handle.js';
+import type { Process } from '../kernel/process.js';
 import type { CongestionControl } from '../tcp/congestion/congestion.js';
 import { ByteReader, type ByteWriter } from './bytes.js';
 import { readOutcome, writeOutcome } from './calls.js';
@@ -12,12 +14,14 @@ import {
   CONSTRUCT,
   FLUSH,
   LINK_DOWN,
+  LISTENER,
   METHOD,
   OUT_BATCH_DONE,
   RECEIVE,
   RESUME,
   RUN_TIMERS,
   SOON,
+  STEER,
 } from './format.js';
 import { JournalError, type JournalRecord } from './journal-reader.js';
 import { readCall } from './record-text.js';
@@ -46,6 +50,8 @@ export class ReplayEvents {
   readonly #replayer: Replayer;
   readonly #held = new ReplayStack();
   #numbered = 0;
+  /** Handles that programs were given. */
+  readonly #listeners: Listener[] = [];
 
   constructor(replayer: Replayer) {
     this.#replayer = replayer;
@@ -105,6 +111,9 @@ export class ReplayEvents {
       case ABORT:
         values.abort(body.unsigned());
         break;
+      case STEER:
+        this.#steer(body);
+        break;
     }
     return null;
   }
@@ -159,7 +168,19 @@ export class ReplayEvents {
       stack?.host.onBatchDone(() => this.#replayer.outcall(OUT_BATCH_DONE));
     } else if (name === RUN_TIMERS) stack?.host.wheel.run();
     else if (name === 'nofile') target.nofile = args[0];
+    else if (name === LISTENER)
+      this.#listeners.push((target as unknown as Process).listener(args[0] as number));
     else (target[name] as Call)(...args.map((each) => this.#unnamed(each)));
+  }
+
+  #steer(body: ByteReader): void {
+    const listener = this.#listeners[body.unsigned() - 1];
+    const name = body.string();
+    const value = this.#replayer.values.read(body);
+    if (name === 'pause') listener.pause({ refuse: value === true });
+    else if (name === 'resume') listener.resume();
+    else if (name === 'onSyn') listener.onSyn = value === true ? this.#replayer.asked : null;
+    else Object.assign(listener, { [name]: value });
   }
 
   /** Processes and congestion controls by their number or name. */

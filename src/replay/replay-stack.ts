@@ -46,11 +46,11 @@ export class ReplayStack {
       interposers: [collects],
       onLinkDown: () => replayer.outcall(OUT_LINK_DOWN),
     });
-    this.#holdBack(stack);
+    this.#holdBack(stack, replayer);
     return stack;
   }
 
-  #holdBack(stack: Stack): void {
+  #holdBack(stack: Stack, replayer: Replayer): void {
     const { kernel } = stack;
     kernel.eventpolls.newSleeper = (shared) => {
       const number = this.sleepers.length;
@@ -68,6 +68,7 @@ export class ReplayStack {
         );
       });
     };
+    stack.host.thrown = (error) => replayer.threw(error);
     (stack.ip.lo.link as LoopbackLink).soon = (run) => this.soon.push(run);
   }
 }

@@ -3,11 +3,13 @@
 
 import type { PacketMemory } from '../memory/packet-memory.js';
 import type { Stack } from '../stack.js';
+import type { SynVerdict } from '../tcp/steering.js';
 import { ByteReader, ByteWriter } from './bytes.js';
 import { apart, type Difference, Differs } from './difference.js';
-import { BACK, END, isEvent, MOMENT, OUTCALL, RETURN, SENT, TAKEN } from './format.js';
+import { ANSWER, BACK, END, isEvent, MOMENT, OUT_ON_SYN, OUTCALL, RETURN, SENT, TAKEN } from './format.js';
 import { JournalError, type JournalReader, type JournalRecord } from './journal-reader.js';
 import { recordText } from './record-text.js';
+import { ANSWERS } from './recording-listener.js';
 import { ReplayClock } from './replay-clock.js';
 import { ReplayEvents } from './replay-events.js';
 import { ReplayLink } from './replay-link.js';
@@ -22,6 +24,9 @@ export interface Onlooker {
   received(link: ReplayLink, memory: PacketMemory, descriptors: Int32Array): void;
   sent(link: ReplayLink, memory: PacketMemory, at: number): void;
 }
+
+/** The program's hook threw, or gave no valid answer; its exception was its own process's. */
+export class Unanswered extends Error {}
 
 /** So many microtasks are waited for what must happen in one. */
 const PATIENCE = 1000;
@@ -42,6 +47,7 @@ export class Replayer {
   onlooker: Onlooker | null = null;
   onEvent: ((number: number, text: string, time: number) => void) | null = null;
   #current: JournalRecord | null = null;
+  #thrown: Error | null = null;
   readonly #outcome = new ByteWriter();
   /** Calls that returned inside an event, where nobody could wait for it. */
   readonly #returned: JournalRecord[] = [];
@@ -102,6 +108,7 @@ export class Replayer {
     this.onlooker?.ends();
     await null;
     if (this.difference !== null) throw new Differs(this.difference);
+    if (this.#thrown !== null) throw this.#thrown;
   }
 
   #begin(record: JournalRecord): void {
@@ -166,6 +173,19 @@ export class Replayer {
       this.#current = outer;
     }
     this.during = true;
+  }
+
+  /** A listener asks its program about a SYN: what that said then. Throws where it threw. */
+  readonly asked = (): SynVerdict => {
+    this.outcall(OUT_ON_SYN);
+    const verdict = ANSWERS[this.expect(ANSWER, 'a program is asked about a SYN').byte()];
+    if (verdict === undefined || verdict === 'nothing valid') throw new Unanswered();
+    return verdict;
+  };
+
+  /** What `asked` threw: the stack does not let it through. */
+  threw(error: unknown): void {
+    if (!(error instanceof Unanswered || error instanceof Differs)) this.#thrown ??= error as Error;
   }
 
   /** What calls that slept have returned meanwhile. */

@@ -109,7 +109,7 @@ export function judgeSyn(
     return SYN_GONE;
   }
   if (steering.onSyn === null) return SYN_ACCEPTED;
-  const verdict = ask(steering.onSyn, packet, segment);
+  const verdict = ask(host, steering.onSyn, packet, segment);
   if (sk.state !== TCP_LISTEN || sk.listener !== listener) {
     dropped(host, 'TCP_CLOSE');
     return SYN_GONE;
@@ -131,7 +131,7 @@ export function judgeSyn(
 }
 
 /** Null: it threw, or said what is no verdict. That is thrown once the stack is done, and as any callback's. */
-function ask(onSyn: OnSyn, packet: RxPacket, segment: Segment): SynVerdict | null {
+function ask(host: Host, onSyn: OnSyn, packet: RxPacket, segment: Segment): SynVerdict | null {
   try {
     const verdict = onSyn(synDetails(packet, segment)) ?? 'accept';
     if (VERDICTS.includes(verdict)) return verdict;
@@ -139,9 +139,7 @@ function ask(onSyn: OnSyn, packet: RxPacket, segment: Segment): SynVerdict | nul
       `onSyn answered ${describe(verdict)}: it must say 'accept', 'drop', 'reset' or 'cookie', and at once. The SYN was dropped`,
     );
   } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
+    host.thrown(error);
     return null;
   }
 }

@@ -56,8 +56,8 @@ export class Machine {
   readonly blocking: Stack['blocking'];
   readonly #events: EpollEvent[] = epollEvents(64);
 
-  constructor(options: StackOptions = {}) {
-    this.stack = new Stack({ clock: this.clock, seed: 7, ...options });
+  constructor(options: StackOptions = {}, make = (whole: StackOptions): Stack => new Stack(whole)) {
+    this.stack = make({ clock: this.clock, seed: 7, ...options });
     this.process = this.stack.process;
     this.sys = this.stack.sys;
     this.blocking = this.stack.blocking;

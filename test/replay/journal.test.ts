@@ -8,7 +8,7 @@ import { createSyscalls } from '../../src/kernel/syscalls.js';
 import { Lab } from '../../src/lab/index.js';
 import { recordSession, replaySession } from '../../src/replay/index.js';
 import { Reno } from '../../src/tcp/congestion/reno.js';
-import { AF_INET, SOCK_DGRAM, SOCK_STREAM } from '../../src/uapi/socket.js';
+import { AF_INET, SOCK_DGRAM } from '../../src/uapi/socket.js';
 import { crowd, echo, talk, withHeader } from './programs.js';
 
 let folder: string;
@@ -268,27 +268,6 @@ describe('a replay that is stopped', () => {
 });
 
 describe('what no journal can hold', () => {
-  it('is refused: steering a listener, though not a look into it', async () => {
-    const stack = recordSession({ memory: 8 << 20 }, path);
-    const fd = stack.sys.socket(AF_INET, SOCK_STREAM);
-    stack.sys.listen(fd, 5);
-    const listener = stack.listener(fd);
-    expect(listener.limits.backlog).toBe(5);
-    expect(listener.onSyn).toBeNull();
-    for (const steer of [
-      () => listener.pause(),
-      () => {
-        listener.onSyn = () => 'drop';
-      },
-      () => {
-        listener.synOverflow = 'reset';
-      },
-    ])
-      expect(steer).toThrow(/a listener of a recorded stack cannot be steered/);
-    await stack.close();
-    expect((await replaySession(path)).difference).toBeNull();
-  });
-
   it('is asked for: a congestion control of the program', async () => {
     class Mine extends Reno {
       override readonly name: string = 'mine';
