@@ -136,7 +136,7 @@ function busyPoll(text: string): number {
 }
 
 function recordLimit(text: string): number {
-  return integer(text, 1, 2000, 'A limit in mebibytes');
+  return integer(text, 1, 1_000_000, 'A limit in mebibytes');
 }
 
 export function port(text: string): number {

@@ -108,9 +108,9 @@ type Called = (name: string) => string;
 
 function recordLimit(text: string, called: Called): number {
   const size = Number(text);
-  if (!Number.isInteger(size) || size < 1 || size > 2000)
+  if (!Number.isInteger(size) || size < 1 || size > 1_000_000)
     throw new SettingsError(
-      `${called('RECORD_LIMIT')} is '${text}': it is a whole number of mebibytes from 1 to 2000.`,
+      `${called('RECORD_LIMIT')} is '${text}': it is a whole number of mebibytes from 1 to 1000000.`,
     );
   return size * 2 ** 20;
 }

@@ -1,5 +1,7 @@
 // Numbers, strings and bytes one after another: what a journal's records are made of. Whole numbers take as many bytes as they need.
 
+import { crc32 } from 'node:zlib';
+
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
 
@@ -130,7 +132,11 @@ export class ByteReader {
 
   /** A view of the bytes, not a copy. */
   block(): Uint8Array {
-    const length = this.unsigned();
+    return this.take(this.unsigned());
+  }
+
+  /** So many bytes: a view, not a copy. */
+  take(length: number): Uint8Array {
     this.#need(length);
     this.at += length;
     return this.bytes.subarray(this.at - length, this.at);
@@ -141,15 +147,7 @@ export class ByteReader {
   }
 }
 
-/** A digest of the bytes, as an int32. Each step can be undone, so that whoever differs in one word always differs in this. */
-export function hash(bytes: Uint8Array): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const words = bytes.length & ~3;
-  let value = 0x811c9dc5 | 0;
-  for (let at = 0; at < words; at += 4) {
-    value = Math.imul(value ^ view.getInt32(at, true), 0x01000193);
-    value = (value << 13) | (value >>> 19);
-  }
-  for (let at = words; at < bytes.length; at++) value = Math.imul(value ^ bytes[at], 0x01000193);
-  return value;
+/** A digest of the bytes, as an int32. `before`: the digest of those that come before them. */
+export function digest(bytes: Uint8Array, before = 0): number {
+  return crc32(bytes, before >>> 0) | 0;
 }

@@ -4,7 +4,9 @@ import type { Origin } from './origin.js';
 
 /** The first bytes of a journal; the last of them is the version of the format. */
 export const MAGIC: Uint8Array = new TextEncoder().encode('tapstack journal\n');
-export const FORMAT = 2;
+export const FORMAT = 3;
+/** So many bytes at once stand in a record of their own, and the record that tells of them says only where. */
+export const LARGE = 4096;
 
 const code = (letter: string): number => letter.charCodeAt(0);
 
@@ -12,6 +14,9 @@ const code = (letter: string): number => letter.charCodeAt(0);
 export const HEADER = code('H');
 /** How the recording ended; a journal without one was cut off. */
 export const FINISH = code('.');
+
+/** What other records refer to; nothing happens by it. */
+export const DATA = code('D');
 
 // What enters the stack: each an event, which lasts until END. Events stand inside one another only between OUTCALL and BACK.
 export const CONSTRUCT = code('N');
@@ -69,6 +74,7 @@ const EVENTS = new Set([
 ]);
 const OTHERS = new Set([
   HEADER,
+  DATA,
   FINISH,
   END,
   TIME,

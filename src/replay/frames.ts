@@ -1,7 +1,7 @@
 // Frames in a journal: those received with their place in packet memory, because what is large stays where it is; those sent by
 // their headers and a digest of what they carry.
 
-import { frameLength, gatherOut } from '../link/gather.js';
+import { frameLength } from '../link/gather.js';
 import { RX_FLAGS, RX_GSO_SIZE, RX_LENGTH, RX_OFFSET, RX_WORDS } from '../link/link.js';
 import {
   TX_CSUM_OFFSET,
@@ -9,16 +9,21 @@ import {
   TX_FLAGS,
   TX_GSO_SIZE,
   TX_HEADER_LENGTH,
+  TX_HEADER_OFFSET,
+  TX_PIECE,
+  TX_PIECES,
   TX_WORDS,
   type TxRing,
 } from '../link/tx-ring.js';
 import type { PacketMemory } from '../memory/packet-memory.js';
 import { CTRL_TX_HEAD } from '../memory/ring-control.js';
-import { type ByteReader, type ByteWriter, hash } from './bytes.js';
+import { type ByteReader, type ByteWriter, digest } from './bytes.js';
+import type { LargeReader, LargeWriter } from './large.js';
 
 /** A batch as it was received. */
 export function writeBatch(
   to: ByteWriter,
+  large: LargeWriter,
   memory: PacketMemory,
   descriptors: Int32Array,
   count: number,
@@ -29,12 +34,12 @@ export function writeBatch(
     to.unsigned(offset);
     to.unsigned(descriptors[at + RX_FLAGS]);
     to.unsigned(descriptors[at + RX_GSO_SIZE]);
-    to.block(memory.bytes.subarray(offset, offset + descriptors[at + RX_LENGTH]));
+    large.write(to, memory.bytes.subarray(offset, offset + descriptors[at + RX_LENGTH]));
   }
 }
 
 /** Puts the batch where it lay, and gives its descriptors. */
-export function readBatch(from: ByteReader, memory: PacketMemory): Int32Array {
+export function readBatch(from: ByteReader, large: LargeReader, memory: PacketMemory): Int32Array {
   const count = from.unsigned();
   const descriptors = new Int32Array(count * RX_WORDS);
   for (let at = 0; at < count * RX_WORDS; at += RX_WORDS) {
@@ -42,7 +47,7 @@ export function readBatch(from: ByteReader, memory: PacketMemory): Int32Array {
     descriptors[at + RX_OFFSET] = offset;
     descriptors[at + RX_FLAGS] = from.unsigned();
     descriptors[at + RX_GSO_SIZE] = from.unsigned();
-    const frame = from.block();
+    const frame = large.read(from);
     if (offset + frame.length > memory.capacity) throw new RangeError('a frame lies outside packet memory');
     descriptors[at + RX_LENGTH] = frame.length;
     memory.bytes.set(frame, offset);
@@ -62,8 +67,6 @@ export interface SentFrame {
   readonly payload: string;
 }
 
-let scratch = new Uint8Array(1 << 17);
-
 /** Word index of the descriptor that was committed last. */
 export function newestAt(memory: PacketMemory, tx: TxRing): number {
   const newest = (memory.words[tx.ctrl + CTRL_TX_HEAD] - 1) & (tx.slots - 1);
@@ -71,19 +74,22 @@ export function newestAt(memory: PacketMemory, tx: TxRing): number {
 }
 
 export function writeSent(to: ByteWriter, memory: PacketMemory, at: number, link: number): void {
-  const { words } = memory;
+  const { words, bytes } = memory;
   const length = frameLength(memory, at);
-  if (length > scratch.length) scratch = new Uint8Array(length * 2);
-  gatherOut(memory, at, scratch);
-  const headers = words[at + TX_HEADER_LENGTH];
   to.unsigned(link);
   to.unsigned(length);
   to.unsigned(words[at + TX_FLAGS]);
   to.unsigned(words[at + TX_CSUM_START]);
   to.unsigned(words[at + TX_CSUM_OFFSET]);
   to.unsigned(words[at + TX_GSO_SIZE]);
-  to.block(scratch.subarray(0, headers));
-  to.int32(hash(scratch.subarray(headers, length)));
+  const header = words[at + TX_HEADER_OFFSET];
+  to.block(bytes.subarray(header, header + words[at + TX_HEADER_LENGTH]));
+  let carried = 0;
+  for (let piece = at + TX_PIECE; piece < at + TX_PIECE + TX_PIECES * 2; piece += 2) {
+    const offset = words[piece];
+    if (words[piece + 1] > 0) carried = digest(bytes.subarray(offset, offset + words[piece + 1]), carried);
+  }
+  to.int32(carried);
 }
 
 export function readSent(from: ByteReader): SentFrame {

@@ -2,7 +2,7 @@
 
 export type { Difference } from './difference.js';
 export type { JournalHeader, LinkHeader } from './format.js';
-export { JournalError } from './journal-reader.js';
+export { JournalError } from './journal-file.js';
 export type { Origin } from './origin.js';
 export { type RecordOptions, recordSession } from './record-session.js';
 export { type Replayed, type ReplayOptions, replaySession } from './replay-session.js';

@@ -1,20 +1,9 @@
 // Reads a journal, record by record, and says what is wrong with one that cannot be read.
 
-import { readFileSync } from 'node:fs';
 import { ByteReader } from './bytes.js';
-import { FINISH, FORMAT, HEADER, isRecord, type JournalHeader, MAGIC } from './format.js';
+import { DATA, FINISH, FORMAT, HEADER, isRecord, type JournalHeader, MAGIC } from './format.js';
+import { JournalError, type JournalFile, openJournal } from './journal-file.js';
 import { originHere } from './origin.js';
-
-/** A file that is no journal, or none that this version can read. `code` says which. */
-export class JournalError extends Error {
-  override readonly name = 'JournalError';
-  readonly code: 'UNREADABLE' | 'NO_JOURNAL' | 'OTHER_FORMAT' | 'DAMAGED' | 'INCOMPLETE';
-
-  constructor(code: JournalError['code'], message: string, cause?: unknown) {
-    super(message, { cause });
-    this.code = code;
-  }
-}
 
 /** One record. `at`: the byte of the file at which it begins. */
 export interface JournalRecord {
@@ -23,6 +12,11 @@ export interface JournalRecord {
   readonly at: number;
 }
 
+/** So much is read at once. */
+const WINDOW = 1 << 20;
+/** The letter of a record, and the longest length. */
+const PREFIX = 1 + 8;
+
 export class JournalReader {
   readonly path: string;
   readonly header: JournalHeader;
@@ -30,27 +24,48 @@ export class JournalReader {
   cutOff = false;
   /** How it ended (FINISH_*), once the last record was read. */
   finish = 0;
-  readonly #bytes: ByteReader;
+  readonly #file: JournalFile;
+  /** What was read last of it, and from where. Never written to again: records are views of it. */
+  #window: Uint8Array = new Uint8Array(0);
+  #windowAt = 0;
+  /** Where the next record begins. */
+  #at = 0;
   #peeked: JournalRecord | null = null;
 
   /** @throws JournalError */
   constructor(path: string) {
     this.path = path;
-    this.#bytes = new ByteReader(read(path));
-    const { bytes } = this.#bytes;
-    if (!MAGIC.every((byte, at) => bytes[at] === byte))
+    this.#file = openJournal(path);
+    try {
+      this.header = this.#begin();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Nothing more will be read. */
+  close(): void {
+    this.#file.close();
+  }
+
+  #begin(): JournalHeader {
+    const { path } = this;
+    const magic = this.#bytes(0, Math.min(MAGIC.length, this.#file.size));
+    if (!MAGIC.every((byte, at) => magic[at] === byte))
       throw new JournalError(
         'NO_JOURNAL',
         `${path} is no journal of tapstack. \`recordSession\` or \`tapstack echo --record\` makes one.`,
       );
-    this.#bytes.at = MAGIC.length;
-    const format = bytes[MAGIC.length] ?? 0;
-    this.#bytes.at++;
-    if (format !== FORMAT && this.#bytes.left > 0) throw this.#otherFormat(format);
+    this.#at = MAGIC.length + 1;
+    if (this.#at <= this.#file.size) {
+      const format = this.#bytes(MAGIC.length, 1)[0];
+      if (format !== FORMAT) throw this.#otherFormat(format);
+    }
     const record = this.next();
     if (record === null || record.type !== HEADER)
       throw new JournalError('DAMAGED', `${path} ends before it says what was recorded.`);
-    this.header = this.#header(record);
+    return this.#header(record);
   }
 
   #header({ body, at }: JournalRecord): JournalHeader {
@@ -66,7 +81,7 @@ export class JournalReader {
 
   /** Who recorded it stands in the first record in every format. */
   #otherFormat(format: number): JournalError {
-    const head = new TextDecoder().decode(this.#bytes.bytes.subarray(this.#bytes.at, this.#bytes.at + 4096));
+    const head = new TextDecoder().decode(this.#bytes(this.#at, Math.min(4096, this.#file.size - this.#at)));
     const recordedBy = /"version":"([\w.+-]+)"/.exec(head)?.[1];
     return new JournalError(
       'OTHER_FORMAT',
@@ -88,25 +103,49 @@ export class JournalReader {
   }
 
   #read(): JournalRecord | null {
-    const bytes = this.#bytes;
-    const { at } = bytes;
     if (this.finish !== 0) return null;
-    if (bytes.left === 0) {
-      this.cutOff = true;
-      return null;
-    }
-    const type = bytes.byte();
-    if (!isRecord(type)) throw this.damaged(at);
-    try {
-      const body = new ByteReader(bytes.block());
+    for (;;) {
+      const at = this.#at;
+      const left = this.#file.size - at;
+      if (left <= 0) return this.#cut();
+      const prefix = new ByteReader(this.#bytes(at, Math.min(PREFIX, left)));
+      const type = prefix.byte();
+      if (!isRecord(type)) throw this.damaged(at);
+      const length = lengthIn(prefix);
+      // What a killed process had begun to write.
+      if (length === null || length > left - prefix.at) return this.#cut();
+      this.#at = at + prefix.at + length;
+      if (type === DATA) continue;
+      const body = new ByteReader(this.#bytes(at + prefix.at, length));
+      if (type === FINISH && length === 0) throw this.damaged(at);
       if (type === FINISH) this.finish = body.byte();
       return { type, body, at };
-    } catch {
-      // What a killed process had begun to write.
-      this.cutOff = true;
-      bytes.at = bytes.bytes.length;
-      return null;
     }
+  }
+
+  #cut(): null {
+    this.cutOff = true;
+    this.#at = this.#file.size;
+    return null;
+  }
+
+  /** What a record refers to (DATA). @throws RangeError beyond the end */
+  data(at: number, length: number): Uint8Array {
+    if (at + length > this.#file.size) throw new RangeError('it refers to what is beyond its end');
+    const from = at - this.#windowAt;
+    if (from >= 0 && from + length <= this.#window.length) return this.#window.subarray(from, from + length);
+    return this.#file.read(at, length);
+  }
+
+  /** Bytes that come next, or nearly so; they are there. */
+  #bytes(at: number, length: number): Uint8Array {
+    let from = at - this.#windowAt;
+    if (from < 0 || from + length > this.#window.length) {
+      this.#window = this.#file.read(at, Math.min(Math.max(WINDOW, length), this.#file.size - at));
+      this.#windowAt = at;
+      from = 0;
+    }
+    return this.#window.subarray(from, from + length);
   }
 
   damaged(at: number, cause?: unknown): JournalError {
@@ -131,14 +170,10 @@ function isHeader(value: unknown): value is JournalHeader {
   );
 }
 
-function read(path: string): Uint8Array {
+function lengthIn(prefix: ByteReader): number | null {
   try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw new JournalError(
-      'UNREADABLE',
-      `Cannot read the journal ${path}: ${(cause as Error).message}.`,
-      cause,
-    );
+    return prefix.unsigned();
+  } catch {
+    return null;
   }
 }

@@ -1,26 +1,47 @@
-// Writes a journal to its file, in pieces: what a process that dies has recorded by then is there, but for the last moment.
+// Writes a journal to its file, in pieces and beside the program: what a process that dies has recorded by then is there, but for the
+// last moment.
 
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, write, writeSync } from 'node:fs';
 import type { ByteWriter } from './bytes.js';
 import { ByteWriter as Pieces } from './bytes.js';
-import { FINISH, FORMAT, HEADER, type JournalHeader, MAGIC } from './format.js';
+import { DATA, FINISH, FORMAT, HEADER, type JournalHeader, MAGIC } from './format.js';
 
-const PIECE = 1 << 16;
-/** What is buffered is written at latest after so long. */
+/** So much is handed to the file at once. */
+const PIECE = 1 << 18;
+/** What is begun is written at latest after so long. */
 const FLUSH_MS = 200;
+/** So much may wait for a disk that does not keep up; then the program does. */
+const WAITING = 1 << 24;
+
+/** Bytes that belong at a place of the file. */
+interface Piece {
+  readonly bytes: Uint8Array;
+  length: number;
+  readonly position: number;
+}
 
 export class JournalWriter {
   /** Why writing ended before `finish`; null as long as all is well. */
   error: Error | null = null;
-  /** Bytes so far, those in the buffer included. */
+  /** Bytes so far, those that are not written yet included. */
   size = 0;
   readonly path: string;
   readonly #fd: number;
-  readonly #pieces = new Pieces();
+  readonly #prefix = new Pieces();
+  #filling: Piece = { bytes: new Uint8Array(PIECE), length: 0, position: 0 };
+  /** Full ones, the oldest first; while `#writing`, that one is with the file system. */
+  readonly #waiting: Piece[] = [];
+  #writing = false;
+  readonly #spare: Uint8Array[] = [];
   #timer: NodeJS.Timeout | null = null;
   #open = true;
   /** Nothing comes later any more. */
   #exiting = false;
+  #released: () => void = () => {};
+  /** The file will not change any more. */
+  readonly closed = new Promise<void>((resolve) => {
+    this.#released = resolve;
+  });
   readonly #atExit = (): void => {
     this.#exiting = true;
     this.flush();
@@ -39,8 +60,8 @@ export class JournalWriter {
       );
     }
     process.on('exit', this.#atExit);
-    this.#pieces.raw(MAGIC);
-    this.#pieces.byte(FORMAT);
+    this.#add(MAGIC);
+    this.#add(Uint8Array.of(FORMAT));
     const text = new Pieces();
     text.raw(new TextEncoder().encode(JSON.stringify(header)));
     this.record(HEADER, text);
@@ -48,39 +69,109 @@ export class JournalWriter {
   }
 
   record(type: number, body: ByteWriter | null): void {
-    if (!this.#open) return;
-    const before = this.#pieces.length;
-    this.#pieces.byte(type);
-    if (body === null) this.#pieces.byte(0);
-    else this.#pieces.block(body.written);
-    this.size += this.#pieces.length - before;
-    if (this.#exiting || this.#pieces.length >= PIECE) this.flush();
-    else this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS).unref();
+    this.#record(type, body === null ? NOTHING : body.written);
   }
 
-  /** Hands over what is buffered. A failure ends the journal and is kept in `error`. */
+  /** Writes down what is large, by itself: the byte of the file at which it stands, for whoever tells of it. */
+  data(bytes: Uint8Array): number {
+    this.#record(DATA, bytes);
+    return this.size - bytes.length;
+  }
+
+  #record(type: number, body: Uint8Array): void {
+    if (!this.#open) return;
+    const prefix = this.#prefix.clear();
+    prefix.byte(type);
+    prefix.unsigned(body.length);
+    this.#add(prefix.written);
+    this.#add(body);
+    if (this.#exiting) this.flush();
+    else this.#timer ??= setTimeout(() => this.#handOver(), FLUSH_MS).unref();
+  }
+
+  #add(bytes: Uint8Array): void {
+    this.size += bytes.length;
+    for (let done = 0; done < bytes.length; ) {
+      const { bytes: room, length } = this.#filling;
+      const count = Math.min(bytes.length - done, room.length - length);
+      // Most of what comes is a few bytes, for which a view costs more than they do.
+      if (count < 16) for (let at = 0; at < count; at++) room[length + at] = bytes[done + at];
+      else room.set(count === bytes.length ? bytes : bytes.subarray(done, done + count), length);
+      this.#filling.length += count;
+      done += count;
+      if (this.#filling.length === room.length) this.#handOver();
+    }
+  }
+
+  /** What has been filled so far goes to the file, when what came before is there. */
+  #handOver(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const { length, position } = this.#filling;
+    if (length === 0 || !this.#open) return;
+    this.#waiting.push(this.#filling);
+    const bytes = this.#spare.pop() ?? new Uint8Array(PIECE);
+    this.#filling = { bytes, length: 0, position: position + length };
+    if (this.#waiting.length * PIECE > WAITING) this.flush();
+    else if (!this.#writing) this.#next();
+  }
+
+  /** One after another, so that a process that is killed leaves the beginning of the journal and no holes. */
+  #next(): void {
+    if (this.#waiting.length > 0) this.#write(this.#waiting[0], 0);
+  }
+
+  #write(piece: Piece, done: number): void {
+    this.#writing = true;
+    const { bytes, length, position } = piece;
+    write(this.#fd, bytes, done, length - done, position + done, (cause, count) => {
+      this.#writing = false;
+      if (!this.#open) return this.#release();
+      if (cause !== null) return this.#fail(cause);
+      // Unless `flush` has written it meanwhile, the same bytes to the same place.
+      if (piece === this.#waiting[0]) {
+        if (done + count < length) return this.#write(piece, done + count);
+        this.#waiting.shift();
+      }
+      this.#spared(piece);
+      this.#next();
+    });
+  }
+
+  /** Hands over everything, at once. A failure ends the journal and is kept in `error`. */
   flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    const { written } = this.#pieces;
+    const inFlight = this.#writing ? this.#waiting[0] : undefined;
+    const pieces = [...this.#waiting.splice(0), this.#filling];
+    const { length, position } = this.#filling;
+    this.#filling = { bytes: new Uint8Array(PIECE), length: 0, position: position + length };
     try {
-      for (let done = 0; done < written.length && this.#open; )
-        done += writeSync(this.#fd, written, done, written.length - done);
+      for (const piece of this.#open ? pieces : []) {
+        for (let done = 0; done < piece.length; )
+          done += writeSync(this.#fd, piece.bytes, done, piece.length - done, piece.position + done);
+        if (piece !== inFlight) this.#spared(piece);
+      }
     } catch (cause) {
-      const message = `The journal stopped after ${this.size} bytes: ${this.path} cannot be written (${(cause as Error).message}).`;
-      this.error ??= new Error(message, { cause });
-      this.#close();
+      this.#fail(cause as Error);
     }
-    this.#pieces.clear();
   }
 
   /** The last record, and the end of the file. */
   finish(how: number): void {
     if (!this.#open) return;
-    const body = new Pieces();
-    body.byte(how);
-    this.record(FINISH, body);
+    this.#record(FINISH, Uint8Array.of(how));
     this.flush();
+    this.#close();
+  }
+
+  #spared({ bytes }: Piece): void {
+    if (this.#spare.length < WAITING / PIECE) this.#spare.push(bytes);
+  }
+
+  #fail(cause: Error): void {
+    const message = `The journal stopped after ${this.size} bytes: ${this.path} cannot be written (${cause.message}).`;
+    this.error ??= new Error(message, { cause });
     this.#close();
   }
 
@@ -88,6 +179,13 @@ export class JournalWriter {
     if (!this.#open) return;
     this.#open = false;
     process.off('exit', this.#atExit);
+    if (!this.#writing) this.#release();
+  }
+
+  #release(): void {
     closeSync(this.#fd);
+    this.#released();
   }
 }
+
+const NOTHING = new Uint8Array(0);

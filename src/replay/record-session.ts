@@ -28,15 +28,13 @@ import { RecordingLink } from './recording-link.js';
 
 /** How a session is recorded. */
 export interface RecordOptions {
-  /** Bytes after which the journal ends and the session goes on unrecorded, at most 2000 MiB. Default 1 GiB. */
+  /** Bytes after which the journal ends and the session goes on unrecorded. Default 1 GiB. */
   limit?: number;
   /** Told once if the journal ends before the stack is closed: it is full, or cannot be written. Default: a warning of the process. */
   onEnd?: (error: Error) => void;
 }
 
 const LIMIT = 1 << 30;
-/** What a replay can still read at once. */
-const LARGEST = 2000 * 2 ** 20;
 /** What can be done to a stack beside its processes' calls. */
 const STACK_METHODS = [
   'createProcess',
@@ -54,8 +52,7 @@ const STACK_METHODS = [
  */
 export function recordSession(options: StackOptions, path: string, how: RecordOptions = {}): Stack {
   const { limit = LIMIT } = how;
-  if (!(limit > 0 && limit <= LARGEST))
-    throw new RangeError(`the limit of a journal is bytes, at most ${LARGEST}, and not ${limit}`);
+  if (!(limit > 0)) throw new RangeError(`the limit of a journal is bytes, more than 0, and not ${limit}`);
   const clock = options.clock ?? new RealClock();
   const journal = new JournalWriter(path, headerOf(options, clock));
   const recorder = new Recorder(journal, limit, clock);
@@ -84,6 +81,8 @@ export function recordSession(options: StackOptions, path: string, how: RecordOp
   lookOn(stack, recorder);
   letIn(stack, recorder, calls);
   calls.recordMethods(stack, STACK_METHODS, 0);
+  const { close } = stack;
+  stack.close = () => Promise.all([close.call(stack), journal.closed]).then(() => undefined);
   return stack;
 }
 

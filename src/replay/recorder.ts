@@ -27,7 +27,7 @@ export interface Watched {
 }
 
 export class Recorder {
-  readonly values = new Values();
+  readonly values: Values;
   readonly links: Watched[] = [];
   /** Of the stack, once it is made. */
   host: Host | null = null;
@@ -50,6 +50,7 @@ export class Recorder {
 
   constructor(writer: JournalWriter, limit: number, clock: Clock) {
     this.#writer = writer;
+    this.values = new Values((bytes) => writer.data(bytes));
     this.#limit = limit;
     this.#clock = clock;
     this.recent = clock.recent;

@@ -65,7 +65,7 @@ export class RecordingLink extends LinkAround implements Watched {
       RECEIVE,
       (to) => {
         to.unsigned(this.#number);
-        writeBatch(to, memory, descriptors, count);
+        writeBatch(to, this.#recorder.values.writer, memory, descriptors, count);
       },
       () => super.receiveBatch(link, descriptors, count),
     );

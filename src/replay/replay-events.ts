@@ -23,7 +23,8 @@ import {
   SOON,
   STEER,
 } from './format.js';
-import { JournalError, type JournalRecord } from './journal-reader.js';
+import { JournalError } from './journal-file.js';
+import type { JournalRecord } from './journal-reader.js';
 import { readCall } from './record-text.js';
 import { ReplayStack } from './replay-stack.js';
 import type { Replayer } from './replayer.js';

@@ -63,7 +63,7 @@ export class ReplayLink implements Link, Doorbell {
 
   receive(from: ByteReader): void {
     const memory = this.#memory as PacketMemory;
-    const descriptors = readBatch(from, memory);
+    const descriptors = readBatch(from, this.#replayer.values.reader, memory);
     const count = descriptors.length / 4;
     this.#replayer.received(this, memory, descriptors);
     this.#receiver?.receiveBatch(this, descriptors, count);

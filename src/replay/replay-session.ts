@@ -69,6 +69,7 @@ export async function replaySession(path: string, options: ReplayOptions = {}): 
   } finally {
     const failed = capture?.close() ?? null;
     if (failed !== null) process.emitWarning(failed.message, { type: 'TapstackWarning' });
+    reader.close();
   }
   const { stack, event, frames, difference } = replayer;
   const whole = reader.finish === FINISH_FULL ? 'full' : reader.cutOff ? 'cut off' : 'closed';

@@ -7,7 +7,8 @@ import type { SynVerdict } from '../tcp/steering.js';
 import { ByteReader, ByteWriter } from './bytes.js';
 import { apart, type Difference, Differs } from './difference.js';
 import { ANSWER, BACK, END, isEvent, MOMENT, OUT_ON_SYN, OUTCALL, RETURN, SENT, TAKEN } from './format.js';
-import { JournalError, type JournalReader, type JournalRecord } from './journal-reader.js';
+import { JournalError } from './journal-file.js';
+import type { JournalReader, JournalRecord } from './journal-reader.js';
 import { recordText } from './record-text.js';
 import { ANSWERS } from './recording-listener.js';
 import { ReplayClock } from './replay-clock.js';
@@ -33,7 +34,7 @@ const PATIENCE = 1000;
 
 export class Replayer {
   readonly reader: JournalReader;
-  readonly values = new Values();
+  readonly values: Values;
   readonly clock: ReplayClock;
   readonly links: ReplayLink[];
   readonly events: ReplayEvents;
@@ -54,6 +55,7 @@ export class Replayer {
 
   constructor(reader: JournalReader) {
     this.reader = reader;
+    this.values = new Values(undefined, (at, length) => reader.data(at, length));
     this.clock = new ReplayClock(reader.header, this);
     this.links = reader.header.links.map((link, number) => new ReplayLink(link, this, number));
     this.events = new ReplayEvents(this);

@@ -1,7 +1,8 @@
 // Arguments and results of calls as bytes. What a program hangs to a registration is its own business and only gets a number;
 // what it sends is written down whole, and of what it wants filled only how large it is.
 
-import { type ByteReader, type ByteWriter, hash } from './bytes.js';
+import { type ByteReader, type ByteWriter, digest } from './bytes.js';
+import { type Get, LargeReader, LargeWriter, type Put } from './large.js';
 
 const UNDEFINED = 0;
 const NULL = 1;
@@ -58,6 +59,9 @@ export class Names {
 export type OnSignal = (signal: AbortSignal, number: number) => void;
 
 export class Values {
+  /** Where what is large goes, or comes from. */
+  readonly writer: LargeWriter;
+  readonly reader: LargeReader;
   /** Where views may show packet memory itself. */
   memory: ArrayBuffer | null = null;
   readonly opaques = new Names();
@@ -66,6 +70,12 @@ export class Values {
   onSignal: OnSignal = () => {};
   /** In a replay: views of packet memory that the stack has given out. It knows them by themselves and not by what they show. */
   views: Map<string, Uint8Array> | null = null;
+
+  /** For a recorder `put`, which writes bytes down and says where; for a replay `get`, which finds them there. */
+  constructor(put: Put = nowhere, get: Get = nowhere) {
+    this.writer = new LargeWriter(put);
+    this.reader = new LargeReader(get);
+  }
 
   write(to: ByteWriter, value: unknown, how: How = 'data', depth = 0): void {
     if (value === undefined) to.byte(UNDEFINED);
@@ -122,13 +132,14 @@ export class Values {
     if (how === 'digest') {
       to.byte(DIGEST);
       to.unsigned(value.length);
-      to.int32(hash(value));
+      to.int32(digest(value));
       return;
     }
     to.byte(shows ? MAPPED : how === 'room' ? ROOM : BYTES);
     if (shows) to.unsigned(value.byteOffset);
     to.unsigned(value.length);
-    if (how === 'data' || shows) to.block(how === 'data' ? value.subarray(0, count) : value.subarray(0, 0));
+    if (how === 'data') this.writer.write(to, value.subarray(0, count), true);
+    else if (shows) to.unsigned(0);
   }
 
   read(from: ByteReader): unknown {
@@ -151,7 +162,7 @@ export class Values {
       case BIGINT:
         return BigInt(from.string());
       case BYTES:
-        return filled(new Uint8Array(from.unsigned()), from.block());
+        return filled(new Uint8Array(from.unsigned()), this.reader.read(from));
       case ROOM:
         return new Uint8Array(from.unsigned());
       case MAPPED:
@@ -178,7 +189,7 @@ export class Values {
   #mapped(from: ByteReader): Uint8Array {
     const offset = from.unsigned();
     const length = from.unsigned();
-    const data = from.block();
+    const data = this.reader.read(from);
     const known = this.views?.get(`${offset} ${length}`);
     return filled(
       known ?? new Uint8Array(this.memory ?? new ArrayBuffer(offset + length), offset, length),
@@ -199,6 +210,10 @@ export class Values {
   abort(number: number): void {
     this.#controllers.get(number)?.abort();
   }
+}
+
+function nowhere(): never {
+  throw new Error('a recorder reads nothing, and a replay writes nothing');
 }
 
 function writeNumber(to: ByteWriter, value: number): void {

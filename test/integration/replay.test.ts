@@ -136,6 +136,30 @@ describe('tapstack replay', () => {
     );
   });
 
+  test('replays what a server that was killed in the midst of a stream has recorded, also from a pipe', async () => {
+    const journal = join(temporaryDirectory(), 'killed.journal');
+    const at = place(ROOM, 35);
+    const server = await start('echo', at, { options: ['--record', journal] });
+    const socket = connect({ host: at.stack, port: 7 });
+    let back = 0;
+    socket.on('data', ({ length }) => {
+      back += length;
+      socket.write(Buffer.alloc(length, back));
+    });
+    socket.on('error', () => {});
+    socket.write(Buffer.alloc(1 << 20));
+    while (statSync(journal).size < 8 << 20) await sleep(10);
+    await server.stop('SIGKILL');
+    socket.destroy();
+    expect(back).toBeGreaterThan(1 << 21);
+    const whole =
+      /^(\d+) events and \d+ frames replayed: the same, byte for byte, until the journal is cut off\.$/m;
+    const events = Number(whole.exec(replay(journal).stdout)?.[1]);
+    expect(events).toBeGreaterThan(50);
+    const piped = shell('cat $1 | $2 $3 replay /dev/stdin', journal, process.execPath, main);
+    expect(Number(whole.exec(piped.stdout)?.[1])).toBe(events);
+  });
+
   test('says where it goes differently, and shows the sockets there', async () => {
     const journal = await greeting(31);
     const bytes = readFileSync(journal);

@@ -130,10 +130,10 @@ describe('a journal that ends early', () => {
     expect(events).toBeGreaterThan(20);
   });
 
-  it('not at a size that nobody could read', () => {
-    for (const limit of [0, -1, Number.NaN, 2 ** 31])
+  it('not at a size that is none', () => {
+    for (const limit of [0, -1, Number.NaN])
       expect(() => recordSession({}, path, { limit })).toThrow(
-        /^the limit of a journal is bytes, at most 2097152000/,
+        /^the limit of a journal is bytes, more than 0/,
       );
   });
 
