@@ -6,7 +6,19 @@ import type { Stack } from '../stack.js';
 import type { SynVerdict } from '../tcp/steering.js';
 import { ByteReader, ByteWriter } from './bytes.js';
 import { apart, type Difference, Differs } from './difference.js';
-import { ANSWER, BACK, END, isEvent, MOMENT, OUT_ON_SYN, OUTCALL, RETURN, SENT, TAKEN } from './format.js';
+import {
+  ANSWER,
+  BACK,
+  END,
+  FINISH,
+  isEvent,
+  MOMENT,
+  OUT_ON_SYN,
+  OUTCALL,
+  RETURN,
+  SENT,
+  TAKEN,
+} from './format.js';
 import { JournalError } from './journal-file.js';
 import type { JournalReader, JournalRecord } from './journal-reader.js';
 import { recordText } from './record-text.js';
@@ -29,6 +41,9 @@ export interface Onlooker {
 /** The program's hook threw, or gave no valid answer; its exception was its own process's. */
 export class Unanswered extends Error {}
 
+/** There is no more of the journal. */
+class Ended extends Error {}
+
 /** So many microtasks are waited for what must happen in one. */
 const PATIENCE = 1000;
 
@@ -49,6 +64,7 @@ export class Replayer {
   onEvent: ((number: number, text: string, time: number) => void) | null = null;
   #current: JournalRecord | null = null;
   #thrown: Error | null = null;
+  #ended = false;
   readonly #outcome = new ByteWriter();
   /** Calls that returned inside an event, where nobody could wait for it. */
   readonly #returned: JournalRecord[] = [];
@@ -73,12 +89,18 @@ export class Replayer {
         await this.#returns();
       }
     } catch (error) {
-      if (error instanceof Differs) return false;
-      // What the stack threw because of a difference before.
-      if (this.difference !== null) return false;
+      // Whoever looks at the stack from now on asks for what no journal has.
+      this.during = false;
+      // Or what the stack threw because of one of these before.
+      if (this.#over) return false;
       throw error instanceof JournalError ? error : this.#damaged(error as Error);
     }
     return false;
+  }
+
+  /** It has gone differently, or the journal has ended in the midst of an event. */
+  get #over(): boolean {
+    return this.difference !== null || this.#ended;
   }
 
   #damaged(cause: Error): JournalError {
@@ -102,14 +124,20 @@ export class Replayer {
       this.events.run(record);
       await null;
       this.during = false;
-      if (this.difference !== null) throw new Differs(this.difference);
+      this.#goOn();
       this.#outcome.clear();
       this.compare(END, 'what came of it', this.#outcome, () => []);
     } else if (this.events.givesWay) await inTurn(() => this.#run(record));
     else this.#run(record);
     this.onlooker?.ends();
     await null;
+    this.#goOn();
+  }
+
+  /** What was thrown inside the stack need not have come out of it. */
+  #goOn(): void {
     if (this.difference !== null) throw new Differs(this.difference);
+    if (this.#ended) throw new Ended();
     if (this.#thrown !== null) throw this.#thrown;
   }
 
@@ -129,7 +157,7 @@ export class Replayer {
       // It goes on in a microtask, here inside of another event.
       if (this.events.resumes(record)) runMicrotasks();
     } catch (error) {
-      if (error instanceof Differs || error instanceof JournalError || this.difference !== null) throw error;
+      if (error instanceof JournalError || this.#over) throw error;
       outcome.string(String(error));
       shown = (from) => from.string();
     }
@@ -151,7 +179,7 @@ export class Replayer {
       const why =
         'a frame, by something that is not recorded: only calls of processes and methods of Stack are';
       this.#differ(record.at, 'what happens between events', why, 'nothing');
-    }
+    } else if (type !== FINISH) throw this.reader.damaged(record.at, new Error('it is part of no event'));
     return true;
   }
 
@@ -160,11 +188,7 @@ export class Replayer {
     if (!this.during) return;
     const body = this.expect(OUTCALL, 'the stack gives way to programs');
     this.same('why the stack gives way to programs', body.byte(), why);
-    for (
-      let record = this.reader.next();
-      record !== null && record.type !== BACK;
-      record = this.reader.next()
-    ) {
+    for (let record = this.#next(); record.type !== BACK; record = this.#next()) {
       if (this.#between(record)) continue;
       this.during = false;
       const outer = this.#current;
@@ -187,7 +211,8 @@ export class Replayer {
 
   /** What `asked` threw: the stack does not let it through. */
   threw(error: unknown): void {
-    if (!(error instanceof Unanswered || error instanceof Differs)) this.#thrown ??= error as Error;
+    if (!(error instanceof Unanswered || error instanceof Differs || error instanceof Ended))
+      this.#thrown ??= error as Error;
   }
 
   /** What calls that slept have returned meanwhile. */
@@ -207,10 +232,17 @@ export class Replayer {
 
   /** The record that must come next, if the stack does what it did. */
   expect(type: number, what: string): ByteReader {
+    const record = this.#next();
+    if (record.type === type) return record.body;
+    return this.#differ(record.at, 'what happens next', recordText(record, this.values), what);
+  }
+
+  /** In the midst of an event. The journal may end there, and so does the replay then: it was full, or its process was killed. */
+  #next(): JournalRecord {
     const record = this.reader.next();
-    if (record?.type === type) return record.body;
-    const recorded = record === null ? 'the end of the journal' : recordText(record, this.values);
-    return this.#differ(record?.at ?? 0, 'what happens next', recorded, what);
+    if (record !== null && record.type !== FINISH) return record;
+    this.#ended = true;
+    throw new Ended();
   }
 
   /** The next record must be of this type and bytes. */

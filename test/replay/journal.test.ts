@@ -4,9 +4,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SocketDetails } from '../../src/control/socket-details.js';
 import { createSyscalls } from '../../src/kernel/syscalls.js';
 import { Lab } from '../../src/lab/index.js';
 import { recordSession, replaySession } from '../../src/replay/index.js';
+import type { Stack } from '../../src/stack.js';
 import { Reno } from '../../src/tcp/congestion/reno.js';
 import { AF_INET, SOCK_DGRAM } from '../../src/uapi/socket.js';
 import { crowd, echo, talk, withHeader } from './programs.js';
@@ -41,11 +43,12 @@ describe('one byte of the journal is changed', () => {
     const bytes = await session();
     bytes[bytes.indexOf(Buffer.alloc(500, 1)) + 100] = 2;
     rewrite(bytes);
-    const { difference, end } = await replaySession(path);
+    const { difference, end, stack } = await replaySession(path);
     expect(end).toBe('stopped');
     expect(difference?.during).toMatch(/^read\(5, \{"bytes":3000\}\)$/);
     expect(difference?.what).toBe('what came of it');
     expect(difference?.recorded).not.toBe(difference?.replayed);
+    expect(new SocketDetails(stack as Stack).list().map(({ state }) => state)).toContain('ESTABLISHED');
   });
 
   it('in what the program wrote: the frame that carries it is another', async () => {
@@ -109,6 +112,20 @@ describe('a journal that ends early', () => {
       before = events;
     }
     expect(before).toBeLessThan(whole.events);
+  });
+
+  it('in the midst of an event as well as between two: neither is a difference', async () => {
+    const bytes = await session();
+    const ends = new Set<number>();
+    for (let size = bytes.length >> 2; size < bytes.length; size += 113) {
+      rewrite(bytes.subarray(0, size));
+      const { difference, end, events, stack } = await replaySession(path);
+      expect(difference, `${size} bytes`).toBeNull();
+      expect(end).toBe('cut off');
+      expect(new SocketDetails(stack as Stack).list().length).toBeGreaterThan(0);
+      ends.add(events);
+    }
+    expect(ends.size).toBeGreaterThan(20);
   });
 
   it('because it is full: the session goes on unrecorded, and says so once', async () => {

@@ -7,8 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Lab } from '../../src/lab/index.js';
+import { LinkAround } from '../../src/link/link-around.js';
+import { createWire } from '../../src/link/wire.js';
 import { createNet, type Net } from '../../src/net/index.js';
 import { recordSession, replaySession } from '../../src/replay/index.js';
+import { Stack } from '../../src/stack.js';
+import { RealClock } from '../../src/time/clock.js';
 import { rough } from './programs.js';
 
 let folder: string;
@@ -16,6 +20,13 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'tapstack-replay-net-'));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Programs run at the end of each of its batches, as they do on a TAP device. */
+class Prompt extends LinkAround {
+  override get runsPrograms(): boolean {
+    return true;
+  }
+}
 
 /** A server that sends back what it hears, and a client that sends `size` bytes at once: how many came back. */
 async function conversation(server: Net, client: Net, host: string, size: number): Promise<number> {
@@ -82,5 +93,29 @@ describe('a session of tapstack/net', () => {
     expect(replay.end).toBe('closed');
     expect(replay.stack?.snmp()).toEqual(counters);
     expect([...told]).toEqual(expect.arrayContaining(['onBatchDone', 'harvest', 'accept4', 'send', 'read']));
+  });
+
+  it('whose journal was full at any moment, also while programs run inside of a batch, happens again up to there', async () => {
+    const journal = join(folder, 'full');
+    const many = new Set<number>();
+    for (let limit = 5000; limit < 150_000; limit += 9000) {
+      const clock = new RealClock();
+      const [left, right] = createWire({ clock });
+      const a = new Stack({ clock, link: left, address: '10.0.0.1/24', memory: 16 << 20 });
+      const told: string[] = [];
+      const link = new Prompt(right);
+      const b = recordSession({ clock, link, address: '10.0.0.2/24', memory: 16 << 20 }, journal, {
+        limit,
+        onEnd: ({ message }) => told.push(message),
+      });
+      expect(await conversation(createNet(b), createNet(a), '10.0.0.2', 100_000)).toBe(100_000);
+      await Promise.all([a.close(), b.close()]);
+      expect(told.length).toBe(1);
+      const { difference, end, events } = await replaySession(journal);
+      expect(difference, `${limit} bytes`).toBeNull();
+      expect(end).toBe('full');
+      many.add(events);
+    }
+    expect(many.size).toBeGreaterThan(8);
   });
 });
