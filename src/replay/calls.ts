@@ -42,23 +42,54 @@ const FILLED: Readonly<Record<string, readonly number[]>> = {
 export function writeArguments(values: Values, to: ByteWriter, name: string, args: Arguments): void {
   to.unsigned(args.length);
   for (const [at, value] of args.entries()) {
-    if (at === 1 && READS.has(name)) values.write(to, value, 'room');
+    const first = typeof value === 'object' && value !== null ? args.indexOf(value) : at;
+    if (at === 3 && name === 'epoll_ctl') writeEvent(values, to, value as EpollEvent | null | undefined);
+    else if (first < at) values.same(to, first);
+    else if (at === 1 && READS.has(name)) values.write(to, value, 'room');
     else if (at === 1 && WRITES.has(name) && value instanceof Uint8Array) {
       const [, , count] = args;
       values.bytes(to, value, 'data', typeof count === 'number' && count >= 0 ? count : undefined);
     } else if (FILLS.has(name)) values.write(to, value, 'room');
-    else if (at === 1 && WAITS.has(name)) values.write(to, Array.isArray(value) ? value.length : null);
-    else if (at === 3 && name === 'epoll_ctl') writeEvent(values, to, value as EpollEvent | null | undefined);
+    else if (at === 1 && WAITS.has(name))
+      values.write(to, Array.isArray(value) ? slots(value, args[2]) : { value });
     else values.write(to, value);
   }
 }
 
 export function readArguments(values: Values, from: ByteReader, name: string): unknown[] {
-  return Array.from({ length: from.unsigned() }, (_, at) => {
-    if (at === 3 && name === 'epoll_ctl') return readEvent(values, from);
-    const value = values.read(from);
-    return at === 1 && WAITS.has(name) && typeof value === 'number' ? epollEvents(value) : value;
-  });
+  const args: unknown[] = [];
+  for (let left = from.unsigned(); left > 0; left--) {
+    const at = args.length;
+    if (at === 3 && name === 'epoll_ctl') args.push(readEvent(values, from));
+    else {
+      const value = values.read(from, args);
+      const isRoom = at === 1 && WAITS.has(name) && (typeof value === 'number' || !args.includes(value));
+      args.push(isRoom ? roomFor(value) : value);
+    }
+  }
+  return args;
+}
+
+/** How many events there is room for; or where not each of those asked for has its own, which each has, and -1 for a hole. */
+function slots(events: readonly unknown[], maxevents: unknown): number | number[] {
+  const { length } = events;
+  const asked = Math.min(length, typeof maxevents === 'number' ? maxevents : 0);
+  for (let at = 0; at < asked; at++) {
+    if (isSlot(events[at]) && (at === 0 || events[at] !== events[at - 1])) continue;
+    return Array.from({ length }, (_, each) => (isSlot(events[each]) ? events.indexOf(events[each]) : -1));
+  }
+  return length;
+}
+
+function isSlot(event: unknown): boolean {
+  return typeof event === 'object' && event !== null;
+}
+
+function roomFor(value: unknown): unknown {
+  if (typeof value === 'number') return epollEvents(value);
+  if (!Array.isArray(value)) return (value as { value: unknown }).value;
+  const events = epollEvents(value.length);
+  return value.map((slot: number) => (slot < 0 ? null : events[slot]));
 }
 
 /** What came of the call: its result, and what it filled in. */

@@ -21,6 +21,8 @@ const BIGINT = 13;
 const SIGNAL = 14;
 const OPAQUE = 15;
 const DIGEST = 16;
+/** The argument of this number once more. */
+const SAME = 17;
 
 /** Objects deeper than this are the program's own. */
 const DEPTH = 6;
@@ -120,6 +122,12 @@ export class Values {
     else this.write(to, value);
   }
 
+  /** An object that is another argument, too: what a call does to one of them it does to both. */
+  same(to: ByteWriter, first: number): void {
+    to.byte(SAME);
+    to.unsigned(first);
+  }
+
   opaque(to: ByteWriter, value: unknown): void {
     to.byte(OPAQUE);
     to.unsigned(typeof value === 'object' && value !== null ? this.opaques.numberOf(value) : 0);
@@ -142,7 +150,8 @@ export class Values {
     else if (shows) to.unsigned(0);
   }
 
-  read(from: ByteReader): unknown {
+  /** `args`: of the same call, so far. */
+  read(from: ByteReader, args: readonly unknown[] = []): unknown {
     const tag = from.byte();
     switch (tag) {
       case UNDEFINED:
@@ -179,6 +188,8 @@ export class Values {
         );
       case SIGNAL:
         return this.#signal(from.unsigned(), from.byte() === 1);
+      case SAME:
+        return args[from.unsigned()];
       case OPAQUE:
         return this.opaques.objectOf(from.unsigned(), () => ({}));
       default:
