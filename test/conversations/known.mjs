@@ -33,6 +33,16 @@ function reneged({ conversation, at }) {
   );
 }
 
+/** Whether, before step `at`, a segment has come again that brought something new as well. */
+function overlapped({ conversation, at }) {
+  const heard = conversation.steps.slice(0, at).flatMap(({ segment }) => segment ?? []);
+  return heard.some(({ seq, length = 0 }, i) =>
+    heard
+      .slice(0, i)
+      .some((old) => seq < old.seq + (old.length ?? 0) && old.seq + (old.length ?? 0) < seq + length),
+  );
+}
+
 /** Names of what one of two lines of counters tells otherwise, or alone. */
 function differingNames(kernel, stack) {
   const [ours, theirs] = [stack.split(' '), kernel.split(' ')];
@@ -76,6 +86,15 @@ const KNOWN = [
     ({ conversation, kernel, stack }) =>
       conversation.options.some(([level, name]) => level === SOL_SOCKET && name === SO_RCVBUF) &&
       withoutBareAcks(kernel) === withoutBareAcks(stack),
+  ],
+  [
+    // It opens the window further here, and so acknowledges at once.
+    'what segments weigh in the receive buffer',
+    (difference) =>
+      difference.step.segment?.length > 0 &&
+      difference.kernel === '' &&
+      withoutBareAcks(difference.stack) === '' &&
+      overlapped(difference),
   ],
   [
     'data that acknowledges nothing new',

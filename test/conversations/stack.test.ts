@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 interface Played {
-  steps: unknown[];
+  steps: { segment?: { seq: number; length?: number } }[];
 }
 
 const directory = new URL('.', import.meta.url).href;
@@ -16,7 +16,10 @@ const { playToStack } = (await import(`${directory}stack.mjs`)) as {
   playToStack: (played: Played, fields: string[], seed: number) => Promise<string[]>;
 };
 
-const { KNOWN_ROWS } = (await import(`${directory}known.mjs`)) as { KNOWN_ROWS: string[] };
+const { KNOWN_ROWS, knownAs } = (await import(`${directory}known.mjs`)) as {
+  KNOWN_ROWS: string[];
+  knownAs: (played: Played, at: number, kernel: string, stack: string) => string | undefined;
+};
 
 describe('a conversation from a seed', () => {
   it('is played to the end, and the same way again', async () => {
@@ -33,5 +36,15 @@ describe('a difference that is told apart', () => {
   it('stands in docs/differences.md', () => {
     const page = readFileSync(new URL('../../docs/differences.md', import.meta.url), 'utf8');
     expect(KNOWN_ROWS.filter((row) => !page.includes(`\n| ${row}`))).toEqual([]);
+  });
+
+  it('is an acknowledgement that comes sooner here, where segments came twice in part', () => {
+    const played = new Conversation(515_816_360);
+    const at = played.steps.findIndex(({ segment }) => segment?.seq === 5850);
+    const ours = ' | . 100(0) ack 7310 echo 1994';
+    expect(knownAs(played, at, '', ours)).toBe('what segments weigh in the receive buffer');
+    expect(knownAs(played, at, ours, '')).toBeUndefined();
+    const once = { ...played, steps: played.steps.slice(at) };
+    expect(knownAs(once, 0, '', ours)).toBeUndefined();
   });
 });

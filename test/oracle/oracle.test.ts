@@ -42,6 +42,13 @@ describe('the generator', () => {
     expect(generate(8, 3)).not.toBe(generate(7, 3));
     expect(generate(7, 3).split('\n').length).toBeGreaterThan(60);
   });
+
+  it('lets no listener listen again that may have put off handshakes when it was shut', () => {
+    const lines = generate(15_995_986, 3945).split('\n');
+    // d1 is l1 by another name.
+    expect(lines).toEqual(expect.arrayContaining(['setsockopt l1 TCP_DEFER_ACCEPT 1', 'd1 = dup2 l1 a1']));
+    expect(lines.filter((line) => /^listen [ld]1 /.test(line))).toEqual(['listen l1 3']);
+  });
 });
 
 describe.runIf(kernelSideWorks())('the running kernel', () => {

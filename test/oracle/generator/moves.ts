@@ -38,10 +38,12 @@ export const listener: Move = (world) => {
   if (dice.chance(0.2)) world.emit(`setsockopt ${name} SO_REUSEADDR 1`);
   if (dice.chance(0.9))
     world.emit(`bind ${name} ${dice.pick(['lo:0', 'lo:0', 'any:0', '127.0.0.2:0', 'lo:5000'])}`);
-  if (dice.chance(0.2)) world.emit(`setsockopt ${name} ${dice.pick(inherited)}`);
+  const setting = dice.chance(0.2) ? dice.pick(inherited) : undefined;
+  if (setting !== undefined) world.emit(`setsockopt ${name} ${setting}`);
   world.emit(`listen ${name} ${dice.pick([0, 1, 1, 3, 8, 8, 8, 64])}`);
   const file = world.file('listener');
   file.blocking = blocking;
+  file.defers = setting?.startsWith('TCP_DEFER_ACCEPT') ?? false;
   world.handle(name, file);
 };
 
@@ -121,9 +123,11 @@ export const connectAgain: Move = (world) => {
   world.emit(`connect ${handle.name} ${address}${dice.chance(0.03) ? ` ${dice.below(17)}` : ''}`);
 };
 
+/** But for one that may have been shut with handshakes that it put off: on Linux they are there again (docs/differences.md). */
 export const listenAgain: Move = (world) => {
   const handle = world.choose('listener', 'stream');
-  if (handle !== undefined) world.emit(`listen ${handle.name} ${world.dice.pick([0, 1, 4, -1])}`);
+  if (handle === undefined || handle.file.defers) return;
+  world.emit(`listen ${handle.name} ${world.dice.pick([0, 1, 4, -1])}`);
 };
 
 export const bindAgain: Move = (world) => {

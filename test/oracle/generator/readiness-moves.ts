@@ -167,8 +167,10 @@ export const option: Move = (world) => {
   // A buffer that was filled has grown by itself.
   if (name === 'SO_SNDBUF' && handle.file.unsized) return;
   if (dice.chance(0.3)) world.emit(`getsockopt ${handle.name} ${name}`);
-  else if (!(handle.file.filled && /SNDBUF|LOWAT/.test(name)))
+  else if (!(handle.file.filled && /SNDBUF|LOWAT/.test(name))) {
     world.emit(`setsockopt ${handle.name} ${setting}`);
+    if (name === 'TCP_DEFER_ACCEPT') handle.file.defers = true;
+  }
 };
 
 /**

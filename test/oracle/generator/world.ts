@@ -18,6 +18,8 @@ export interface OpenFile {
   unsized: boolean;
   /** A call on it may sleep. */
   blocking: boolean;
+  /** TCP_DEFER_ACCEPT was set: handshakes may stay with it that nobody sees (moves.listenAgain). */
+  defers: boolean;
   /** It was shut for sending, reset, or its last handle was closed. */
   ended: boolean;
   /** Bytes sent to it and not received from it. */
@@ -69,6 +71,7 @@ export class World {
       filled: false,
       unsized: false,
       shutRead: false,
+      defers: false,
       ended: false,
       unread: 0,
       registered: new Map(),
