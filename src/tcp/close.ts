@@ -21,12 +21,15 @@ import {
   TCP_TIME_WAIT,
 } from '../uapi/tcp.js';
 import {
+  TCP_DELACK_MAX,
   TCP_INFINITE_SSTHRESH,
   TCP_INIT_CWND,
   TCP_MIN_MSS,
+  TCP_RTO_MIN,
   TCP_TIMEOUT_INIT,
   TCP_TIMEWAIT_LEN,
 } from './constants.js';
+import { initDelayedAck } from './delayed-ack.js';
 import type { FastOpenState } from './fastopen.js';
 import { checkOom } from './memory.js';
 import { migrateQueues } from './migrate.js';
@@ -278,6 +281,10 @@ function forget(sk: TcpSock): void {
   // They stand among what the connection came to know, and are forgotten with that.
   if (sk.tuning.userMss !== 0) sk.ownTuning().userMss = 0;
   if (sk.tuning.windowClamp !== 0) sk.ownTuning().windowClamp = 0;
+  // Not what tcp_rto_min_us says.
+  if (sk.tuning.rtoMinUs !== TCP_RTO_MIN * 1000) sk.ownTuning().rtoMinUs = TCP_RTO_MIN * 1000;
+  if (sk.tuning.delackMaxMs !== TCP_DELACK_MAX) sk.ownTuning().delackMaxMs = TCP_DELACK_MAX;
+  if (sk.extras !== null) sk.extras.peekOff = -1;
   sk.windowClamp = 0;
   sk.shutdown = 0;
   sk.done = false;
@@ -295,11 +302,7 @@ function forget(sk: TcpSock): void {
   sk.sndCwnd = TCP_INIT_CWND;
   sk.sndCwndClamp = TCP_INFINITE_SSTHRESH;
   sk.sndCwndCnt = 0;
-  sk.ackPending = 0;
-  sk.ackDeferred = false;
-  sk.ackQuick = 0;
-  sk.ackPingpong = 0;
-  sk.ackAto = 0;
+  initDelayedAck(sk);
   sk.copiedSeq = sk.rcvNxt;
   sk.rcvWup = sk.rcvNxt;
   sk.rcvMss = TCP_MIN_MSS;

@@ -41,6 +41,15 @@ import {
 /** TCP_REMNANT: flags of the last segment of something. */
 const REMNANT = FIN | URG | SYN | PSH;
 
+/** inet_csk_delack_init: nothing is owed, and nothing known of how the program answers. A listener begins so, too. */
+export function initDelayedAck(sk: TcpSock): void {
+  sk.ackPending = 0;
+  sk.ackDeferred = false;
+  sk.ackQuick = 0;
+  sk.ackPingpong = 0;
+  sk.ackAto = 0;
+}
+
 /** inet_csk_in_pingpong_mode: so many answers in a row came within the delayed-ACK time that the next is waited for, too. */
 export function pingpong(sk: TcpSock): boolean {
   return sk.ackPingpong >= sk.host.sysctl.tcpPingpongThresh;

@@ -25,7 +25,7 @@ import {
 import type { CongestionControl } from './congestion/congestion.js';
 import { CongestionControls } from './congestion/registry.js';
 import { sendFirstSyn, tcpConnect } from './connect.js';
-import { sendWaitingAck } from './delayed-ack.js';
+import { initDelayedAck, sendWaitingAck } from './delayed-ack.js';
 import { FastOpenRequest, TFO_CLIENT_ENABLE } from './fastopen.js';
 import { icmpError } from './icmp-error.js';
 import { type TcpInfo, tcpInfo } from './info.js';
@@ -150,6 +150,7 @@ export class Tcp extends TcpShared implements IpProtocol {
   listenStart(sk: TcpSock, backlog: number): number {
     sk.listener = new ListenState(backlog);
     sk.fastopen?.queue?.clear();
+    initDelayedAck(sk);
     sk.state = TCP_LISTEN;
     if (this.ports.portOf(sk) !== 0) {
       if (!this.ports.recheck(sk)) return this.#listenFailed(sk);

@@ -29,7 +29,7 @@ describe('a conversation from a seed', () => {
       expect(once.length).toBe(new Conversation(seed).steps.length);
       expect([seed, again]).toEqual([seed, once]);
     }
-  });
+  }, 120_000);
 });
 
 describe('a difference that is told apart', () => {

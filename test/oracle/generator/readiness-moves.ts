@@ -166,7 +166,10 @@ export const option: Move = (world) => {
   const [name] = setting.split(' ');
   // A buffer that was filled has grown by itself.
   if (name === 'SO_SNDBUF' && handle.file.unsized) return;
-  if (dice.chance(0.3)) world.emit(`getsockopt ${handle.name} ${name}`);
+  const reads = dice.chance(0.3);
+  // Whether a write counts as an answer, and with it what this one reads, is a matter of 40 ms.
+  if (reads && name === 'TCP_QUICKACK') return;
+  if (reads) world.emit(`getsockopt ${handle.name} ${name}`);
   else if (!(handle.file.filled && /SNDBUF|LOWAT/.test(name))) {
     world.emit(`setsockopt ${handle.name} ${setting}`);
     if (name === 'TCP_DEFER_ACCEPT') handle.file.defers = true;
