@@ -5,7 +5,7 @@ import { SHUTDOWN_MASK, type Sock } from '../core/sock.js';
 import type { Ip } from '../ip/ip.js';
 import { IpAddress } from '../packet/address.js';
 import { EAFNOSUPPORT, EINVAL, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP } from '../uapi/errno.js';
-import { AF_INET, AF_UNSPEC, IPPROTO_UDP, MSG_ERRQUEUE, MSG_TRUNC } from '../uapi/socket.js';
+import { AF_INET, AF_UNSPEC, IPPROTO_UDP, MSG_ERRQUEUE, MSG_TRUNC, UDP_CORK } from '../uapi/socket.js';
 import { TCP_CLOSE } from '../uapi/tcp.js';
 import type { Udp } from '../udp/udp.js';
 import { Sender, type UdpSock } from '../udp/udp-sock.js';
@@ -116,6 +116,10 @@ export class InetDgramOps implements ProtoOps {
   setsockopt(socket: Socket, level: number, name: number, value: OptionValue, length: number): number {
     if (level !== IPPROTO_UDP) return setIpOption(socket.sk, level, name, value, length);
     if (length < INT_SIZE) return -EINVAL;
+    if (name === UDP_CORK) {
+      this.#udp.setCorked(socket.sk as UdpSock, intOf(value) !== 0);
+      return 0;
+    }
     const kept = keptOption(level, name);
     return kept === undefined ? -ENOPROTOOPT : setKept(socket.sk, kept, intOf(value));
   }
@@ -123,6 +127,10 @@ export class InetDgramOps implements ProtoOps {
   getsockopt(socket: Socket, level: number, name: number, out: OptionResult): number {
     const sk = socket.sk as UdpSock;
     if (level === IPPROTO_UDP) {
+      if (name === UDP_CORK) {
+        out.value = Number(sk.corked);
+        return 0;
+      }
       const kept = keptOption(level, name);
       return kept === undefined ? -ENOPROTOOPT : getKept(sk, kept, out);
     }

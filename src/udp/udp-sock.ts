@@ -19,6 +19,7 @@ import {
   POLLWRNORM,
 } from '../uapi/poll.js';
 import { AF_INET, IPPROTO_UDP, SOCK_DGRAM } from '../uapi/socket.js';
+import type { Cork } from './cork.js';
 
 /** What a datagram costs beside its bytes: sk_buff, shared info and headroom, so that many small ones fill a buffer, too. */
 const OVERHEAD = 640;
@@ -51,6 +52,10 @@ export class Sender {
 export class UdpSock extends Sock {
   /** SO_NO_CHECK: send without a checksum. */
   noCheck = false;
+  /** UDP_CORK: what is sent waits for more. */
+  corked = false;
+  /** What waits so; null: nothing (up->pending). */
+  cork: Cork | null = null;
   /** The connected peer's route. */
   route: Route | null = null;
   /** Datagrams that found the receive buffer full (sk_drops). */

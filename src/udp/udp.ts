@@ -41,6 +41,7 @@ import {
   IPPROTO_UDP,
   MSG_CONFIRM,
   MSG_DONTWAIT,
+  MSG_MORE,
   MSG_OOB,
   MSG_PEEK,
   MSG_TRUNC,
@@ -48,6 +49,7 @@ import {
   SIOCOUTQ,
 } from '../uapi/socket.js';
 import { TCP_CLOSE, TCP_ESTABLISHED } from '../uapi/tcp.js';
+import { Cork } from './cork.js';
 import { queueIcmpError, queueTooLarge, reportSent } from './udp-errors.js';
 import { type Sender, UdpSock } from './udp-sock.js';
 import { ANY_DEVICE, UdpTable } from './udp-table.js';
@@ -165,6 +167,10 @@ export class Udp implements IpProtocol {
     sk.daddr = route.destination;
     sk.dport = dport;
     sk.state = TCP_ESTABLISHED;
+    if (sk.cork !== null) {
+      sk.cork.route = route;
+      sk.cork.dport = dport;
+    }
     return 0;
   }
 
@@ -187,8 +193,8 @@ export class Udp implements IpProtocol {
   }
 
   /**
-   * udp_sendmsg: one datagram, to `daddr`.`dport`, or to the connected peer if `daddr` is null. Bytes sent (all), or a
-   * pending error, -EPIPE, -EMSGSIZE, -EDESTADDRREQ, -EINVAL (port 0), -EACCES (broadcast), -ENETUNREACH, -EAGAIN (no port).
+   * udp_sendmsg: one datagram, to `daddr`.`dport`, or to the connected peer if `daddr` is null; or more of the one that was begun
+   * before, wherever that goes. Bytes sent (all), or a pending error, -EPIPE, -EMSGSIZE, -EDESTADDRREQ, -EINVAL (port 0), -EACCES (broadcast), -ENETUNREACH, -EAGAIN (no port).
    */
   send(
     sk: UdpSock,
@@ -201,6 +207,7 @@ export class Udp implements IpProtocol {
   ): number {
     if (length > 0xffff) return -EMSGSIZE;
     if ((flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
+    if (sk.cork !== null) return this.#append(sk, sk.cork, buffer, length, flags);
     if (daddr === null && sk.state !== TCP_ESTABLISHED) return -EDESTADDRREQ;
     if (daddr !== null && dport === 0) return -EINVAL;
     const device = cookie === null ? 0 : cookie.device;
@@ -218,15 +225,48 @@ export class Udp implements IpProtocol {
     const pending = sk.takeError();
     if (pending !== 0) return pending;
     if ((sk.shutdown & SEND_SHUTDOWN) !== 0) return -EPIPE;
-    // ip_sk_use_pmtu: from PROBE on what was learnt of the path is not heeded; ip_sk_ignore_df: who may be cut up.
+    // ip_sk_use_pmtu: from PROBE on what was learnt of the path is not heeded.
     const { mtuDiscover } = sk;
     const mtu = mtuDiscover < IP_PMTUDISC_PROBE ? route.mtu : route.device.mtu;
-    const mayFragment = mtuDiscover < IP_PMTUDISC_DO || mtuDiscover === IP_PMTUDISC_OMIT;
-    if (total + IP_HLEN > mtu && !mayFragment) {
+    if (total + IP_HLEN > mtu && !mayFragment(sk)) {
       if (sk.extras !== null) queueTooLarge(sk, sk.extras, route.destination, mtu);
       return -EMSGSIZE;
     }
-    return this.#transmit(sk, buffer, length, flags, route, daddr === null ? sk.dport : dport, mtu, cookie);
+    const port = daddr === null ? sk.dport : dport;
+    if (sk.corked || (flags & MSG_MORE) !== 0) {
+      sk.cork = new Cork(route, port, mtu, cookie);
+      sk.cork.append(buffer, length);
+      if ((flags & MSG_CONFIRM) !== 0) route.confirm();
+      return length;
+    }
+    return this.#transmit(sk, buffer, length, flags, route, port, mtu, cookie);
+  }
+
+  /** Adds to what was begun, and sends it unless more is to come. One that grows too large is lost, all of it. */
+  #append(sk: UdpSock, cork: Cork, buffer: Uint8Array, length: number, flags: number): number {
+    const packet = IP_HLEN + UDP_HLEN + cork.length + length;
+    if (packet > (mayFragment(sk) ? IP_MAX_LENGTH : cork.mtu)) {
+      if (sk.extras !== null) queueTooLarge(sk, sk.extras, cork.route.destination, cork.mtu);
+      sk.cork = null;
+      return -EMSGSIZE;
+    }
+    cork.append(buffer, length);
+    if (sk.corked || (flags & MSG_MORE) !== 0) return length;
+    const result = this.#push(sk, cork, flags & ~MSG_CONFIRM);
+    return result < 0 ? result : length;
+  }
+
+  /** udp_push_pending_frames */
+  #push(sk: UdpSock, cork: Cork, flags: number): number {
+    sk.cork = null;
+    const { length, route, dport, mtu, cookie } = cork;
+    return this.#transmit(sk, cork.bytes(), length, flags, route, dport, mtu, cookie);
+  }
+
+  /** UDP_CORK: taken off, it lets go what waits. */
+  setCorked(sk: UdpSock, corked: boolean): void {
+    sk.corked = corked;
+    if (!corked && sk.cork !== null) this.#push(sk, sk.cork, 0);
   }
 
   #transmit(
@@ -323,6 +363,7 @@ export class Udp implements IpProtocol {
     sk.route = null;
     sk.orphan = true;
     sk.wq = null;
+    sk.cork = null;
     sk.purge();
   }
 
@@ -340,4 +381,9 @@ export class Udp implements IpProtocol {
     if (sk.route === null || sk.route.obsolete) sk.route = this.ip.routeOf(sk, sk.daddr);
     return sk.route;
   }
+}
+
+/** ip_sk_ignore_df: datagrams of whom may be cut up. */
+function mayFragment({ mtuDiscover }: UdpSock): boolean {
+  return mtuDiscover < IP_PMTUDISC_DO || mtuDiscover === IP_PMTUDISC_OMIT;
 }

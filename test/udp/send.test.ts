@@ -10,6 +10,7 @@ import {
   IP_PMTUDISC_PROBE,
   IP_PMTUDISC_WANT,
   MSG_CONFIRM,
+  MSG_MORE,
   MSG_OOB,
 } from '../../src/uapi/socket.js';
 import { address, counter, heard } from '../ip/stack.js';
@@ -92,6 +93,36 @@ describe('sending', () => {
     expect(parseFrame(host.stack.link.take()[0].bytes)?.ipv4?.df).toBe(false);
     expect(host.transport.send(sk, pattern(65507), 65507, 0, address('127.0.0.1'), 9)).toBe(65507);
     expect(host.transport.send(sk, pattern(65508), 65508, 0, address('127.0.0.1'), 9)).toBe(-90);
+  });
+
+  it('puts together what is sent with MSG_MORE, in fragments if need be, to where it was begun', () => {
+    const sk = host.bound(7);
+    const [first, second] = [pattern(2000), pattern(1000, 3)];
+    const reused = first.slice();
+    expect(host.transport.send(sk, reused, 2000, MSG_MORE, address('10.0.0.1'), 9)).toBe(2000);
+    reused.fill(0);
+    expect(host.stack.link.take()).toEqual([]);
+    expect(host.transport.send(sk, second, 1000, 0, address('192.0.2.1'), 8)).toBe(1000);
+    const parts = host.stack.link.take().map((sent) => parseFrame(sent.bytes));
+    expect(bytes(...parts.map((part) => part?.payload ?? 0))).toEqual(
+      udp('10.0.0.2', 7, '10.0.0.1', 9, bytes(first, second)),
+    );
+    expect(counter(host.stack, 'Udp', 'OutDatagrams')).toBe(1);
+  });
+
+  it('loses all that was put together when it grows too large for the path, and may not be cut', () => {
+    const sk = host.bound(7);
+    sk.mtuDiscover = IP_PMTUDISC_DO;
+    const part = (length: number, flags = 0) =>
+      host.transport.send(sk, pattern(length), length, flags, address('10.0.0.1'), 9);
+    expect([part(1000, MSG_MORE), part(472)]).toEqual([1000, 472]);
+    expect(host.stack.link.take().length).toBe(1);
+    expect([part(1000, MSG_MORE), part(473)]).toEqual([1000, -90]);
+    expect([part(5), host.stack.link.take().length]).toEqual([5, 1]);
+    // Nobody hears of what was begun when the socket is closed.
+    part(5, MSG_MORE);
+    host.transport.close(sk);
+    expect([sk.cork, host.stack.link.take()]).toEqual([null, []]);
   });
 
   it('by IP_MTU_DISCOVER: how much goes whole, with DF or without, on a path that was found to carry 1000 bytes', () => {
