@@ -16,6 +16,8 @@ export function addSynData(sk: TcpSock, segment: Segment): void {
   sk.rcvNxt = segment.endSeq;
   state.synDataAcked = true;
   countReceived(sk, length);
-  if (length > 0) sk.dataSegsIn++;
+  // As for a child, which begins with it: what came to a client before is not counted any more, and its data is twice.
+  sk.segsIn = segment.segments;
+  if (length > 0) sk.dataSegsIn += segment.segments;
   if ((segment.flags & FIN) !== 0) receiveFin(sk);
 }
