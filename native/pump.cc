@@ -336,8 +336,11 @@ void Pump::Watch() {
 }
 
 void Pump::Gone(int errnum) {
-  std::string message = std::string("the TAP device ") + Info().name +
-                        " is gone: it was removed while in use (" + nic_errno_name(errnum) + ")";
+  const std::string name = Info().name; /* of a descriptor that was handed over, nobody told it */
+  const std::string device =
+      name.empty() ? "device of descriptor " + std::to_string(queue_->fd) : "TAP device " + name;
+  const std::string message =
+      "the " + device + " is gone: it was removed while in use (" + nic_errno_name(errnum) + ")";
   queue_->gone = true;
   Broken("ENODEV", message.c_str());
 }

@@ -1,7 +1,9 @@
 // A device and the life around it: closing, garbage collection, exceptions, workers, memory and devices that vanish.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -17,7 +19,7 @@ const run = (...scenario: string[]) => runFile(scenarios, ...scenario);
 function runStandIn(scenario: string) {
   const child = spawnSync('python3', [standIn, scenario, process.execPath, scenarios, scenario], {
     encoding: 'utf8',
-    timeout: 15_000,
+    timeout: 60_000,
   });
   return { status: child.status, said: child.stdout.trim(), complained: child.stderr };
 }
@@ -114,6 +116,20 @@ describe('TAP device', () => {
   test('frames that were read ahead are received though the device is full, and counted when it is removed', () => {
     expect(runStandIn('ahead')).toMatchObject({ status: 0, said: 'full\nreceived 5', complained: '' });
     expect(run('removed-ahead')).toMatchObject({ status: 0, said: 'ENODEV true' });
+  });
+
+  test('that was handed over is called by its descriptor when the other end leaves', async () => {
+    const child = spawn(process.execPath, [scenarios, 'full', '2000'], {
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    });
+    const left = child.stdio[3] as Socket;
+    left.once('data', () => left.destroy());
+    let said = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    expect(await once(child, 'close')).toEqual([1, null]);
+    expect(said).toMatch(/^ENODEV the device of descriptor 3 is gone: it was removed while in use \(EPIPE\)/);
   });
 
   test('keeps the ring while it is full, and resumes: nothing lost, nothing twice', () => {
