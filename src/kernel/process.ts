@@ -110,7 +110,12 @@ export class Process {
   exit(): void {
     for (const fd of [...this.files.numbers()]) this.sys.close(fd);
     this.mm.unmapAll();
-    if (this.kernel.processes.delete(this)) this.onExit?.();
+    if (this.kernel.processes.delete(this)) this.tellExit();
+  }
+
+  /** Its program, or whoever asked for it. */
+  tellExit(): void {
+    this.onExit?.();
   }
 
   /** send_sig(SIGPIPE) */

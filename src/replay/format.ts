@@ -109,6 +109,14 @@ export const OUT_TAKE_IN = 1;
 export const OUT_BATCH_DONE = 2;
 export const OUT_LINK_DOWN = 3;
 export const OUT_ON_SYN = 4;
+export const OUT_SIGPIPE = 5;
+export const OUT_EXIT = 6;
+
+/** What a process calls where its program may have a callback, which may make calls. */
+export const TELLS = [
+  ['raiseSigpipe', OUT_SIGPIPE],
+  ['tellExit', OUT_EXIT],
+] as const;
 
 /** How the recording ended. */
 export const FINISH_CLOSED = 1;

@@ -63,7 +63,7 @@ export function recordSession(options: StackOptions, path: string, how: RecordOp
     ...each,
     link: new RecordingLink(each.link, recorder),
   });
-  const stack = recorder.event(CONSTRUCT, null, () => {
+  const construct = (): Stack => {
     const made = new Stack({
       ...rest,
       ...(memory === undefined ? {} : { memory }),
@@ -77,7 +77,14 @@ export function recordSession(options: StackOptions, path: string, how: RecordOp
     recorder.host = made.host;
     recorder.values.memory = made.host.memory.buffer;
     return made;
-  });
+  };
+  let stack: Stack;
+  try {
+    stack = recorder.event(CONSTRUCT, null, construct);
+  } catch (error) {
+    recorder.finish();
+    throw error;
+  }
   lookOn(stack, recorder);
   letIn(stack, recorder, calls);
   calls.recordMethods(stack, STACK_METHODS, 0);

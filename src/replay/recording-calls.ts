@@ -7,7 +7,7 @@ import type { Process } from '../kernel/process.js';
 import type { Syscalls } from '../kernel/syscalls.js';
 import type { ByteWriter } from './bytes.js';
 import { FACES, type Face, writeArguments, writeOutcome } from './calls.js';
-import { ABORT, CALL, LISTENER, METHOD } from './format.js';
+import { ABORT, CALL, LISTENER, METHOD, OUT_EXIT, TELLS } from './format.js';
 import type { Recorder } from './recorder.js';
 import { recordListener } from './recording-listener.js';
 
@@ -48,6 +48,11 @@ export class RecordingCalls implements Interposer {
     Object.defineProperty(process, 'harvest', {
       value: this.#call(process.pid, 'process', 'harvest', harvest),
     });
+    for (const [tell, why] of TELLS) {
+      const told = process[tell].bind(process);
+      const heard = (): boolean => process[why === OUT_EXIT ? 'onExit' : 'onSigpipe'] !== null;
+      process[tell] = () => (heard() ? this.#recorder.outcall(why, told) : told());
+    }
     const { listener } = process;
     process.listener = (fd) => {
       let number = 0;
@@ -134,12 +139,13 @@ export class RecordingCalls implements Interposer {
   /** The first to hear of it: the program finds everything as it was then. */
   #await(number: number, name: string, args: readonly unknown[], result: Promise<unknown>): void {
     const { values } = this.#recorder;
-    void result.then((value) =>
+    const returned = (value: unknown): void =>
       this.#recorder.returned((to) => {
         to.unsigned(number);
         writeOutcome(values, to, name, args, value);
-      }),
-    );
+      });
+    // What a callback of the program's threw is its own business.
+    void result.then(returned, nothing);
   }
 }
 

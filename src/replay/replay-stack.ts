@@ -6,7 +6,7 @@ import type { Interposer } from '../kernel/interposer.js';
 import type { Process } from '../kernel/process.js';
 import type { LoopbackLink } from '../link/loopback.js';
 import { Stack } from '../stack.js';
-import { OUT_LINK_DOWN } from './format.js';
+import { OUT_LINK_DOWN, OUTCALL, TELLS } from './format.js';
 import { ReplayRandom } from './replay-clock.js';
 import type { Replayer } from './replayer.js';
 
@@ -25,6 +25,13 @@ export class ReplayStack {
     const collects: Interposer = {
       examine: (process, sys) => {
         this.processes.set(process.pid, process);
+        for (const [tell, why] of TELLS) {
+          const told = process[tell].bind(process);
+          process[tell] = () => {
+            told();
+            if (replayer.nextIs(OUTCALL)) replayer.outcall(why);
+          };
+        }
         return sys;
       },
       examineBlocking: (_process, blocking) => blocking,

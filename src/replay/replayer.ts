@@ -9,6 +9,7 @@ import { apart, type Difference, Differs } from './difference.js';
 import {
   ANSWER,
   BACK,
+  CALL,
   END,
   FINISH,
   isEvent,
@@ -162,6 +163,8 @@ export class Replayer {
       shown = (from) => from.string();
     }
     this.during = false;
+    // A callback of the program's has thrown, through the call.
+    if (record.type === CALL && this.reader.peek()?.body.left === 0) outcome.clear();
     this.compare(END, 'what came of it', outcome, shown);
   }
 
