@@ -36,6 +36,16 @@ function ip(...args) {
   execFileSync('ip', args, { stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
 }
 
+/** What a process says; one that says it too late is ended, since it would hold its device for all that come after. */
+async function orEnded(process, said) {
+  try {
+    return await said;
+  } catch (error) {
+    await process.end('SIGKILL');
+    throw error;
+  }
+}
+
 export class Lane {
   #payload = Buffer.alloc(0);
 
@@ -129,7 +139,7 @@ export class Lane {
       ...(pcap === undefined ? [] : ['--pcap', pcap]),
       ...(spare ? ['--busy-poll', `${BUSY_POLL_US}`] : []),
     ]);
-    await wan.line();
+    await orEnded(wan, wan.line());
     if (BEHIND_TCP.length > 0) this.#mainThreadFirst(wan.child.pid);
     ip('-n', this.a, 'addr', 'flush', 'dev', 'wan');
     ip('-n', this.a, 'link', 'set', 'wan', 'master', 'joint');
@@ -166,7 +176,7 @@ export class Lane {
       sysctls,
     ];
     const stack = new Process(process.execPath, words.map(String));
-    const { devices } = await stack.json();
+    const { devices } = await orEnded(stack, stack.json());
     if (BEHIND_TCP.length > 0) this.#mainThreadFirst(stack.child.pid);
     for (const device of devices) ip('-n', this.a, 'link', 'set', device, 'master', 'joint');
     stack.write('go\n');

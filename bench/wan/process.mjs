@@ -41,8 +41,8 @@ export class Process {
     this.#waiting.shift()?.();
   }
 
-  /** The next line; rejects when the process ends without one, or says none in time. */
-  async line(seconds = 20) {
+  /** The next line; rejects when the process ends without one, or says none in time: on a busy machine programs start slowly. */
+  async line(seconds = 120) {
     if (this.#lines.length === 0 && !this.#ended) {
       let timer;
       await Promise.race([
