@@ -179,11 +179,19 @@ export class Ip implements LinkReceiver, UnreachableListener {
   }
 
   /** The same for a sock, which may be bound to an interface or keep off gateways. */
-  routeOf(sk: Sock, destination: IpAddress): Route | null {
+  routeOf(sk: Sock, wanted: IpAddress): Route | null {
+    const destination = wanted.isAny ? this.#self(sk) : wanted;
     const onLink = sk.extras?.dontRoute === true;
     return sk.boundDevice === 0 && !onLink
       ? this.routes.output(destination)
       : this.routes.outputBound(destination, sk.boundDevice, onLink);
+  }
+
+  /** Whom a sock means that names nobody (ip_route_output_key_hash_rcu): itself, by the address that it has, or would have. */
+  #self(sk: Sock): IpAddress {
+    if (!sk.saddr.isAny) return sk.saddr;
+    const own = sk.boundDevice === 0 ? LOOPBACK_V4 : this.routes.devices[sk.boundDevice - 1].address;
+    return own.isAny ? LOOPBACK_V4 : own;
   }
 
   /** Claims a transmit slot: the offset at which the transport header goes (60 bytes), or -1 when the ring is full. */

@@ -44,6 +44,8 @@ export class InetDgramOps implements ProtoOps {
     if (length < SA_FAMILY_SIZE) return -EINVAL;
     const sk = socket.sk as UdpSock;
     if (address.family === AF_UNSPEC) return this.#udp.disconnect(sk);
+    const bound = this.#udp.autobind(sk);
+    if (bound < 0) return bound;
     if (length < SOCKADDR_IN_SIZE) return -EINVAL;
     if (address.family !== AF_INET) return -EAFNOSUPPORT;
     const destination = this.#parse(address.address);
@@ -82,6 +84,8 @@ export class InetDgramOps implements ProtoOps {
     control: readonly ControlMessage[] | null = null,
   ): number {
     const sk = socket.sk as UdpSock;
+    const bound = this.#udp.autobind(sk);
+    if (bound < 0) return bound;
     let cookie: SendCookie | null = null;
     if (control !== null && control.length > 0) {
       cookie = new SendCookie(sk);

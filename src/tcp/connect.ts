@@ -2,7 +2,7 @@
 
 import { TcpExt, Tcp as TcpMib } from '../core/mib.js';
 import { SOCK_BINDADDR_LOCK } from '../core/sock.js';
-import { ANY_V4, type IpAddress, LOOPBACK_V4 } from '../packet/address.js';
+import { ANY_V4, type IpAddress } from '../packet/address.js';
 import { EADDRNOTAVAIL, ENETUNREACH } from '../uapi/errno.js';
 import { TCP_CLOSE, TCP_FIN_WAIT2, TCP_SYN_SENT } from '../uapi/tcp.js';
 import { endTimeWait, setState } from './close.js';
@@ -65,9 +65,9 @@ function mayReuse(tcp: TcpShared, sk: TcpSock, tw: TimeWaitSock): boolean {
 /** tcp_v4_connect: 0, -ENETUNREACH or -EADDRNOTAVAIL. The SYN is on its way when it returns 0. */
 export function tcpConnect(sk: TcpSock, address: IpAddress, dport: number): number {
   const { tcp } = sk;
-  const daddr = address.isAny ? LOOPBACK_V4 : address.clone();
-  const route = tcp.ip.routeOf(sk, daddr);
+  const route = tcp.ip.routeOf(sk, address);
   if (route === null || route.broadcast) return -ENETUNREACH;
+  const daddr = address.isAny ? route.destination : address.clone();
   const wasAny = sk.saddr.isAny;
   if (wasAny) {
     sk.saddr = route.source.clone();

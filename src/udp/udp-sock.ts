@@ -94,8 +94,9 @@ export class UdpSock extends Sock {
   /** __udp_enqueue_schedule_skb: queues `length` bytes of packet memory. False: the buffer is full, it is dropped. */
   enqueue(packet: RxPacket, port: number, offset: number, length: number): boolean {
     const { src, dst } = packet;
-    // Compared before it is charged: an empty buffer takes a datagram of any size.
-    if (this.rmemAlloc > this.rcvbuf) {
+    const { rmemAlloc } = this;
+    // An empty buffer takes a datagram of any size.
+    if (rmemAlloc > 0 && rmemAlloc + length + OVERHEAD > this.rcvbuf) {
       this.drops++;
       return false;
     }

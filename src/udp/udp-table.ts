@@ -18,6 +18,8 @@ export class UdpTable extends PortTable {
   readonly #connected = new Map<number, UdpSock>();
   readonly #port = new Map<UdpSock, number>();
   readonly #secret: number;
+  /** How many are connected to port 0, and so hear any port of their peer's. */
+  #toAnyPort = 0;
 
   constructor(host: Host) {
     super(host);
@@ -40,8 +42,7 @@ export class UdpTable extends PortTable {
     const sk = holder as UdpSock;
     const port = this.#port.get(sk);
     if (port !== undefined) {
-      if (sk.state === TCP_ESTABLISHED) remove(this.#connected, this.#hash(sk.daddr, sk.dport, port), sk);
-      else remove(this.#bound, port, sk);
+      this.#unlink(sk, port);
       this.#port.delete(sk);
     }
     super.release(holder);
@@ -50,25 +51,34 @@ export class UdpTable extends PortTable {
   /** The sock has a peer from now on: state, daddr and dport are set by the caller afterwards. */
   connected(sk: UdpSock, daddr: IpAddress, dport: number): void {
     const port = this.#port.get(sk) as number;
-    if (sk.state === TCP_ESTABLISHED) remove(this.#connected, this.#hash(sk.daddr, sk.dport, port), sk);
-    else remove(this.#bound, port, sk);
+    this.#unlink(sk, port);
     push(this.#connected, this.#hash(daddr, dport, port), sk);
+    if (dport === 0) this.#toAnyPort++;
+  }
+
+  #unlink(sk: UdpSock, port: number): void {
+    if (sk.state !== TCP_ESTABLISHED) {
+      remove(this.#bound, port, sk);
+      return;
+    }
+    remove(this.#connected, this.#hash(sk.daddr, sk.dport, port), sk);
+    if (sk.dport === 0) this.#toAnyPort--;
   }
 
   /** The sock, still ESTABLISHED with daddr and dport set, loses its peer. */
   disconnected(sk: UdpSock): void {
     const port = this.#port.get(sk);
     if (port === undefined) return;
-    remove(this.#connected, this.#hash(sk.daddr, sk.dport, port), sk);
+    this.#unlink(sk, port);
     push(this.#bound, port, sk);
   }
 
   /** __udp4_lib_lookup: for a datagram from `src`.`sport` to `dst`.`dport` that came in by interface `device`. */
   lookup(src: IpAddress, sport: number, dst: IpAddress, dport: number, device: number): UdpSock | null {
-    const hash = this.#hash(src, sport, dport);
-    for (let sk = this.#connected.get(hash) ?? null; sk !== null; sk = sk.next) {
-      if (this.#isPeer(sk, src, sport, dport) && score(sk, dst, device) !== NO_MATCH) return sk;
-    }
+    const connected =
+      this.#connectedTo(src, sport, dst, dport, device) ??
+      (this.#toAnyPort > 0 ? this.#connectedTo(src, 0, dst, dport, device) : null);
+    if (connected !== null) return connected;
     let best: UdpSock | null = null;
     let bestScore = NO_MATCH;
     for (let sk = this.#bound.get(dport) ?? null; sk !== null; sk = sk.next) {
@@ -78,7 +88,16 @@ export class UdpTable extends PortTable {
         bestScore = its;
       }
     }
-    return best?.reusePort ? this.#ofGroup(best, bestScore, dst, dport, device, hash) : best;
+    return best?.reusePort
+      ? this.#ofGroup(best, bestScore, dst, dport, device, this.#hash(src, sport, dport))
+      : best;
+  }
+
+  #connectedTo(src: IpAddress, sport: number, dst: IpAddress, dport: number, device: number): UdpSock | null {
+    let sk = this.#connected.get(this.#hash(src, sport, dport)) ?? null;
+    while (sk !== null && !(this.#isPeer(sk, src, sport, dport) && score(sk, dst, device) !== NO_MATCH))
+      sk = sk.next;
+    return sk;
   }
 
   /** __udp4_lib_mcast_deliver: calls `found` for every sock that wants a broadcast datagram. */
@@ -90,8 +109,10 @@ export class UdpTable extends PortTable {
     device: number,
     found: (sk: UdpSock) => void,
   ): void {
-    for (let sk = this.#connected.get(this.#hash(src, sport, dport)) ?? null; sk !== null; sk = sk.next) {
-      if (this.#isPeer(sk, src, sport, dport) && score(sk, dst, device) !== NO_MATCH) found(sk);
+    for (const port of this.#toAnyPort > 0 && sport !== 0 ? [sport, 0] : [sport]) {
+      for (let sk = this.#connected.get(this.#hash(src, port, dport)) ?? null; sk !== null; sk = sk.next) {
+        if (this.#isPeer(sk, src, port, dport) && score(sk, dst, device) !== NO_MATCH) found(sk);
+      }
     }
     for (let sk = this.#bound.get(dport) ?? null; sk !== null; sk = sk.next) {
       if (score(sk, dst, device) !== NO_MATCH) found(sk);

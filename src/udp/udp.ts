@@ -155,11 +155,11 @@ export class Udp implements IpProtocol {
 
   /** ip4_datagram_connect: names the peer that is sent to and heard from. 0, -EAGAIN, -ENETUNREACH, -EACCES. */
   connect(sk: UdpSock, daddr: IpAddress, dport: number): number {
+    const bound = this.autobind(sk);
+    if (bound < 0) return bound;
     const route = this.ip.routeOf(sk, daddr);
     if (route === null) return -ENETUNREACH;
     if (route.broadcast && !sk.broadcast && !route.destination.isMulticast) return -EACCES;
-    const bound = this.#bindIfNeeded(sk);
-    if (bound < 0) return bound;
     this.ports.connected(sk, route.destination, dport);
     if (sk.saddr.isAny) sk.saddr = route.source;
     if (sk.laddr.isAny) sk.laddr = route.source;
@@ -205,6 +205,8 @@ export class Udp implements IpProtocol {
     dport: number,
     cookie: SendCookie | null = null,
   ): number {
+    const bound = this.autobind(sk);
+    if (bound < 0) return bound;
     if (length > 0xffff) return -EMSGSIZE;
     if ((flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
     if (sk.cork !== null) return this.#append(sk, sk.cork, buffer, length, flags);
@@ -218,20 +220,14 @@ export class Udp implements IpProtocol {
     if (route === null) return -ENETUNREACH;
     const isMulticast = route.destination.isMulticast;
     if (route.broadcast && !isMulticast && !sk.broadcast) return -EACCES;
-    const bound = this.#bindIfNeeded(sk);
-    if (bound < 0) return bound;
-    const total = length + UDP_HLEN;
-    if (total + IP_HLEN > IP_MAX_LENGTH) return -EMSGSIZE;
+    const { mtuDiscover } = sk;
+    // ip_sk_use_pmtu: from PROBE on what was learnt of the path is not heeded.
+    const mtu = mtuDiscover < IP_PMTUDISC_PROBE ? route.mtu : route.device.mtu;
+    const destination = route.destination;
+    if (this.#isTooLarge(sk, IP_HLEN + UDP_HLEN + length, mtu, destination)) return -EMSGSIZE;
     const pending = sk.takeError();
     if (pending !== 0) return pending;
     if ((sk.shutdown & SEND_SHUTDOWN) !== 0) return -EPIPE;
-    // ip_sk_use_pmtu: from PROBE on what was learnt of the path is not heeded.
-    const { mtuDiscover } = sk;
-    const mtu = mtuDiscover < IP_PMTUDISC_PROBE ? route.mtu : route.device.mtu;
-    if (total + IP_HLEN > mtu && !mayFragment(sk)) {
-      if (sk.extras !== null) queueTooLarge(sk, sk.extras, route.destination, mtu);
-      return -EMSGSIZE;
-    }
     const port = daddr === null ? sk.dport : dport;
     if (sk.corked || (flags & MSG_MORE) !== 0) {
       sk.cork = new Cork(route, port, mtu, cookie);
@@ -245,15 +241,25 @@ export class Udp implements IpProtocol {
   /** Adds to what was begun, and sends it unless more is to come. One that grows too large is lost, all of it. */
   #append(sk: UdpSock, cork: Cork, buffer: Uint8Array, length: number, flags: number): number {
     const packet = IP_HLEN + UDP_HLEN + cork.length + length;
-    if (packet > (mayFragment(sk) ? IP_MAX_LENGTH : cork.mtu)) {
-      if (sk.extras !== null) queueTooLarge(sk, sk.extras, cork.route.destination, cork.mtu);
+    if (this.#isTooLarge(sk, packet, cork.mtu, cork.route.destination)) {
       sk.cork = null;
+      sk.wakeSpace();
       return -EMSGSIZE;
     }
     cork.append(buffer, length);
     if (sk.corked || (flags & MSG_MORE) !== 0) return length;
     const result = this.#push(sk, cork, flags & ~MSG_CONFIRM);
     return result < 0 ? result : length;
+  }
+
+  /** Whether __ip_append_data refuses a packet of this length; then it says so in the error queue, too. */
+  #isTooLarge(sk: UdpSock, length: number, mtu: number, destination: IpAddress): boolean {
+    // ip_sk_ignore_df: whose may be cut up.
+    const { mtuDiscover } = sk;
+    const mayFragment = mtuDiscover < IP_PMTUDISC_DO || mtuDiscover === IP_PMTUDISC_OMIT;
+    if (length <= (mayFragment ? IP_MAX_LENGTH : mtu)) return false;
+    if (sk.extras !== null) queueTooLarge(sk, sk.extras, destination, mtu);
+    return true;
   }
 
   /** udp_push_pending_frames */
@@ -306,6 +312,8 @@ export class Udp implements IpProtocol {
     // Where its headers will stand; a claim is good until the frame is committed.
     const frame = sk.extras === null || this.ip.begin(route) < 0 ? 0 : route.device.frame;
     if ((flags & MSG_CONFIRM) !== 0) route.confirm();
+    // sock_wfree: a device takes it out of the socket's hands (skb_orphan) before anybody hears it. An edge for EPOLLOUT.
+    sk.wakeSpace();
     const result = this.ip.sendDatagram(
       route,
       src,
@@ -367,8 +375,8 @@ export class Udp implements IpProtocol {
     sk.purge();
   }
 
-  /** inet_autobind */
-  #bindIfNeeded(sk: UdpSock): number {
+  /** inet_autobind: whoever sends or connects has a port, whatever becomes of it. 0, or -EAGAIN: none is left. */
+  autobind(sk: UdpSock): number {
     if (sk.sport !== 0) return 0;
     const port = this.ports.bind(sk, 0);
     if (port < 0) return -EAGAIN;
@@ -381,9 +389,4 @@ export class Udp implements IpProtocol {
     if (sk.route === null || sk.route.obsolete) sk.route = this.ip.routeOf(sk, sk.daddr);
     return sk.route;
   }
-}
-
-/** ip_sk_ignore_df: datagrams of whom may be cut up. */
-function mayFragment({ mtuDiscover }: UdpSock): boolean {
-  return mtuDiscover < IP_PMTUDISC_DO || mtuDiscover === IP_PMTUDISC_OMIT;
 }

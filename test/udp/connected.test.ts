@@ -52,11 +52,11 @@ describe('a connected sock', () => {
     expect(host.recv(fixed)).toBe('anybody from 10.0.0.9:5');
   });
 
-  it('refuses peers it cannot have', () => {
+  it('refuses peers it cannot have, but has a port from then on', () => {
     const sk = host.transport.createSock();
     expect(host.transport.connect(sk, address('192.0.2.1'), 9)).toBe(-101);
     expect(host.transport.connect(sk, address('10.0.0.255'), 9)).toBe(-13);
-    expect(sk.sport).toBe(0);
+    expect(sk.sport).toBeGreaterThanOrEqual(32768);
   });
 
   it('to 0.0.0.0 talks to this host', () => {
@@ -65,6 +65,14 @@ describe('a connected sock', () => {
     host.transport.connect(sk, address('0.0.0.0'), 7);
     host.send(sk, 'me');
     expect(host.recv(server)).toBe(`me from 127.0.0.1:${sk.sport}`);
+    // Or to the address that it has, or that its interface has.
+    const bound = host.bound(0, '127.0.0.2');
+    host.transport.connect(bound, address('0.0.0.0'), 7);
+    expect(`${bound.daddr}`).toBe('127.0.0.2');
+    const kept = host.transport.createSock();
+    kept.boundDevice = 2;
+    host.transport.connect(kept, address('0.0.0.0'), 7);
+    expect(`${kept.daddr} ${kept.saddr}`).toBe('10.0.0.2 10.0.0.2');
   });
 });
 
