@@ -112,6 +112,16 @@ export function checkFastOpen(sk: TcpSock, request: RequestSock, segment: Segmen
     }
     return HANDLED;
   }
+  if (isRst && segment.seq !== request.rcvNxt) {
+    // RFC 5961 section 3.2, as for a request.
+    dropped(host, 'TCP_RESET');
+    if (!oowRateLimited(tcp, request.lastOowAckTime, false, TcpExt.TCPACKSkippedChallenge)) {
+      request.lastOowAckTime = host.nowMs || 1;
+      host.mib.count(TcpExt.TCPChallengeACK);
+      sendRequestAck(request, segment, sk.sndNxt);
+    }
+    return HANDLED;
+  }
   if (segment.hasTs && request.tstampOk && !before(request.rcvNxt, segment.seq)) {
     request.tsRecent = segment.tsVal;
   }
