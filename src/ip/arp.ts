@@ -91,8 +91,8 @@ export class Arp {
           high,
           low,
           0,
-          view.getInt32(frame + ETH_SRC + 2),
-          view.getUint16(frame + ETH_SRC),
+          macHigh(view, frame + ETH_SRC),
+          macLow(view, frame + ETH_SRC),
         );
       return;
     }
@@ -104,7 +104,7 @@ export class Arp {
       // neigh_event_ns: who asks us will be sent to next. Stations of other subnets are answered, but never sent to.
       if (this.#onLink(device, sender) && this.#routes.broadcastDevice(sender) === null)
         device.neighbours.lookupOrCreate(sender)?.update(high, low, NUD_STALE, true);
-      this.#reply(device, target, high, low, sender, low, high);
+      this.#reply(device, target, high, low, sender, high, low);
       return;
     }
     const known = device.neighbours.lookup(sender);
@@ -127,14 +127,15 @@ export class Arp {
     return (sender & device.mask) === device.network;
   }
 
+  /** Tells the station `high`, `low`, whose address is `theirs`, that `ours` is here; the frame goes to `toHigh`, `toLow`. */
   #reply(
     device: NetDevice,
     ours: number,
     high: number,
     low: number,
     theirs: number,
-    toLow: number,
     toHigh: number,
+    toLow: number,
   ): void {
     if (this.#send(device, ARPOP_REPLY, toHigh, toLow, ours, high, low, theirs))
       this.host.mib.count(ArpMib.OutReplies);

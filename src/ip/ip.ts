@@ -56,6 +56,8 @@ export class Ip implements LinkReceiver, UnreachableListener {
   readonly lo: NetDevice;
   /** Who looks at every frame (ptype_all); null, as nearly always: nobody. */
   taps: PacketTaps | null = null;
+  /** The error that `error` is about to hand on: who complained, to which address of ours, and where the quote ends. */
+  readonly complaint = { from: ANY_V4, to: ANY_V4, device: 0, ttl: 0, tos: 0, end: 0 };
   /** Told when a link is gone. */
   onLinkDown: (device: NetDevice, error: Error) => void = () => {};
 
@@ -63,6 +65,8 @@ export class Ip implements LinkReceiver, UnreachableListener {
   readonly #input: Ipv4Input;
   readonly #output: Ipv4Output;
   readonly #arp: Arp;
+  /** Addresses of a packet that an ICMP error quotes. */
+  readonly #quoted = new RxPacket();
 
   constructor(host: Host) {
     this.host = host;
@@ -331,9 +335,6 @@ export class Ip implements LinkReceiver, UnreachableListener {
       info,
     );
   }
-  readonly #quoted = new RxPacket();
-  /** The error that `error` is about to hand on: who complained, to which address of ours, and where the quote ends. */
-  readonly complaint = { from: ANY_V4, to: ANY_V4, device: 0, ttl: 0, tos: 0, end: 0 };
 
   /** ipv4_link_failure: ARP got no answer, so the sender learns what a router would have told it. */
   neighbourUnreachable(frame: number, length: number): void {

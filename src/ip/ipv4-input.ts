@@ -53,7 +53,7 @@ export class Ipv4Input {
     return this.#protocols[protocol];
   }
 
-  /** ip_rcv: a frame of type IPv4. `frame` is its Ethernet header, `group`: sent to a group address. */
+  /** ip_rcv: a frame of type IPv4, whose Ethernet header is at `frame`. */
   receive(device: NetDevice, frame: number, frameLength: number, flags: number, gsoSize: number): void {
     const mib = this.host.mib;
     const view = this.host.memory.view;

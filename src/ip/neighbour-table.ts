@@ -5,8 +5,7 @@ import type { DropReason } from '../core/drop-reason.js';
 import type { Host } from '../core/host.js';
 import { Arp as ArpMib, LinkMib } from '../core/mib.js';
 import { dropped } from '../core/trace.js';
-import { TX_PIECE, TX_WORDS } from '../link/tx-ring.js';
-import { CTRL_TX_HEAD } from '../memory/ring-control.js';
+import { TX_PIECE } from '../link/tx-ring.js';
 import { ETH_DST, writeMac } from '../packet/ethernet.js';
 import type { Arp } from './arp.js';
 import type { NetDevice } from './device.js';
@@ -102,7 +101,7 @@ export class NeighbourTable {
     }
   }
 
-  /** Copies the claimed, not yet committed frame of the device's ring to the end of the queue. False: dropped, counted. */
+  /** Copies the claimed, not yet committed frame of the device's ring to the end of the queue; what finds no room is dropped and counted. */
   enqueue(
     neighbour: Neighbour,
     headerLength: number,
@@ -111,17 +110,23 @@ export class NeighbourTable {
     csumOffset: number,
     gsoSize: number,
     flags: number,
-  ): boolean {
+  ): void {
     const memory = this.host.memory;
     const limit = this.host.sysctl.neighUnresQlen;
-    if (limit === 0) return this.#drop('NEIGH_QUEUEFULL');
+    if (limit === 0) {
+      this.#drop('NEIGH_QUEUEFULL');
+      return;
+    }
     while (neighbour.queueLength >= limit) {
       this.#shift(neighbour);
       this.#drop('NEIGH_QUEUEFULL');
     }
-    if (this.#waitingBytes > memory.capacity / WAITING_SHARE) return this.#drop('NEIGH_QUEUEFULL');
-    const chunk = memory.alloc(META + headerLength + payloadLength);
-    if (chunk === 0) return this.#drop('NOMEM');
+    const crowded = this.#waitingBytes > memory.capacity / WAITING_SHARE;
+    const chunk = crowded ? 0 : memory.alloc(META + headerLength + payloadLength);
+    if (chunk === 0) {
+      this.#drop(crowded ? 'NEIGH_QUEUEFULL' : 'NOMEM');
+      return;
+    }
     this.#waitingBytes += memory.sizeOf(chunk);
     const meta = memory.start[chunk];
     const view = memory.view;
@@ -133,7 +138,7 @@ export class NeighbourTable {
     const frame = meta + META;
     memory.bytes.copyWithin(frame, this.device.frame, this.device.frame + headerLength);
     let at = (frame + headerLength) | 0;
-    let word = this.#claimedWord() + TX_PIECE;
+    let word = this.device.tx.claimed + TX_PIECE;
     for (let left = payloadLength; left > 0; word += 2) {
       const offset = memory.words[word];
       const length = memory.words[word + 1];
@@ -147,7 +152,6 @@ export class NeighbourTable {
     else memory.next[neighbour.queueTail] = chunk;
     neighbour.queueTail = chunk;
     neighbour.queueLength++;
-    return true;
   }
 
   /** The address is known: everything that waited goes out, in order. */
@@ -210,12 +214,6 @@ export class NeighbourTable {
     for (const neighbour of this.#entries.values()) this.remove(neighbour);
   }
 
-  #claimedWord(): number {
-    const tx = this.device.tx;
-    const head = this.host.memory.words[tx.ctrl + CTRL_TX_HEAD];
-    return ((tx.descriptors >> 2) + (head & (tx.slots - 1)) * TX_WORDS) | 0;
-  }
-
   #shift(neighbour: Neighbour): void {
     const memory = this.host.memory;
     const chunk = neighbour.queueHead;
@@ -230,9 +228,8 @@ export class NeighbourTable {
     while (neighbour.queueHead !== 0) this.#shift(neighbour);
   }
 
-  #drop(reason: DropReason): false {
+  #drop(reason: DropReason): void {
     dropped(this.host, reason);
     this.host.mib.count(ArpMib.QueueDrops);
-    return false;
   }
 }

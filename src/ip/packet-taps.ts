@@ -2,8 +2,7 @@
 // one test of a null per batch; what hangs on the transmit rings is taken away with the last of them.
 
 import { RX_WORDS } from '../link/link.js';
-import { type Doorbell, TX_WORDS } from '../link/tx-ring.js';
-import { CTRL_TX_HEAD } from '../memory/ring-control.js';
+import type { Doorbell } from '../link/tx-ring.js';
 import type { NetDevice } from './device.js';
 import type { Ip } from './ip.js';
 
@@ -29,9 +28,7 @@ class TapDoorbell implements Doorbell {
   }
 
   ring(): void {
-    const { tx } = this.#device;
-    const newest = (tx.memory.words[tx.ctrl + CTRL_TX_HEAD] - 1) & (tx.slots - 1);
-    const at = ((tx.descriptors >> 2) + newest * TX_WORDS) | 0;
+    const at = this.#device.tx.back();
     for (const tap of this.#taps) tap.sent(this.#device, at);
     this.#inner?.ring();
   }

@@ -80,14 +80,17 @@ export class Route {
 
   /** Largest IP packet that passes on this path (ipv4_mtu): what was learnt, else what the route says, else the device's. */
   get mtu(): number {
-    if (this.#pmtu !== 0) {
-      if ((this.host.nowMs - this.#pmtuSince) >>> 0 < this.host.sysctl.ipRtMtuExpires * 1000)
-        return this.#pmtu;
-      this.#pmtu = 0;
-      this.#pmtuLocked = false;
-    }
+    this.#forgetOldMtu();
+    if (this.#pmtu !== 0) return this.#pmtu;
     const { mtu } = this.metrics;
     return mtu !== 0 && mtu < this.device.mtu ? mtu : this.device.mtu;
+  }
+
+  #forgetOldMtu(): void {
+    if (this.#pmtu === 0) return;
+    if ((this.host.nowMs - this.#pmtuSince) >>> 0 < this.host.sysctl.ipRtMtuExpires * 1000) return;
+    this.#pmtu = 0;
+    this.#pmtuLocked = false;
   }
 
   /** ip_mtu_locked: the MTU is not to be discovered, so that packets go without DF unless their sender insists. */
@@ -123,7 +126,8 @@ export class Route {
 
   /** A router has told a path MTU that still holds. */
   get learnt(): boolean {
-    return this.mtu !== 0 && this.#pmtu !== 0;
+    this.#forgetOldMtu();
+    return this.#pmtu !== 0;
   }
 
   /** `old` led the same way by the same line of the table: what was learnt of it holds here. */

@@ -2,13 +2,11 @@
 // the wire even where the kernel or the NIC fills them in.
 
 import type { PacketMemory } from '../memory/packet-memory.js';
-import { CTRL_TX_HEAD } from '../memory/ring-control.js';
 import { type Alarm, type Clock, RealClock } from '../time/clock.js';
 import { recordReceived, recordSent } from './frame-recorder.js';
 import { type Link, RX_WORDS } from './link.js';
 import { LinkAround } from './link-around.js';
 import { type PcapngTarget, PcapngWriter } from './pcapng.js';
-import { TX_WORDS } from './tx-ring.js';
 
 /** What was recorded reaches the file at latest after this, so that a program that dies has a capture. */
 const FLUSH_US = 1_000_000;
@@ -34,10 +32,7 @@ export class CaptureLink extends LinkAround implements Alarm {
   }
 
   override ring(): void {
-    const memory = this.memory as PacketMemory;
-    const tx = this.link.tx;
-    const newest = (memory.words[tx.ctrl + CTRL_TX_HEAD] - 1) & (tx.slots - 1);
-    recordSent(this.writer, memory, ((tx.descriptors >> 2) + newest * TX_WORDS) | 0, this.#now());
+    recordSent(this.writer, this.memory as PacketMemory, this.link.tx.back(), this.#now());
     super.ring();
   }
 

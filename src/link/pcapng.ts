@@ -53,9 +53,11 @@ export class PcapngWriter {
   readonly #name: string;
   readonly #snaplen: number;
   #used = 0;
-  /** Where the frame being written begins, and how long it is. */
+  /** The frame being written: where it begins, how long it is, which way it went, and what is said of it. */
   #at = 0;
   #length = 0;
+  #direction = INBOUND;
+  #comment = NO_BYTES;
   #closed = false;
 
   /**
@@ -116,8 +118,6 @@ export class PcapngWriter {
     this.#direction = direction;
     return at + PACKET_HEADER;
   }
-  #direction = INBOUND;
-  #comment = NO_BYTES;
 
   /** The frame's bytes are there: what is more than the snaplen is cut off. */
   commit(): void {

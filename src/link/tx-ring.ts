@@ -116,14 +116,27 @@ export class TxRing {
     if (this.doorbell !== null) this.doorbell.ring();
   }
 
+  /** Word index of the descriptor that the last `claim` gave out. */
+  get claimed(): number {
+    return this.#at;
+  }
+
   /** Word index of the oldest frame's descriptor, for links that consume the ring in JavaScript; -1 when it is empty. */
   front(): number {
-    if (this.pending === 0) return -1;
-    return ((this.descriptors >> 2) + (this.#words[this.ctrl + CTRL_TX_TAIL] & this.#mask) * TX_WORDS) | 0;
+    return this.pending === 0 ? -1 : this.#descriptor(this.#words[this.ctrl + CTRL_TX_TAIL]);
+  }
+
+  /** Word index of the descriptor committed last, for those who look on from the doorbell. */
+  back(): number {
+    return this.#descriptor(this.#words[this.ctrl + CTRL_TX_HEAD] - 1);
   }
 
   /** Consumes the oldest frame. */
   shift(): void {
     this.#words[this.ctrl + CTRL_TX_TAIL] = (this.#words[this.ctrl + CTRL_TX_TAIL] + 1) | 0;
+  }
+
+  #descriptor(count: number): number {
+    return ((this.descriptors >> 2) + (count & this.#mask) * TX_WORDS) | 0;
   }
 }

@@ -12,11 +12,8 @@ import {
   TX_HEADER_OFFSET,
   TX_PIECE,
   TX_PIECES,
-  TX_WORDS,
-  type TxRing,
 } from '../link/tx-ring.js';
 import type { PacketMemory } from '../memory/packet-memory.js';
-import { CTRL_TX_HEAD } from '../memory/ring-control.js';
 import { type ByteReader, type ByteWriter, digest } from './bytes.js';
 import type { LargeReader, LargeWriter } from './large.js';
 
@@ -65,12 +62,6 @@ export interface SentFrame {
   readonly header: string;
   /** A digest of the rest. */
   readonly payload: string;
-}
-
-/** Word index of the descriptor that was committed last. */
-export function newestAt(memory: PacketMemory, tx: TxRing): number {
-  const newest = (memory.words[tx.ctrl + CTRL_TX_HEAD] - 1) & (tx.slots - 1);
-  return ((tx.descriptors >> 2) + newest * TX_WORDS) | 0;
 }
 
 export function writeSent(to: ByteWriter, memory: PacketMemory, at: number, link: number): void {

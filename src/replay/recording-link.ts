@@ -6,7 +6,7 @@ import { LinkAround } from '../link/link-around.js';
 import type { PacketMemory } from '../memory/packet-memory.js';
 import { CTRL_TX_TAIL } from '../memory/ring-control.js';
 import { FLUSH, LAYOUT, LINK_DOWN, OUT_TAKE_IN, RECEIVE, SENT, TAKEN, TOOK_IN } from './format.js';
-import { newestAt, writeBatch, writeSent } from './frames.js';
+import { writeBatch, writeSent } from './frames.js';
 import type { Recorder, Watched } from './recorder.js';
 
 export class RecordingLink extends LinkAround implements Watched {
@@ -43,7 +43,7 @@ export class RecordingLink extends LinkAround implements Watched {
 
   override ring(): void {
     const memory = this.memory as PacketMemory;
-    this.#recorder.record(SENT, (to) => writeSent(to, memory, newestAt(memory, this.link.tx), this.#number));
+    this.#recorder.record(SENT, (to) => writeSent(to, memory, this.link.tx.back(), this.#number));
     super.ring();
     this.noteTaken();
   }

@@ -7,7 +7,7 @@ import type { PacketMemory } from '../memory/packet-memory.js';
 import { CTRL_TX_TAIL } from '../memory/ring-control.js';
 import { type ByteReader, ByteWriter } from './bytes.js';
 import { LAYOUT, type LinkHeader, OUT_TAKE_IN, SENT, TAKEN, TOOK_IN } from './format.js';
-import { newestAt, readBatch, readSent, writeSent } from './frames.js';
+import { readBatch, readSent, writeSent } from './frames.js';
 import type { Replayer } from './replayer.js';
 
 export class ReplayLink implements Link, Doorbell {
@@ -85,7 +85,7 @@ export class ReplayLink implements Link, Doorbell {
   /** A frame was committed. */
   ring(): void {
     const memory = this.#memory as PacketMemory;
-    const at = newestAt(memory, this.tx);
+    const at = this.tx.back();
     const replayed = this.#frame.clear();
     writeSent(replayed, memory, at, this.#number);
     this.#replayer.sent(this, memory, at);
