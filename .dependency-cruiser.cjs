@@ -88,10 +88,14 @@ module.exports = {
     },
     {
       name: 'no-dev-dependency',
-      comment: 'What src/ imports must be among the dependencies, or an installed tapstack lacks it.',
+      comment:
+        'What src/ imports must be among the dependencies (or peers), or an installed tapstack lacks it.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
+      to: {
+        dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
+        dependencyTypesNot: ['type-only', 'npm-peer'],
+      },
     },
     {
       name: 'src-stands-alone',

@@ -23,11 +23,21 @@ export function registerLabPlot(lab: Command): void {
 
 async function plot(paths: readonly string[], { out }: PlotOptions): Promise<void> {
   const connections = paths.flatMap(readSeries);
-  // The drawing library takes longer to load than most commands take to run: only who draws pays.
-  const { drawSeries } = await import('./plot-svg.js');
+  // The drawing library brings fifty packages and takes longer to load than most commands take to run: only who draws pays.
+  const { drawSeries } = await import('./plot-svg.js').catch(refuseWithoutVega);
   const svg = `${await drawSeries(connections)}\n`;
   if (out === undefined) process.stdout.write(svg);
   else write(out, svg);
+}
+
+function refuseWithoutVega(error: NodeJS.ErrnoException): never {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND' || !error.message.includes("'vega'")) throw error;
+  throw new Refusal(
+    "The package 'vega' draws the picture, and is not installed here.",
+    ['npm install vega'],
+    1,
+    error,
+  );
 }
 
 function write(path: string, svg: string): void {

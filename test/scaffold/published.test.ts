@@ -50,6 +50,9 @@ function pathWithoutCompiler(): string {
   return tools;
 }
 
+/** As `lab.record` records them. */
+const point = { atUs: 0, cwnd: 10, ssthresh: 7, srttUs: 100, inFlight: 1, delivered: 2 };
+
 /** An empty project that has just run `npm install tapstack`. */
 async function install(name: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
   const project = join(scratch, name);
@@ -103,6 +106,13 @@ describe('an installed package', { timeout: 400_000 }, () => {
     const project = await install('prebuilt', { PATH: pathWithoutCompiler() });
     expect(addonOf(project)).toBe(`prebuilds/linux-${process.arch}/tapstack.glibc.node`);
     works(project);
+    writeFileSync(join(project, 'series.json'), JSON.stringify({ connections: { 'a > b': [point] } }));
+    expect(run(project, 'npx', ['tapstack', 'lab', 'plot', 'series.json'])).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr:
+        "tapstack: The package 'vega' draws the picture, and is not installed here.\n  - npm install vega\n",
+    });
     // Node's own types: whoever writes TypeScript for Node has them.
     for (const name of ['@types/node', 'undici-types']) {
       cpSync(join(root, 'node_modules', name), join(project, 'node_modules', name), { recursive: true });
@@ -173,7 +183,7 @@ describe('the package', { timeout: 240_000 }, () => {
       .trim()
       .split('\n');
     const allowed =
-      /^package\/(dist|src|native)\/|^package\/prebuilds\/linux-(x64|arm64)\/tapstack\.(glibc|musl)\.node$|^package\/scripts\/(build-native\.mjs|lab|lab\.mjs)$|^package\/(package\.json|binding\.gyp|[A-Z]+(\.md)?)$/;
+      /^package\/(dist|src)\/|^package\/native\/[a-z]+\.(c|cc|h)$|^package\/prebuilds\/linux-(x64|arm64)\/tapstack\.(glibc|musl)\.node$|^package\/scripts\/(build-native|lab)\.mjs$|^package\/(package\.json|binding\.gyp|[A-Z]+(\.md)?)$/;
     expect(files.filter((path) => !allowed.test(path))).toEqual([]);
     expect(files).toContain(`package/prebuilds/linux-${process.arch}/tapstack.glibc.node`);
     expect(files.filter((path) => /\.test\.|tsbuildinfo|\.tapstack/.test(path))).toEqual([]);
