@@ -1,9 +1,11 @@
-// Which of the running stacks a command is about: the only one, or the one that --pid or --name says.
+// Which of the running stacks a command is about: the only one, or the one that --pid or --name says. In a private network those
+// beside it come first: others of the user's are seen too, but their process numbers mean nothing here.
 
 import { basename } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { ask, type Found, findStacks, type Running } from '../control/client.js';
 import { ControlDirectoryError } from '../control/directory.js';
+import { pidNamespace } from '../control/pid-namespace.js';
 import type { ControlRequest } from '../control/protocol.js';
 import { Refusal } from './refusal.js';
 
@@ -33,9 +35,14 @@ export function someNumber(text: string): number {
 export async function whichStack({ pid, name }: WhichOptions): Promise<Running> {
   const { running: all, silent } = await find();
   const fitting = all.filter((each) => (pid ?? each.pid) === each.pid && (name ?? each.name) === each.name);
+  const here = pidNamespace();
+  const isNear = (each: Running): boolean => each.pidNamespace === here;
+  const near = fitting.filter(isNear);
+  if (near.length === 1) return near[0];
   if (fitting.length === 1) return fitting[0];
   const list = (fitting.length > 0 ? fitting : all).map(
-    (each) => `--pid ${each.pid} --name ${each.name}   (${each.command.join(' ')})`,
+    (each) =>
+      `--pid ${each.pid} --name ${each.name}   (${each.command.join(' ')})${isNear(each) ? '' : ', in another PID namespace'}`,
   );
   if (fitting.length > 1) throw new Refusal('Several stacks are running. Say which one is meant:', list);
   if (all.length > 0) {

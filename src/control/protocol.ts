@@ -24,6 +24,8 @@ export type ControlAnswer<T> = { result: T } | { error: string };
 export interface Hello {
   version: number;
   pid: number;
+  /** Where that number holds, see `pidNamespace`. */
+  pidNamespace: string;
   /** What the program called itself. */
   name: string;
   /** Its command line. */

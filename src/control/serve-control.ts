@@ -8,6 +8,7 @@ import { CaptureFeed } from './capture-feed.js';
 import { controlDirectory, socketPath } from './directory.js';
 import type { Feed } from './feed.js';
 import { interfaceDetails, routeDetails } from './network-details.js';
+import { pidNamespace } from './pid-namespace.js';
 import { CONTROL_VERSION, type ControlRequest, type Hello, MAX_REQUEST } from './protocol.js';
 import { SocketDetails } from './socket-details.js';
 import { TraceFeed, unknownPoints } from './trace-feed.js';
@@ -182,6 +183,7 @@ class Served implements Control {
     return {
       version: CONTROL_VERSION,
       pid: process.pid,
+      pidNamespace: pidNamespace(),
       name: this.#name,
       command: process.argv.slice(1),
       uptime: (performance.now() - this.#since) / 1000,

@@ -319,6 +319,26 @@ test('none is running, several are, another is: what to do about it', async () =
   expect(tapstack('ss', '--name', 'nobody').stderr).toContain(
     'No running stack has name nobody. These are there:',
   );
+  // In a PID namespace of its own, as in a lab, the one beside us is meant.
+  const beside = `"$1" "$2" echo ${place(ROOM, 8).options.join(' ')} > /dev/null & one=$!
+    for try in {1..50}; do "$1" "$2" ss -tl --name echo > "$3" 2>&1 && grep -q ':7 ' "$3" && break; sleep 0.1; done
+    "$1" "$2" ss -tlp; "$1" "$2" netstat --name http; kill $one; wait`;
+  const inside = [
+    '--pid',
+    '--fork',
+    '--kill-child',
+    '--mount-proc',
+    'bash',
+    '-c',
+    beside,
+    'bash',
+    process.execPath,
+    main,
+  ];
+  const listed = join(temporaryDirectory(), 'ss');
+  const nearest = spawnSync('unshare', [...inside, listed], { encoding: 'utf8', timeout: 20_000 });
+  expect(nearest.stdout).toMatch(/0\.0\.0\.0:7 .*pid=\d{1,3},/);
+  expect(nearest.stderr).toBe('');
   // One that is killed leaves its socket; the next to look sweeps it.
   await http.stop('SIGKILL');
   expect(tapstack('ss', '-tl')).toMatchObject({ status: 0, stdout: expect.stringContaining('0.0.0.0:7 ') });
