@@ -27,7 +27,10 @@ const runInside = `${prepare}
 const probes = {
   namespace: prepare,
   // `<>` would make a file where there is no device.
-  device: `${prepare} [ -e /dev/net/tun ] || { echo '/dev/net/tun is not there' >&2; exit 1; }; exec 3<>/dev/net/tun`,
+  device: `${prepare}
+    [ -e /dev/net/tun ] || { echo '/dev/net/tun is not there' >&2; exit 1; }
+    [ -c /dev/net/tun ] || { echo '/dev/net/tun is not a device' >&2; exit 1; }
+    exec 3<>/dev/net/tun`,
   files: '[ -w . ]',
 };
 
@@ -91,8 +94,12 @@ function chooseNamespaces() {
     explainRefusal(user.why || works([], 'namespace').why);
     return undefined;
   }
-  complain(`no TAP devices in here: ${works(plain, 'device').why}`);
-  complain('Root may help with: modprobe tun; chmod 0666 /dev/net/tun');
+  const { why } = works(plain, 'device');
+  complain(`no TAP devices in here: ${why}`);
+  const remedy = why.endsWith('is not a device')
+    ? 'rm /dev/net/tun; mknod -m 0666 /dev/net/tun c 10 200'
+    : 'modprobe tun; chmod 0666 /dev/net/tun';
+  complain(`Root may help with: ${remedy}`);
   return plain;
 }
 

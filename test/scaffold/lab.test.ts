@@ -134,6 +134,15 @@ describe('refused', () => {
     expect(stdout).toBe('status 0\n');
   });
 
+  it('what has the name of the device and is none', () => {
+    const { stdout, stderr } = run(
+      `mount -t tmpfs none /dev/net && touch /dev/net/tun && "${lab}" true; echo "status $?"`,
+    );
+    expect(stderr).toContain('lab: no TAP devices in here: /dev/net/tun is not a device');
+    expect(stderr).toContain('mknod -m 0666 /dev/net/tun c 10 200');
+    expect(stdout).toBe('status 0\n');
+  });
+
   it('says what is refused and what to do, and fails', () => {
     const dir = mkdtempSync(join(tmpdir(), 'tapstack-lab-'));
     try {
