@@ -63,11 +63,17 @@ export interface StackOptions extends Partial<InterfaceOptions> {
  * `blocking`. Without a link it has its loopback, 127.0.0.0/8, and needs no privilege.
  */
 export class Stack {
+  /** What every protocol stands on: clock, memory, randomness, counters, tunables. */
   readonly host: Host;
+  /** Interfaces, routes and neighbours; frames come in here. */
   readonly ip: Ip;
+  /** Errors and echo. */
   readonly icmp: Icmp;
+  /** Connections and listeners. */
   readonly tcp: Tcp;
+  /** Datagram sockets. */
   readonly udp: Udp;
+  /** Processes and what they share. */
   readonly kernel: Kernel;
   /** The process that `sys` and `blocking` belong to. */
   readonly process: Process;

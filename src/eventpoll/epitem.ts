@@ -12,7 +12,9 @@ import { type ReadyLink, unlink } from './ready-list.js';
 
 /** What a program hands to epoll_ctl and gets back from epoll_wait; `data` is returned as it came. */
 export interface EpollEvent {
+  /** EPOLLIN and the like: what is watched for, or what there is. */
   events: number;
+  /** Given back as it was registered. */
   data: unknown;
 }
 

@@ -29,11 +29,15 @@ export type DoctorCode =
   | 'ONESHOT_NOT_REARMED'
   | 'STALE_REGISTRATION';
 
-/** One finding: what is wrong, with which descriptor, and where that was registered (`file:line:column`). */
+/** One finding. */
 export interface DoctorWarning {
+  /** What is wrong. */
   readonly code: DoctorCode;
+  /** With which descriptor. */
   readonly fd: number;
+  /** The same in a sentence, and what to do. */
   readonly message: string;
+  /** Where the program gave it to epoll_ctl: `file:line:column`. */
   readonly registeredAt: string;
 }
 

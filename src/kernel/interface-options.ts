@@ -6,6 +6,7 @@ import { IpAddress } from '../packet/address.js';
 
 /** One interface of a stack. */
 export interface InterfaceOptions {
+  /** Where its frames come from and go to; not attached to any stack yet. */
   link: Link;
   /** Its address with the length of its subnet's prefix: `192.0.2.2/24`. */
   address: string;

@@ -19,7 +19,9 @@ import type { FdTable } from './fd-table.js';
 
 /** A handshake that is under way, in the SYN queue. */
 export interface PendingHandshake {
+  /** Who connects. */
   readonly peer: ConnectionEnd;
+  /** To which address of ours. */
   readonly local: ConnectionEnd;
   /** Milliseconds since its SYN came. */
   readonly ageMs: number;
@@ -31,7 +33,9 @@ export interface PendingHandshake {
 
 /** A connection that waits for accept(). */
 export interface WaitingConnection {
+  /** Who connects. */
   readonly peer: ConnectionEnd;
+  /** To which address of ours. */
   readonly local: ConnectionEnd;
   /** Milliseconds since it joined the queue. */
   readonly ageMs: number;
@@ -182,6 +186,7 @@ export class Listener {
   get wakeOrder(): WakeOrder {
     return this.#state.steering?.wakeOrder ?? 'first';
   }
+
   set wakeOrder(order: WakeOrder) {
     if (!WAKE_ORDERS.includes(order)) throw noPolicy('wakeOrder', order, WAKE_ORDERS);
     this.#steering().wakeOrder = order;

@@ -26,9 +26,13 @@ export interface ProcessOptions {
 
 /** A program on the stack: a table of descriptors, an owner, and the calls it makes. `stack.createProcess()` makes another. */
 export class Process {
+  /** Of the stack that it runs on. */
   readonly kernel: Kernel;
+  /** Its number on this stack, from 1. */
   readonly pid: number;
+  /** Its owner; 0 may bind ports below 1024. */
   readonly uid: number;
+  /** Its descriptors. */
   readonly files: FdTable;
   /** Calls that never sleep: a result, or -errno. Each can be taken out of the object and used alone. */
   readonly sys: Syscalls;

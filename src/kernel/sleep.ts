@@ -17,6 +17,7 @@ import type { Kernel } from './kernel.js';
 
 /** What a call that may sleep takes besides its arguments: a signal whose abort interrupts it (-EINTR). */
 export interface SleepOptions {
+  /** Interrupts the call, which answers -EINTR. */
   signal?: AbortSignal;
 }
 

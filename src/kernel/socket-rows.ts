@@ -9,18 +9,21 @@ import type { UdpSock } from '../udp/udp-sock.js';
 
 /** One socket as `ss -tuan` lists it. */
 export interface SocketRow {
+  /** TCP also for what remains of a connection, UDP also for what is not connected. */
   protocol: 'tcp' | 'udp';
   /** A TCP state by its name; of UDP, `ESTABLISHED` for connected sockets and `UNCONN` for others. */
   state: string;
   /** `address:port`; `*` for what is not fixed. */
   local: string;
+  /** Likewise. */
   peer: string;
   /** Bytes received and not read; of a listener, connections waiting for accept(). */
   recvq: number;
   /** Bytes not acknowledged; of a listener, its backlog. */
   sendq: number;
-  /** Of a listener: peers whose handshake is going on, and peers waiting for accept(), oldest first. */
+  /** Of a listener: peers whose handshake is going on, oldest first. */
   synQueue?: string[];
+  /** Of a listener: peers waiting for accept(), oldest first. */
   acceptQueue?: string[];
   /** Of a listener that pauses (`stack.listener`): what it does with SYNs. */
   paused?: 'dropping' | 'refusing';

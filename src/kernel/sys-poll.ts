@@ -19,8 +19,11 @@ import type { SleepOptions } from './sleep.js';
 
 /** struct pollfd: `revents` is filled in. A negative `fd` is passed over. */
 export interface PollFd {
+  /** Negative: passed over. */
   fd: number;
+  /** POLLIN and the like: what is asked for. */
   events: number;
+  /** Filled in: what there is; POLLERR, POLLHUP and POLLNVAL unasked. */
   revents: number;
 }
 

@@ -24,7 +24,9 @@ export interface Timespec {
 
 /** When a timer fires, and how often after that; all zero: disarmed. */
 export interface Itimerspec {
+  /** When first. */
   it_value: Timespec;
+  /** How long between two more; zero: once only. */
   it_interval: Timespec;
 }
 

@@ -37,6 +37,7 @@ const BATCH = 64;
 
 /** One end of a cable: the link of a stack, or a port of a switch or router. */
 export class CableEnd implements Link, Doorbell {
+  /** `cable0.a` */
   readonly name: string;
   readonly mtu: number;
   readonly mac: Uint8Array;

@@ -6,21 +6,29 @@ import { CableEnd } from './cable-end.js';
 import { Pipe } from './pipe.js';
 import { checkMtu, checkPipeOptions, type PipeOptions } from './pipe-options.js';
 
+/** What a cable is like; what stands outside of `ab` and `ba` holds both ways. */
 export interface CableOptions extends PipeOptions {
+  /** Its ends are called `name.a` and `name.b`. Default `cable0` and so on. */
   name?: string;
   /** Largest IP packet in bytes. Default 1500. */
   mtu?: number;
-  /** What is different from the first end to the second, and back. */
+  /** What is different from the first end to the second. */
   ab?: PipeOptions;
+  /** What is different on the way back. */
   ba?: PipeOptions;
 }
 
 /** Two ends and what lies between them: bandwidth, delay, queues and faults, each way its own. `lab.cable()` makes one. */
 export class Cable {
+  /** As its options say. */
   readonly name: string;
+  /** The first end, for a stack, a switch or a router. */
   readonly a: CableEnd;
+  /** The second end. */
   readonly b: CableEnd;
+  /** The way from `a` to `b`. */
   readonly ab: Pipe;
+  /** The way from `b` to `a`. */
   readonly ba: Pipe;
 
   /** Use `lab.cable`. */

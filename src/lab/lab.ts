@@ -52,9 +52,13 @@ const START_US = 1_000_000;
 
 /** A network in memory under one virtual clock. The same seed gives the same bytes at the same times. */
 export class Lab {
+  /** The one that all stacks and cables live by. */
   readonly clock: VirtualClock;
+  /** What all randomness follows from. */
   readonly seed: number;
+  /** In the order in which they were made. */
   readonly stacks: Stack[] = [];
+  /** In the order in which they were laid. */
   readonly cables: Cable[] = [];
   readonly #random: SeededRandom;
   readonly #series: Series[] = [];

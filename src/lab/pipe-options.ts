@@ -8,16 +8,19 @@ import { DISCIPLINES, type QueueOptions } from './queue.js';
 export interface PipeOptions {
   /** Bits per second; default without limit. */
   bandwidth?: number;
+  /** What waits for the bandwidth; without a bandwidth nothing waits. Fixed when the cable is made. */
   queue?: QueueOptions;
   /** One-way delay. Default 0. */
   delayUs?: number;
   /** Up to so much more, at random; frames keep their order. */
   jitterUs?: number;
+  /** Which frames are lost. Default none. */
   loss?: Loss;
   /** Chance that a frame arrives twice. */
   duplicate?: number;
-  /** Chance that a frame is held back `reorderUs` (default 1000) more, so that others overtake it. */
+  /** Chance that a frame is held back `reorderUs` more, so that others overtake it. */
   reorder?: number;
+  /** How long such a frame is held back. Default 1000. */
   reorderUs?: number;
   /** Chance that one bit of a frame is turned over. */
   corrupt?: number;

@@ -10,16 +10,23 @@ import type { Queue } from './tail-drop.js';
 
 /** What became of the frames of one direction. */
 export interface PipeCounters {
+  /** Given to it. */
   sent: number;
+  /** Come out at the other end, copies included. */
   delivered: number;
-  /** By the wire; by a full or impatient queue; because the cable was cut. */
+  /** Lost by the wire. */
   lost: number;
+  /** Dropped by the queue, full or impatient. */
   queueDropped: number;
-  /** By the queue, instead of dropping it. */
+  /** Marked by the queue (ECN) instead of being dropped. */
   marked: number;
+  /** Lost because the cable was cut. */
   cut: number;
+  /** Sent on twice. */
   duplicated: number;
+  /** Held back, so that others could overtake them. */
   reordered: number;
+  /** Damaged by one bit. */
   corrupted: number;
 }
 

@@ -14,11 +14,13 @@ export interface QueueOptions {
   discipline?: (typeof DISCIPLINES)[number];
   /** Frames it holds. Default 1000. */
   frames?: number;
-  /** RED: average lengths at which dropping begins and becomes certain. Default a quarter and three quarters of `frames`. */
+  /** RED: average length, frames, at which dropping begins. Default a quarter of `frames`. */
   minimum?: number;
+  /** RED: average length at which it becomes certain. Default three quarters of `frames`. */
   maximum?: number;
-  /** CoDel: how long frames may wait, and for how long that may be exceeded, microseconds. Default 5000 and 100000. */
+  /** CoDel: how long frames may wait, microseconds. Default 5000. */
   targetUs?: number;
+  /** CoDel: for how long that may be exceeded, microseconds. Default 100000. */
   intervalUs?: number;
   /** RED and CoDel mark packets that may be marked (ECN) rather than drop them. Default false. */
   ecn?: boolean;

@@ -62,9 +62,11 @@ function network(address: number, prefix: number): number {
 
 /** An IPv4 router between cables: ARP, TTL, ICMP errors, fragments. `lab.router()` makes one. */
 export class Router {
+  /** As `lab.router` was told. */
   readonly name: string;
-  /** Packets passed on, and dropped for one reason or another. */
+  /** Packets passed on. */
   forwarded = 0;
+  /** Packets dropped, for whatever reason. */
   dropped = 0;
   /** Packets that went on in pieces. */
   fragmented = 0;

@@ -11,15 +11,19 @@ export interface SeriesOptions {
   everyUs?: number;
 }
 
-/** One moment of one connection. Windows and counts are segments, srtt microseconds, delivered segments since the beginning. */
+/** One moment of one connection. */
 export interface SeriesPoint {
   /** Microseconds since the lab began. */
   atUs: number;
+  /** Congestion window, segments. */
   cwnd: number;
-  /** `TCP_INFINITE_SSTHRESH` (2^31 - 1) while there is none. */
+  /** Slow-start threshold, segments; `TCP_INFINITE_SSTHRESH` (2^31 - 1) while there is none. */
   ssthresh: number;
+  /** Smoothed round-trip time, microseconds; 0 before the first measurement. */
   srttUs: number;
+  /** Segments thought to be in the network. */
   inFlight: number;
+  /** Segments acknowledged or selected since the connection began (`tcpi_delivered`). */
   delivered: number;
 }
 

@@ -1,14 +1,18 @@
 // Makes a failing scenario small: fewer faults, fewer hosts, as long as it still fails; and says how to run it again.
 
-/** What a property test draws from its seed. `faults` may be of any shape that JSON can hold. */
+/** What a property test draws from its seed. */
 export interface Scenario<F = unknown> {
+  /** Stays the same. */
   seed: number;
+  /** How many; `shrink` tries fewer. */
   hosts: number;
+  /** Of any shape that JSON can hold; `shrink` leaves out some. */
   faults: readonly F[];
 }
 
 /** The smallest scenario found that still fails. */
 export interface Shrunk<F> {
+  /** That scenario. */
   scenario: Scenario<F>;
   /** The failure of the small scenario. */
   error: unknown;

@@ -5,6 +5,7 @@ import type { CableEnd } from './cable-end.js';
 
 /** An Ethernet switch that learns addresses. `lab.switch()` makes one. */
 export class Switch {
+  /** As `lab.switch` was told. */
   readonly name: string;
   readonly #ports: readonly CableEnd[];
   readonly #learnt = new Map<string, CableEnd>();

@@ -37,9 +37,11 @@ import {
   TxRing,
 } from './tx-ring.js';
 
-/** What becomes of a frame: `delayUs` more on its way, `copies` of it (default 1). */
+/** What becomes of a frame. */
 export interface WireVerdict {
+  /** Microseconds beside the wire's own delay. Default 0. */
   delayUs?: number;
+  /** How many of it arrive. Default 1. */
   copies?: number;
 }
 
@@ -59,6 +61,7 @@ export interface WireOptions {
   delayUs?: number;
   /** Leave out checksums and pass TSO frames whole, as veth does. Corruption then goes unnoticed. Default false. */
   offload?: boolean;
+  /** Asked about every frame. Default: none is harmed. */
   fault?: WireFault;
   /** Names of the two ends. Default `wire0` and `wire1`. */
   names?: readonly [string, string];

@@ -2,8 +2,9 @@
 
 /** The first difference between a session and its replay. */
 export interface Difference {
-  /** The event, counted from 1, and what it is. */
+  /** The event, counted from 1. */
   readonly event: number;
+  /** What the event is. */
   readonly during: string;
   /** Microseconds of the recorded stack's clock. */
   readonly time: number;
@@ -11,7 +12,9 @@ export interface Difference {
   readonly at: number;
   /** What differs. */
   readonly what: string;
+  /** What it was then. */
   readonly recorded: string;
+  /** What it is now. */
   readonly replayed: string;
 }
 

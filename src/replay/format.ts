@@ -126,15 +126,19 @@ export const FINISH_FULL = 2;
 export interface LinkHeader {
   name: string;
   mtu: number;
+  /** Six bytes. */
   mac: number[];
+  /** LINK_F_* bits. */
   features: number;
+  /** As `Link.runsPrograms`. */
   runsPrograms: boolean;
+  /** With its prefix length. */
   address: string;
   gateway?: string;
   neighbours?: Readonly<Record<string, string>>;
 }
 
-/** The HEADER. */
+/** The first record: what the stack was made of. */
 export interface JournalHeader extends Origin {
   /** The process. */
   pid: number;
@@ -144,10 +148,14 @@ export interface JournalHeader extends Origin {
   recent: number;
   /** Whether the clock lets the event loop turn (`Clock.afterTurn`). */
   turns: boolean;
+  /** Bytes of packet memory. */
   memory: number;
+  /** Whether the edge-trigger doctor watched. */
   doctor: boolean;
+  /** As in `StackOptions`, like the two below. */
   nofile?: number;
   sysctl?: Readonly<Record<string, string | number | readonly number[]>>;
   routes?: readonly Readonly<Record<string, unknown>>[];
+  /** The interfaces, in order, without lo. */
   links: LinkHeader[];
 }

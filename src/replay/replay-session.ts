@@ -36,8 +36,9 @@ export interface Replayed {
   readonly foreign: string | null;
   /** The replayed stack as it was left: its `sockets()`, its counters. */
   readonly stack: Stack | null;
-  /** Events and frames that were replayed. */
+  /** Events that were replayed. */
   readonly events: number;
+  /** Frames that were received and sent by it. */
   readonly frames: number;
   /** The first difference; null: everything went as it was recorded, byte for byte. */
   readonly difference: Difference | null;

@@ -5,27 +5,37 @@ import { MSG_CTRUNC } from '../uapi/socket.js';
 import type { MessageInfo, Timeval } from './proto-ops.js';
 import type { SockAddr } from './sock-addr.js';
 
-/** struct timespec */
+/** struct timespec: seconds and nanoseconds of Unix time. */
 export interface StampTime {
   tv_sec: number;
   tv_nsec: number;
 }
 
-/** struct sock_extended_err with its offender, null where nobody complained: data of IP_RECVERR. */
+/** struct sock_extended_err with its offender: data of IP_RECVERR. */
 export interface ExtendedError {
+  /** A positive errno; 0 of completions, ENOMSG of timestamps. */
   ee_errno: number;
+  /** Who says it: SO_EE_ORIGIN_*. */
   ee_origin: number;
+  /** ICMP type, if ICMP says it. */
   ee_type: number;
+  /** ICMP code; of a zero-copy completion SO_EE_CODE_ZEROCOPY_COPIED or 0. */
   ee_code: number;
+  /** MTU of the next hop (EMSGSIZE); SCM_TSTAMP_* of a timestamp; the first of the calls that are complete. */
   ee_info: number;
+  /** The timestamp's number; the last of the calls that are complete. */
   ee_data: number;
+  /** Who complained. */
   offender: SockAddr | null;
 }
 
 /** struct in_pktinfo: data of IP_PKTINFO. For sendmsg, interface (0: any) and source (`ipi_spec_dst`). */
 export interface PacketInfo {
+  /** Interface it came in by. */
   ipi_ifindex: number;
+  /** Address of ours that an answer comes from. */
   ipi_spec_dst: string;
+  /** Destination in its header. */
   ipi_addr: string;
 }
 

@@ -14,7 +14,7 @@ export interface Linger {
   l_linger: number;
 }
 
-/** struct timeval */
+/** struct timeval: seconds and microseconds. */
 export interface Timeval {
   tv_sec: number;
   tv_usec: number;

@@ -5,8 +5,11 @@ import { AF_INET } from '../uapi/socket.js';
 
 /** `address` in text form (`192.0.2.1`), `port` in host order. accept4, getsockname and recvfrom write into one. */
 export interface SockAddr {
+  /** AF_INET. */
   family: number;
+  /** `192.0.2.1`; `0.0.0.0` is any. */
   address: string;
+  /** 0 to 65535; bind takes 0 for any that is free. */
   port: number;
 }
 

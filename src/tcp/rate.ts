@@ -23,10 +23,13 @@ export class RateSample {
   priorUs = 0;
   /** `sk.delivered` when the newest of the acknowledged segments left; valid if `hasPrior`. */
   priorDelivered = 0;
+  /** Some segment was acknowledged or selected that tells how fast data got through. */
   hasPrior = false;
   /** Packets delivered over `intervalUs`; -1: no sample. */
   delivered = -1;
+  /** The longer of the two intervals, of sending and of acknowledging, microseconds; -1: no sample. */
   intervalUs = -1;
+  /** How long it took to send what was delivered, microseconds. */
   sndIntervalUs = 0;
   /** Round-trip time of the newest segment acknowledged, microseconds; -1: none. */
   rttUs = -1;
@@ -36,9 +39,13 @@ export class RateSample {
   ackedSacked = 0;
   /** Packets in flight before this ACK. */
   priorInFlight = 0;
+  /** Where the newest of the acknowledged segments ends. */
   lastEndSeq = 0;
+  /** It left while the program had too little to send: the path may be faster. */
   isAppLimited = false;
+  /** It was sent more than once. */
   isRetrans = false;
+  /** The peer may have held the ACK back: `rttUs` may be longer than the path. */
   isAckDelayed = false;
 
   /** Begins the sample of the next ACK; `priorInFlight` is in segments. */

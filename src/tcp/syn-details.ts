@@ -7,16 +7,21 @@ import type { Segment } from './segment.js';
 
 /** One end of a connection: an address in text form, and a port. */
 export interface ConnectionEnd {
+  /** `192.0.2.1` */
   readonly address: string;
+  /** In host order. */
   readonly port: number;
 }
 
 /** What a SYN says of its sender. */
 export interface SynDetails {
+  /** Who wants to connect. */
   readonly peer: ConnectionEnd;
+  /** To which address of ours. */
   readonly local: ConnectionEnd;
-  /** TTL and type of service of its packet. */
+  /** TTL of its packet. */
   readonly ttl: number;
+  /** Type of service of its packet, ECN bits and all. */
   readonly tos: number;
   /** Bytes of a segment that the peer can take; null: it does not say. */
   readonly mss: number | null;

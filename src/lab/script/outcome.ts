@@ -30,6 +30,7 @@ export interface Rung {
   at: number;
   /** `<` injected, `>` left the stack, `?` left it and no line asked for it (yet), `call`, `command`. */
   side: '<' | '>' | '?' | 'call' | 'command';
+  /** The packet or call, in the script's own spelling. */
   text: string;
   /** Of the script; null for what no line asked for. */
   line: number | null;
@@ -37,14 +38,19 @@ export interface Rung {
 
 /** What became of one packet script. */
 export interface ScriptResult {
+  /** The script's file. */
   path: string;
+  /** Skipped: it needs what is not here. */
   result: 'passed' | 'failed' | 'skipped';
   /** Why it failed or was skipped; empty if it passed. */
   reason: string;
+  /** Line and column, from 1, of what failed or was not understood; null if there is none such. */
   place: Place | null;
   /** The event's text. */
   event: string | null;
+  /** What the script wanted, in its own spelling; null where `reason` says it all. */
   expected: string | null;
+  /** What came instead; null likewise. */
   got: string | null;
   /** What happened until then. Kept only of failures. */
   ladder: Rung[];
