@@ -54,7 +54,10 @@ export interface StackOptions extends Partial<InterfaceOptions> {
   doctor?: boolean | ((warning: DoctorWarning) => void);
   /** Who stands between programs and their calls, such as a recorder; the innermost first. */
   interposers?: readonly Interposer[];
-  /** Told when a link is gone or broken. */
+  /**
+   * Told when a link is gone or broken, which is for good: connections over it end with ENETDOWN. Unless given, a warning of the
+   * process says so.
+   */
   onLinkDown?: (name: string, error: Error) => void;
 }
 
@@ -87,7 +90,11 @@ export class Stack {
     this.host = new Host(options.clock ?? new RealClock(), new PacketMemory(options.memory), random);
     for (const [name, value] of Object.entries(options.sysctl ?? {})) this.sysctl(name, value);
     this.ip = new Ip(this.host);
-    this.ip.onLinkDown = (device, error) => options.onLinkDown?.(device.name, error);
+    const onLinkDown = options.onLinkDown ?? warnOfLink;
+    this.ip.onLinkDown = (device, error) => {
+      this.tcp.linkDown(device);
+      onLinkDown(device.name, error);
+    };
     this.icmp = new Icmp(this.ip);
     this.udp = new Udp(this.ip);
     this.tcp = new Tcp(this.host, this.ip);
@@ -228,7 +235,10 @@ export class Stack {
     return socketRows(this.tcp, this.udp);
   }
 
-  /** Ends everything: calls asleep (-EINTR), processes, connections (without a word to their peers), links. Idempotent. */
+  /**
+   * Ends everything: calls asleep (-EINTR), processes, connections (without a word to their peers), links. What is called afterwards
+   * knows no descriptor (-EBADF) and gets none (-ENETDOWN). Sockets and servers of `tapstack/net` are closed (docs/net.md). Idempotent.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -239,8 +249,7 @@ export class Stack {
     // Those who were asleep see -EINTR first, and then that their descriptors are gone.
     await null;
     this.tcp.destroyAll();
-    this.kernel.exitAll();
-    this.kernel.interruptAll();
+    this.kernel.close();
     this.ip.close();
     await Promise.all(this.#links.map((link) => link.close()));
   }
@@ -276,6 +285,10 @@ export class Stack {
 function doctorOf(option: StackOptions['doctor']): Doctor | null {
   if (option === undefined || option === false) return null;
   return new Doctor(typeof option === 'function' ? option : emitWarning);
+}
+
+function warnOfLink(_name: string, { message }: Error): void {
+  process.emitWarning(`${message}.`, { type: 'TapstackWarning' });
 }
 
 function emitWarning({ code, message, registeredAt }: DoctorWarning): void {

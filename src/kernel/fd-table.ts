@@ -2,13 +2,15 @@
 // be reserved before there is a file for them, and the limit is the process's RLIMIT_NOFILE.
 
 import type { File, FileCount } from '../core/file.js';
-import { EMFILE, ENFILE } from '../uapi/errno.js';
+import { EMFILE, ENETDOWN, ENFILE } from '../uapi/errno.js';
 
 const WORD = 32;
 
 /** All open files of the stack, and how many there may be (fs.file-max). */
 export interface OpenFiles extends FileCount {
   readonly full: boolean;
+  /** The stack was closed. */
+  closed: boolean;
 }
 
 export class FdTable {
@@ -30,8 +32,9 @@ export class FdTable {
     this.#privileged = privileged;
   }
 
-  /** alloc_empty_file: -ENFILE when the stack has as many files open as it may. */
+  /** alloc_empty_file: -ENFILE when the stack has as many files open as it may; -ENETDOWN when it was closed. */
   get fileError(): number {
+    if (this.#openFiles.closed) return -ENETDOWN;
     return this.#openFiles.full && !this.#privileged ? -ENFILE : 0;
   }
 

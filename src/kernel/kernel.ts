@@ -30,6 +30,7 @@ export class Kernel {
   resumes: <T>(promise: Promise<T>) => Promise<T> = asItIs;
   /** Processes that have not exited. */
   readonly processes = new Set<Exits>();
+  readonly #onClosed: (() => void)[] = [];
   readonly #users = new Map<number, EpollUser>();
   #nextPid = 1;
 
@@ -44,6 +45,7 @@ export class Kernel {
     this.inet = inet;
     this.openFiles = {
       open: 0,
+      closed: false,
       get full(): boolean {
         return this.open >= host.sysctl.fileMax;
       },
@@ -66,6 +68,24 @@ export class Kernel {
   /** Ends every call that is asleep (-EINTR). */
   interruptAll(): void {
     this.eventpolls.asleep.interruptAll();
+  }
+
+  /** The stack was closed: nothing can be opened any more, and nobody falls asleep. */
+  get closed(): boolean {
+    return this.openFiles.closed;
+  }
+
+  /** Registers whom to tell, outside every call of a program's, when the stack is closed. */
+  onClosed(work: () => void): void {
+    this.#onClosed.push(work);
+  }
+
+  /** Ends every process and every call, for good. */
+  close(): void {
+    this.openFiles.closed = true;
+    this.exitAll();
+    this.interruptAll();
+    for (const work of this.#onClosed) work();
   }
 
   exitAll(): void {

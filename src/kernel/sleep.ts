@@ -121,7 +121,7 @@ export class Sleep extends Timer implements Sleeper, Interruptible {
     this.#asleep.add(this);
     if (this.#timeoutMs <= 0) this.timedOut = true;
     else if (this.#timeoutMs < FOREVER) this.#host.wheel.arm(this, sleepTicks(this.#host, this.#timeoutMs));
-    if (this.#signal?.aborted) this.interrupted = true;
+    if (this.#signal?.aborted || this.#kernel.closed) this.interrupted = true;
     this.#signal?.addEventListener('abort', this.#onAbort);
   }
 

@@ -115,7 +115,7 @@ class Attempts {
     const handle = this.#handle();
     const bindError = bindLocal(handle, family, this.#to);
     if (bindError !== 0) {
-      this.#failed(failedConnect(bindError, attempt(address, family, this.#to, afterConnect)));
+      this.#failed(failedConnect(bindError, attempt(address, family, this.#to, afterConnect), handle));
       return;
     }
     const { port } = this.#to;
@@ -152,7 +152,7 @@ class Attempts {
     const { address, port, addressType } = request;
     this.#socket.emit('connectionAttemptTimeout', address, port, addressType);
     request.oncomplete = ignore;
-    this.#errors.push(failedConnect(-ETIMEDOUT, request));
+    this.#errors.push(failedConnect(-ETIMEDOUT, request, handle));
     if (handle !== this.#socket._handle) handle.close();
     if (this.#socket.connecting) this.next();
   }
@@ -165,7 +165,7 @@ class Attempts {
       return;
     }
     if (status !== 0) {
-      const error = failedConnect(status, request);
+      const error = failedConnect(status, request, handle);
       socket.emit('connectionAttemptFailed', request.address, request.port, request.addressType, error);
       if (handle !== socket._handle) handle.close();
       this.#failed(error);

@@ -45,7 +45,9 @@ export function connectNow(socket: NetSocket, ip: string, family: number, to: De
   const bindError = bindLocal(handle, family, to);
   if (bindError !== 0) {
     const local = to.localAddress ?? (family === 4 ? '0.0.0.0' : '::');
-    socket.destroy(connectException(bindError, 'bind', local, to.localPort));
+    socket.destroy(
+      connectException(bindError, 'bind', local, to.localPort, undefined, handle.why?.(bindError)),
+    );
     return;
   }
   socket.emit('connectionAttempt', ip, to.port, family);
@@ -102,7 +104,9 @@ export function bindLocal(handle: TcpHandle, family: number, to: Destination): n
 /** An attempt that could not even begin: told with the name the socket has, be it none. */
 export function attemptError(socket: NetSocket, request: ConnectRequest, error: number): NodeError {
   const { address, port } = socket._getsockname();
-  return connectException(error, 'connect', request.address, request.port, `${address}:${port}`);
+  const why = socket._handle?.why?.(error);
+  const local = why === undefined ? `${address}:${port}` : undefined;
+  return connectException(error, 'connect', request.address, request.port, local, why);
 }
 
 export function afterConnect(status: number, handle: TcpHandle, request: ConnectRequest): void {
@@ -114,15 +118,22 @@ export function afterConnect(status: number, handle: TcpHandle, request: Connect
     established(socket, handle, request);
     return;
   }
-  const error = failedConnect(status, request);
+  const error = failedConnect(status, request, handle);
   socket.emit('connectionAttemptFailed', request.address, request.port, request.addressType, error);
   socket.destroy(error);
 }
 
-export function failedConnect(status: number, request: ConnectRequest): NodeError {
+export function failedConnect(status: number, request: ConnectRequest, handle: TcpHandle): NodeError {
   const { localAddress, localPort } = request;
   const local = localAddress !== undefined && localPort ? `${localAddress}:${localPort}` : undefined;
-  const error = connectException(status, 'connect', request.address, request.port, local);
+  const error = connectException(
+    status,
+    'connect',
+    request.address,
+    request.port,
+    local,
+    handle.why?.(status),
+  );
   if (localAddress !== undefined) error.localAddress = localAddress;
   if (localPort) error.localPort = localPort;
   return error;

@@ -127,27 +127,35 @@ export function errnoException(errno: number, syscall: string, detail?: string):
   return Object.assign(new Error(message), { errno, code, syscall });
 }
 
-/** `connect ECONNREFUSED 192.0.2.1:80`, and where from if that is known. */
+/** `connect ECONNREFUSED 192.0.2.1:80`, and where from and why if that is known. */
 export function connectException(
   errno: number,
   syscall: string,
   address: string,
   port: number | undefined,
   local?: string,
+  why?: string,
 ): NodeError {
   const [code] = systemError(errno);
   const where = port !== undefined && port > 0 ? `${address}:${port}` : address;
-  const message = `${syscall} ${code}${where ? ` ${where}` : ''}${local ? ` - Local (${local})` : ''}`;
+  const parts = [syscall, code, where, local ? `- Local (${local})` : '', why].filter(Boolean);
+  const message = parts.join(' ');
   const error: NodeError = Object.assign(new Error(message), { errno, code, syscall, address });
   if (port) error.port = port;
   return error;
 }
 
 /** `listen EADDRINUSE: address already in use 192.0.2.1:80` */
-export function listenException(errno: number, syscall: string, address: string, port?: number): NodeError {
+export function listenException(
+  errno: number,
+  syscall: string,
+  address: string,
+  port?: number,
+  why?: string,
+): NodeError {
   const [code, text] = systemError(errno);
   const where = port !== undefined && port > 0 ? `${address}:${port}` : address;
-  const message = `${syscall} ${code}: ${text}${where ? ` ${where}` : ''}`;
+  const message = `${syscall} ${code}: ${text}${where ? ` ${where}` : ''}${why ? ` ${why}` : ''}`;
   const error: NodeError = Object.assign(new Error(message), { code, errno, syscall, address });
   if (port) error.port = port;
   return error;

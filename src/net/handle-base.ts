@@ -18,7 +18,7 @@ import {
   SOL_SOCKET,
 } from '../uapi/socket.js';
 import { TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY } from '../uapi/tcp.js';
-import type { Driven, Reactor } from './reactor.js';
+import type { Driven, Reachable, Reactor } from './reactor.js';
 
 export interface AddressOut {
   address?: string;
@@ -55,6 +55,8 @@ export abstract class HandleBase implements Driven {
   protected abstract events(events: number): boolean;
   protected abstract continue(): void;
   protected abstract cancel(): void;
+  protected abstract stackClosed(): void;
+  abstract onLinkDown(left: Reachable): void;
 
   getAsyncId(): number {
     return this.#scope.asyncId();
@@ -80,6 +82,7 @@ export abstract class HandleBase implements Driven {
     const socket = this.reactor.process.files.get(fd)?.private_ as Socket;
     this.fd = fd;
     this.sk = socket.sk as TcpSock;
+    this.reactor.opened(this);
     return 0;
   }
 
@@ -179,6 +182,15 @@ export abstract class HandleBase implements Driven {
 
   onClosed(): void {
     this.#scope.runInAsyncScope(this.cancel, this);
+  }
+
+  onStackClosed(): void {
+    if (!this.closing) this.#scope.runInAsyncScope(this.stackClosed, this);
+  }
+
+  /** In words, for errors; see `Reactor.why`. */
+  why(status: number): string | undefined {
+    return this.reactor.why(status);
   }
 
   protected feed(): void {

@@ -6,6 +6,7 @@ import type { Net } from './create-net.js';
 import { asPlainStreams } from './install-socket.js';
 import { type Callback, type NetOptions, normalizeArgs } from './normalize-args.js';
 import type { NetSocket } from './socket.js';
+import { kSecured } from './symbols.js';
 
 type Any = Record<string, unknown>;
 type TlsSocketClass = new (...args: unknown[]) => tls.TLSSocket;
@@ -67,6 +68,7 @@ function connectOver(
 /** Neither outlives the other. At the peer's FIN the connection stays: the farewell of TLS is still to be sent. */
 export function joinLives(raw: NetSocket, secured: tls.TLSSocket): void {
   raw.allowHalfOpen = true;
+  raw[kSecured] = secured;
   secured.once('close', () => raw.destroy());
   raw.once('close', () => secured.destroy());
 }

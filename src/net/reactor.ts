@@ -8,9 +8,11 @@ import type { EpollEvent } from '../eventpoll/epitem.js';
 import type { EventPoll } from '../eventpoll/eventpoll.js';
 import type { Process } from '../kernel/process.js';
 import type { Syscalls } from '../kernel/syscalls.js';
+import type { IpAddress } from '../packet/address.js';
 import type { Stack } from '../stack.js';
 import type { Clock } from '../time/clock.js';
-import { type Turn, turn } from './turn.js';
+import { ECANCELED, ECONNABORTED, ENETDOWN } from '../uapi/errno.js';
+import { soon, type Turn, turn } from './turn.js';
 import { canUnscope, type Turns, type Unscoped, unscope } from './unscoped.js';
 
 /** What a reactor drives. */
@@ -21,7 +23,14 @@ export interface Driven {
   onFed(): void;
   /** The turn after `closed`. */
   onClosed(): void;
+  /** The stack was closed. */
+  onStackClosed(): void;
+  /** A device is gone. */
+  onLinkDown(left: Reachable): void;
 }
+
+/** Whether anybody but this process itself could still come to a listener at this address. */
+export type Reachable = (listening: IpAddress) => boolean;
 
 /** Events taken at once, as libuv takes them. */
 const BATCH = 1024;
@@ -29,6 +38,8 @@ const BATCH = 1024;
 const ROUNDS = 32;
 /** RLIMIT_NOFILE: the program has descriptors of its own elsewhere; here memory is the limit. */
 const NOFILE = 1 << 20;
+
+const STACK_CLOSED = 'its stack was closed by stack.close(); make another, and a net on that';
 
 type Tick = () => void;
 /** Runs what nextTick and promises have waiting, as Node does between two callbacks of libuv's. */
@@ -47,8 +58,8 @@ export class Reactor implements Turns {
   #unscoped = false;
   readonly #epfd: number;
   readonly #events = epollEvents(BATCH);
-  readonly #poll: Turn;
-  readonly #closing: Turn;
+  #poll: Turn;
+  #closing: Turn;
   /** Several callbacks fit in a turn. In a virtual time each has a moment of its own, after which all programs come to rest. */
   readonly #several: boolean;
   #count = 0;
@@ -58,6 +69,9 @@ export class Reactor implements Turns {
   #holders = 0;
   /** The stack was closed: nothing will happen any more for which the process should live. */
   #over = false;
+  /** What may end without having asked. */
+  readonly #open = new Set<Driven>();
+  #why = '';
   readonly #event: EpollEvent = { events: 0, data: null };
 
   constructor(stack: Stack) {
@@ -68,14 +82,62 @@ export class Reactor implements Turns {
     this.#poll = turn(this.#clock, () => this.#runPoll());
     this.#closing = turn(this.#clock, () => this.#runClosing());
     this.#host = stack.host;
+    this.#several = this.#clock.real === true;
+    if (stack.kernel.closed) {
+      this.#end();
+      return;
+    }
     const ep = this.process.files.get(this.#epfd)?.private_ as EventPoll;
     ep.wq.add(new WaitQueueEntry(wakeReactor, this));
     stack.host.onBatchDone(() => this.#runBatch());
-    this.#several = this.#clock.real === true;
-    this.process.onExit = () => {
-      if (this.#holders > 0) this.#clock.release();
-      this.#over = true;
+    stack.kernel.onClosed(() => this.#end());
+    const { ip } = stack;
+    const { onLinkDown } = ip;
+    ip.onLinkDown = (device, error) => {
+      this.#why = `${error.message}; make another, and a stack on it`;
+      const { devices } = ip.routes;
+      const left: Reachable = ({ isAny, a }) =>
+        devices.some(({ up, loopback, mask, network }) => up && (isAny ? !loopback : (a & mask) === network));
+      for (const handle of this.#open) handle.onLinkDown(left);
+      onLinkDown(device, error);
     };
+  }
+
+  /** The stack was closed: so is all that is open on it. */
+  #end(): void {
+    if (this.#holders > 0) this.#clock.release();
+    this.#over = true;
+    this.#why = STACK_CLOSED;
+    // Nobody may move a virtual time any more.
+    this.#poll = soon(() => this.#runPoll());
+    this.#closing = soon(() => this.#runClosing());
+    if (this.#more) this.#poll.arm();
+    if (this.#closed.length > 0) this.#closing.arm();
+    for (const handle of [...this.#open]) {
+      try {
+        handle.onStackClosed();
+      } catch (error) {
+        // A program's, and none of the others' business.
+        process.nextTick(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
+  opened(handle: Driven): void {
+    this.#open.add(handle);
+  }
+
+  /** What a request is answered with when its handle was closed. */
+  get canceled(): number {
+    return this.#over ? -ECONNABORTED : -ECANCELED;
+  }
+
+  /** Why something ended with this -errno, where that has a reason that no kernel knows. */
+  why(status: number): string | undefined {
+    const ours = status === -ECONNABORTED || status === -ENETDOWN;
+    return ours && this.#why !== '' ? `- ${this.#why}` : undefined;
   }
 
   /** EPOLL_CTL_ADD or _MOD. 0 or -errno. */
@@ -93,6 +155,7 @@ export class Reactor implements Turns {
 
   /** `handle.onClosed()` in the phase for that (uv_close). */
   closed(handle: Driven): void {
+    this.#open.delete(handle);
     this.#closed.push(handle);
     if (!this.#running && !this.#unscoped) this.#closing.arm();
   }

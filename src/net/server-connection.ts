@@ -1,5 +1,6 @@
 // A connection has arrived: it becomes a socket with the server's options, or is dropped when there are too many.
 
+import { ENETDOWN } from '../uapi/errno.js';
 import { serverSocket } from './diagnostics.js';
 import { errnoException } from './errors.js';
 import type { AddressOut } from './handle-base.js';
@@ -12,7 +13,9 @@ import type { TcpHandle } from './tcp-handle.js';
 export function onConnection(this: TcpHandle, status: number, client: TcpHandle | undefined): void {
   const server = this.owner as NetServer;
   if (status !== 0 || client === undefined) {
-    server.emit('error', errnoException(status, 'accept'));
+    // Nobody can come any more.
+    if (status === -ENETDOWN) server.close();
+    server.emit('error', errnoException(status, 'accept', this.why(status)));
     return;
   }
   if (server.maxConnections !== undefined && server._connections >= server.maxConnections) {

@@ -130,7 +130,8 @@ export function listen2(
     else error = handle.bind(address ?? '0.0.0.0', port);
     if (error < 0) {
       handle.close();
-      failListen(this, listenException(error, 'listen', address ?? (port < 0 ? '' : '0.0.0.0'), port));
+      const where = address ?? (port < 0 ? '' : '0.0.0.0');
+      failListen(this, listenException(error, 'listen', where, port, handle.why?.(error)));
       return;
     }
     this._handle = handle;
@@ -138,17 +139,22 @@ export function listen2(
   const handle = this._handle;
   handle.onconnection = onConnection;
   handle.owner = this;
+  handle.onstackclosed = closeOwner;
   const error = handle.listen(backlog);
   if (error < 0) {
     handle.close();
     this._handle = null;
-    failListen(this, listenException(error, 'listen', address ?? '0.0.0.0', port));
+    failListen(this, listenException(error, 'listen', address ?? '0.0.0.0', port, handle.why?.(error)));
     return;
   }
   this._connectionKey = `${family}:${address ?? '0.0.0.0'}:${port}`;
   if (this._unref) this.unref();
   if (serverListen.asyncEnd.hasSubscribers) serverListen.asyncEnd.publish({ server: this });
   process.nextTick(emitListening, this);
+}
+
+function closeOwner(this: TcpHandle): void {
+  (this.owner as NetServer).close();
 }
 
 function failListen(server: NetServer, error: NodeError): void {

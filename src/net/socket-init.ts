@@ -1,6 +1,8 @@
 // What the constructor of a Socket does, on an object that exists already.
 
 import { Duplex } from 'node:stream';
+import { ECONNABORTED } from '../uapi/errno.js';
+import { errnoException } from './errors.js';
 import type { NetOptions } from './normalize-args.js';
 import type { NetSocket } from './socket.js';
 import { writeAfterEnd } from './socket-end.js';
@@ -13,6 +15,7 @@ import {
   kLastQueueSize,
   kNoDelay,
   kOnread,
+  kSecured,
   kTaker,
   kTimer,
   type OnRead,
@@ -97,6 +100,7 @@ function initFields(socket: NetSocket): void {
   socket[kLastQueueSize] = 0;
   socket[kOnread] = null;
   socket[kTaker] = null;
+  socket[kSecured] = null;
   socket[kNoDelay] = false;
   socket[kKeepAlive] = false;
   socket[kKeepAliveDelay] = 0;
@@ -124,8 +128,20 @@ export function initSocketHandle(socket: NetSocket): void {
   if (!handle) return;
   handle.owner = socket;
   handle.onread = onStreamRead;
+  handle.onstackclosed = destroyOwner;
   const onread = socket[kOnread];
   if (onread !== null) handle.useUserBuffer(onread.current);
+}
+
+/** As if the program had done it: it did, by closing the stack. An error is only for whoever waits to be connected. */
+function destroyOwner(this: TcpHandle): void {
+  const socket = this.owner as NetSocket;
+  const secured = socket[kSecured];
+  // Before it hears of what could not be written.
+  if (secured?.secureConnecting)
+    secured.destroy(errnoException(-ECONNABORTED, 'connect', this.why(-ECONNABORTED)));
+  else secured?.destroy();
+  socket.destroy();
 }
 
 function userBuffer(option: unknown): OnRead | null {

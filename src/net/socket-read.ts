@@ -42,7 +42,7 @@ export function onStreamRead(this: TcpHandle, count: number, data: Buffer | unde
     socket.read(0);
     return;
   }
-  socket.destroy(errnoException(count, 'read') as NodeError);
+  socket.destroy(errnoException(count, 'read', this.why?.(count)) as NodeError);
 }
 
 function intoUserBuffer(handle: TcpHandle, onread: OnRead, socket: NetSocket, count: number): boolean {

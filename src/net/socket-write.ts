@@ -1,6 +1,6 @@
 // The writing half of a socket: from the Writable to the handle, or put aside until it is connected.
 
-import { closedBeforeConnection, errnoException, socketClosed } from './errors.js';
+import { closedBeforeConnection, errnoException, type NodeError, socketClosed } from './errors.js';
 import { WriteRequest } from './requests.js';
 import type { NetSocket, WriteCallback } from './socket.js';
 import { kLastQueueSize } from './symbols.js';
@@ -87,14 +87,16 @@ function afterDispatch(
 }
 
 function onWritten(this: WriteRequest, status: number): void {
-  const socket = (this.handle as TcpHandle).owner as NetSocket;
+  const handle = this.handle as TcpHandle;
+  const socket = handle.owner as NetSocket;
   const { callback } = this;
+  const why = handle.why?.(status);
   if (socket.destroyed) {
-    callback?.(null);
+    callback?.(why === undefined ? lostWith(socket, handle) : errnoException(status, 'write', why));
     return;
   }
   if (status < 0) {
-    const error = errnoException(status, 'write');
+    const error = errnoException(status, 'write', why);
     if (callback !== null) callback(error);
     else socket.destroy(error);
     return;
@@ -102,6 +104,12 @@ function onWritten(this: WriteRequest, status: number): void {
   socket._unrefTimer();
   socket[kLastQueueSize] = 0;
   callback?.(null);
+}
+
+/** What was being written when a socket ended was written, says Node. Not so if all the network was lost. */
+function lostWith({ errored }: NetSocket, handle: TcpHandle): Error | null {
+  const errno = (errored as NodeError | null)?.errno;
+  return errno !== undefined && handle.why?.(errno) !== undefined ? errored : null;
 }
 
 /** Bytes written so far, those included that wait in the stream or for the connection; undefined on the prototype. */

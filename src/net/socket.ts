@@ -21,6 +21,7 @@ import {
   kNoDelay,
   kOnread,
   kResetting,
+  kSecured,
   kTaker,
   kTimer,
   type OnRead,
@@ -55,6 +56,7 @@ export class NetSocket extends Duplex {
   declare [kKeepAliveDelay]: number;
   declare [kOnread]: OnRead | null;
   declare [kTaker]: Taker | null;
+  declare [kSecured]: (Duplex & { secureConnecting?: boolean }) | null;
   declare [kResetting]: boolean;
 
   connect(...args: unknown[]): this {

@@ -16,6 +16,8 @@ export const kLastQueueSize = Symbol('lastWriteQueueSize');
 export const kOnread = Symbol('onread');
 export const kResetting = Symbol('resetAndClosing');
 export const kTaker = Symbol('taker');
+/** The TLSSocket that stands on a socket. */
+export const kSecured = Symbol('secured');
 
 /** Has what a socket receives instead of its Readable. */
 export interface Taker {

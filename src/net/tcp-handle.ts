@@ -6,10 +6,10 @@ import {
   EAFNOSUPPORT,
   EAGAIN,
   EBADF,
-  ECANCELED,
   ECONNREFUSED,
   EINPROGRESS,
   EINVAL,
+  ENETDOWN,
   ENOTCONN,
 } from '../uapi/errno.js';
 import { EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from '../uapi/poll.js';
@@ -25,6 +25,7 @@ import {
   SOL_SOCKET,
 } from '../uapi/socket.js';
 import { HandleBase } from './handle-base.js';
+import type { Reachable } from './reactor.js';
 import type { ConnectRequest, ShutdownRequest, WriteRequest } from './requests.js';
 import { putBytes, putString, scratchBuffer } from './scratch.js';
 import { READ_SIZE, takePart } from './slab.js';
@@ -44,8 +45,12 @@ export class TcpHandle extends HandleBase {
   bytesWritten = 0;
   onread: (nread: number, data: Buffer | undefined) => void = ignore;
   onconnection: (status: number, client: TcpHandle | undefined) => void = ignore;
+  /** The stack was closed. Unless its owner has a say, the handle is. */
+  onstackclosed: (() => void) | null = null;
 
   #listening = false;
+  /** It listens where nobody can come from any more. */
+  #stranded = false;
   /** There may be something to read: the edge has been seen, and the queue's end has not. */
   #readable = false;
   /** The stream is over or broken: what is to be read ends with that. */
@@ -256,6 +261,7 @@ export class TcpHandle extends HandleBase {
   }
 
   protected override continue(): void {
+    if (this.#stranded) this.onconnection(-ENETDOWN, undefined);
     if (this.#connect !== null) {
       if (this.#delayedError !== 0) this.#connected();
       return;
@@ -264,14 +270,27 @@ export class TcpHandle extends HandleBase {
     if (this.#readable && this.reading && this.#pull()) this.feed();
   }
 
-  protected override cancel(): void {
+  override onLinkDown(left: Reachable): void {
+    this.#stranded = this.#listening && !left((this.sk as TcpSock).laddr);
+    if (this.#stranded) this.feed();
+  }
+
+  protected override stackClosed(): void {
     const connect = this.#connect;
     this.#connect = null;
-    connect?.oncomplete(-ECANCELED, this, connect, false, false);
-    while (this.#writes !== null && !this.#writes.empty) this.#writes.drop().oncomplete(-ECANCELED);
+    connect?.oncomplete(this.reactor.canceled, this, connect, false, false);
+    if (!this.closing) (this.onstackclosed ?? this.close).call(this);
+  }
+
+  protected override cancel(): void {
+    const status = this.reactor.canceled;
+    const connect = this.#connect;
+    this.#connect = null;
+    connect?.oncomplete(status, this, connect, false, false);
+    while (this.#writes !== null && !this.#writes.empty) this.#writes.drop().oncomplete(status);
     const shutdown = this.#shutdown;
     this.#shutdown = null;
-    shutdown?.oncomplete(-ECANCELED);
+    shutdown?.oncomplete(status);
     const onClose = this.onClose;
     this.onClose = null;
     this.account();

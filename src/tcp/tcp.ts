@@ -4,17 +4,19 @@
 import type { Host } from '../core/host.js';
 import { SHUTDOWN_MASK } from '../core/sock.js';
 import { ends, traceAccept, traceRecvmsg, traceSendmsg, traceZerocopyReceive } from '../core/trace.js';
+import type { NetDevice } from '../ip/device.js';
 import type { Ip } from '../ip/ip.js';
 import type { IpProtocol } from '../ip/protocol.js';
 import type { RxPacket } from '../ip/rx-packet.js';
 import type { ProcessMemory } from '../memory/process-memory.js';
 import type { IpAddress } from '../packet/address.js';
-import { EADDRINUSE, EALREADY, EINVAL, ENOTTY, EOPNOTSUPP } from '../uapi/errno.js';
+import { EADDRINUSE, EALREADY, EINVAL, ENETDOWN, ENOTTY, EOPNOTSUPP } from '../uapi/errno.js';
 import { IPPROTO_TCP, SIOCATMARK, SIOCINQ, SIOCOUTQ, SIOCOUTQNSD } from '../uapi/socket.js';
 import { TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from '../uapi/tcp.js';
 import {
   closing,
   destroy,
+  doneWithError,
   endTimeWait,
   finishClose,
   setState,
@@ -270,6 +272,12 @@ export class Tcp extends TcpShared implements IpProtocol {
 
   info(sk: TcpSock): TcpInfo {
     return tcpInfo(sk);
+  }
+
+  /** A link is gone for good: so are the connections over it. */
+  linkDown(device: NetDevice): void {
+    this.host.refresh();
+    for (const sk of [...this.established]) if (sk.route?.device === device) doneWithError(sk, ENETDOWN);
   }
 
   /** Ends everything without a word to anybody; the stack is closing. */

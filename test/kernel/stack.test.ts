@@ -1,5 +1,5 @@
 // The stack as a whole: its options and their errors, two stacks on a wire, tunables, listings, and its end.
-import { createWire, Stack, VirtualClock } from 'tapstack';
+import { AF_INET, createWire, EBADF, epollEvents, SOCK_STREAM, Stack, VirtualClock } from 'tapstack';
 import { describe, expect, it } from 'vitest';
 import { parseAddress } from '../../src/kernel/interface-options.js';
 import { address, Machine, result, settle } from './machine.js';
@@ -165,6 +165,43 @@ describe('the stack', () => {
     expect(result(m.sys.close(fd))).toBe('-EBADF');
     expect(m.stack.sockets()).toEqual([]);
     expect(m.stack.host.wheel.size).toBe(0);
+  });
+
+  it('has ended for good: nobody can open anything any more, nor sleep', async () => {
+    const m = new Machine();
+    const { fd: listener } = m.listener();
+    m.sys.fcntl(listener, 4, 0);
+    const ep = m.epoll();
+    // Programs that take -EINTR for a reason to begin anew.
+    const again = async (call: () => Promise<number>): Promise<unknown[]> => {
+      const results: number[] = [];
+      while (results.at(-1) !== -EBADF && results.length < 10) results.push(await call());
+      return results.map(result);
+    };
+    const programs = [
+      again(() => m.blocking.accept(listener)),
+      again(() => m.sys.epoll_wait(ep, epollEvents(1), 1, -1)),
+    ];
+    await settle();
+    await m.stack.close();
+    for (const results of await Promise.all(programs)) {
+      expect(results[0]).toBe('-EINTR');
+      expect(results.at(-1)).toBe('-EBADF');
+    }
+    const { sys } = m;
+    const other = m.stack.createProcess();
+    const opened = [
+      m.socket(),
+      sys.epoll_create1(0),
+      sys.eventfd(0),
+      sys.pipe([]),
+      sys.timerfd_create(1, 0),
+      sys.open('/dev/null', 0),
+      other.sys.socket(AF_INET, SOCK_STREAM, 0),
+    ];
+    expect(opened.map(result)).toEqual(opened.map(() => '-ENETDOWN'));
+    expect(result(await sys.poll([], -1))).toBe('-EINTR');
+    expect(result(await sys.poll([{ fd: listener, events: 1, revents: 0 }], -1))).toBe(1);
   });
 
   it('gives back all packet memory and all watches', async () => {

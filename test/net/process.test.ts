@@ -61,7 +61,7 @@ it('a stack that was closed keeps no process, whatever was open on it', async ()
       await stack.close();
       process.on('exit', () => console.log(server.listening, socket.destroyed));
     });`;
-  expect(await run('tapstack/net', program)).toBe('true false');
+  expect(await run('tapstack/net', program)).toBe('false true');
 });
 
 it('what is closed after its stack was, is no reason less to live for what else there is', async () => {

@@ -179,10 +179,11 @@ describe('a signal', () => {
 test('a device that somebody removes is told of, and keeps nobody', async () => {
   const source = `
     import { createServer } from 'node:net';
-    const server = createServer((socket) => socket.unref()).listen(7777, () => console.log('listening'));
-    process.on('warning', () => setTimeout(() => server.close(), 100));
+    const lost = ({ message }) => console.log(message);
+    const server = createServer((socket) => socket.resume().on('error', lost)).on('error', lost);
+    server.listen(7777, () => console.log('listening'));
   `;
-  const { saw, err, exit } = await oneWay('stack', 57, program(source), async (app) => {
+  const { saw, out, err, exit } = await oneWay('stack', 57, program(source), async (app) => {
     await app.says('listening');
     const peer = connect(7777, app.address).on('error', () => {});
     await once(peer, 'connect');
@@ -195,6 +196,8 @@ test('a device that somebody removes is told of, and keeps nobody', async () => 
   expect(err).toMatch(
     /TapstackWarning: the TAP device ts86-57 is gone: .* The program has no network any more/,
   );
+  expect(out).toMatch(/^accept ENETDOWN - the TAP device ts86-57 is gone/m);
+  expect(out).toMatch(/^read ENETDOWN - the TAP device ts86-57 is gone/m);
   expect(exit).toEqual({ code: 0, signal: null });
   expect(saw).toBeLessThan(5000);
 });
