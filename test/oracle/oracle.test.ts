@@ -43,6 +43,11 @@ describe('the generator', () => {
     expect(generate(7, 3).split('\n').length).toBeGreaterThan(60);
   });
 
+  it('makes one script in ten about datagrams', () => {
+    const about = Array.from({ length: 20 }, (_, index) => / dgram /.test(generate(7, index)));
+    expect(about.flatMap((is, index) => (is ? [index] : []))).toEqual([9, 19]);
+  });
+
   it('lets no listener listen again that may have put off handshakes when it was shut', () => {
     const lines = generate(15_995_986, 3945).split('\n');
     // d1 is l1 by another name.

@@ -2,6 +2,7 @@
 // What would make them depend on time or buffer sizes is left out here: amounts that fit, segments held back (MSG_MORE,
 // corked ones), full accept queues with time to spare, several receivers asleep on one socket, SO_REUSEPORT's choice.
 
+import { generateDatagrams } from './datagrams.js';
 import { Dice } from './dice.js';
 import type { Move } from './moves.js';
 import * as moves from './moves.js';
@@ -45,9 +46,13 @@ const weights: readonly (readonly [Move, number])[] = [
   [readiness.join, 0.8],
 ];
 
+/** One in so many is about datagrams. */
+const DATAGRAMS_EVERY = 10;
+
 /** The script of this seed and index: `operations` or a few more lines. */
 export function generate(seed: number, index: number, operations = 60): string {
   const dice = new Dice(seed, index);
+  if (index % DATAGRAMS_EVERY === DATAGRAMS_EVERY - 1) return generateDatagrams(dice, operations);
   const world = new World(dice);
   // Each script has its own bent: some moves not at all, some much more often.
   const bent = new Map(weights.map(([move, weight]) => [move, weight * dice.pick([0, 0.5, 1, 1, 1, 1, 3])]));
