@@ -135,7 +135,12 @@ export class TapLink implements Link {
     const tx = new TxRing(memory, TX_SLOTS);
     const rxDescOffset = memory.region(RX_SLOTS * RX_WORDS * 4);
     const rxListOffset = memory.region(RX_BLOCKS * 4);
-    memory.post(rxListOffset >> 2, RX_BLOCKS);
+    if (memory.post(rxListOffset >> 2, RX_BLOCKS) === 0) {
+      memory.unwatchRing(tx.ctrl);
+      throw new Error(
+        'a link must be attached before traffic fills the packet memory: it has nothing to receive into',
+      );
+    }
     const descriptors = new Int32Array(memory.buffer, rxDescOffset, RX_SLOTS * RX_WORDS);
     const layout = {
       rxListOffset,

@@ -148,14 +148,17 @@ export class PacketMemory {
 
   /**
    * Lends `count` blocks to a NIC, which finds their offsets in the words from `list` on; fewer, with zeroes for the rest, if
-   * memory is short.
+   * memory is short. How many it is.
    */
-  post(list: number, count: number): void {
-    this.posted.push({ list, count });
+  post(list: number, count: number): number {
+    let lent = 0;
     for (let word = list; word < list + count; word++) {
       const block = this.#popBlock();
       this.words[word] = block < 0 ? 0 : this.#postBlock(block, word);
+      if (block >= 0) lent++;
     }
+    if (lent > 0) this.posted.push({ list, count });
+    return lent;
   }
 
   #postBlock(block: number, word: number): number {

@@ -12,7 +12,7 @@ import { RX_FLAGS, RX_L4_NONE, RX_L4_OK, RX_LENGTH, RX_OFFSET, RX_WORDS } from '
 import { nativeNic } from '../../src/link/native-nic.js';
 import { TapLink, type TapOptions } from '../../src/link/tap.js';
 import { TX_IPV4_CSUM } from '../../src/link/tx-ring.js';
-import { PacketMemory } from '../../src/memory/packet-memory.js';
+import { CHUNK_LARGE, PacketMemory } from '../../src/memory/packet-memory.js';
 import { ip, requireLab } from './lab.js';
 
 const HOST = '10.79.1.1';
@@ -30,11 +30,15 @@ async function open(options: TapOptions = {}): Promise<TapLink> {
 
 /** Answers ARP for PEER and echoes UDP datagrams, straight on the rings: as little of a stack as shows frames. */
 class Echo implements LinkReceiver {
-  readonly memory = new PacketMemory(16 << 20);
+  readonly memory: PacketMemory;
   readonly flags: number[] = [];
   readonly lengths: number[] = [];
   flushes = 0;
   down: (Error & { code?: string }) | null = null;
+
+  constructor(size = 16 << 20) {
+    this.memory = new PacketMemory(size);
+  }
 
   receiveBatch(link: Link, descriptors: Int32Array, count: number): void {
     for (let at = 0; at < count * RX_WORDS; at += RX_WORDS) {
@@ -311,6 +315,31 @@ describe('opening', () => {
     const refusal = TapLink.open({ name: 'link8', ...options });
     await expect(refusal).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
     expect(Object.keys(networkInterfaces())).toEqual(before);
+  });
+
+  test('a link is attached with something to receive into, or not at all', async () => {
+    const full = new PacketMemory(4 << 20);
+    let blocks = 0;
+    while (full.alloc(CHUNK_LARGE) !== 0) blocks++;
+    const link = await open();
+    const refusals = new Set<string>();
+    let list = 0;
+    for (; list === 0 && blocks > 0; blocks--) {
+      const echo = new Echo(4 << 20);
+      for (let i = 0; i < blocks; i++) echo.memory.alloc(CHUNK_LARGE);
+      try {
+        link.attach(echo, echo.memory);
+        list = echo.memory.posted[0].list;
+        expect.soft(echo.memory.words[list]).not.toBe(0);
+      } catch (error) {
+        refusals.add((error as Error).message);
+        expect(echo.memory.posted).toEqual([]);
+      }
+    }
+    expect([...refusals]).toEqual([
+      expect.stringMatching(/its rings have no place$/),
+      expect.stringMatching(/nothing to receive into$/),
+    ]);
   });
 
   test('a link serves one stack', async () => {
