@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # test/native/run.sh: builds the C core and its tests with every warning an error, under AddressSanitizer and UBSan
-# where the compiler has them, and runs them. Needs a C compiler; no Node, except for the lab that open_test runs in.
+# where the compiler has them, and runs them. Needs a C compiler; no Node, except for the lab that some run in.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
 
@@ -31,9 +31,12 @@ for source in test/native/*_test.c; do
   if [ "$name" = rx_test ]; then wrap=(-Wl,--wrap=uring_run); fi
   if [ "$name" = rx_errors_test ]; then wrap=(-Wl,--wrap=read,--wrap=readv,--wrap=uring_run); fi
   if [ "$name" = tx_test ]; then wrap=(-Wl,--wrap=writev,--wrap=uring_{open,close,write,run}); fi
+  if [ "$name" = faults_test ]; then
+    wrap=(-Wl,--wrap={socket,socketpair,send,recv,calloc,malloc,strdup,mmap,setns,unshare,mount,pthread_create,open,ioctl})
+  fi
   "$CC" "${flags[@]}" "${wrap[@]}" "$source" "$build/bench.o" "$build"/nic_*.o -o "$build/$name"
   runner=()
-  if [ "$name" = open_test ] || [ "$name" = descriptors_test ]; then runner=(./scripts/lab); fi # makes devices and namespaces
+  case $name in open_test | descriptors_test | faults_test) runner=(./scripts/lab) ;; esac # devices and namespaces
   "${runner[@]}" "$build/$name" || failed=1
 done
 exit $failed
