@@ -129,7 +129,10 @@ describe('TAP device', () => {
       said += text;
     });
     expect(await once(child, 'close')).toEqual([1, null]);
-    expect(said).toMatch(/^ENODEV the device of descriptor 3 is gone: it was removed while in use \(EPIPE\)/);
+    // Whoever looks first finds it out, by an errno of its own: a write, a read, the poll.
+    expect(said).toMatch(
+      /^ENODEV the device of descriptor 3 is gone: it was removed while in use \(E[A-Z]+\)/,
+    );
   });
 
   test('keeps the ring while it is full, and resumes: nothing lost, nothing twice', () => {
