@@ -287,7 +287,8 @@ function doctorOf(option: StackOptions['doctor']): Doctor | null {
   return new Doctor(typeof option === 'function' ? option : emitWarning);
 }
 
-function warnOfLink(_name: string, { message }: Error): void {
+/** What is done about a link that is gone where nobody asked to be told. */
+export function warnOfLink(_name: string, { message }: Error): void {
   process.emitWarning(`${message}.`, { type: 'TapstackWarning' });
 }
 

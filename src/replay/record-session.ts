@@ -6,7 +6,7 @@ import { EpSleeper } from '../eventpoll/ep-poll.js';
 import type { EventPollShared } from '../eventpoll/eventpoll.js';
 import type { InterfaceOptions } from '../kernel/interface-options.js';
 import type { LoopbackLink } from '../link/loopback.js';
-import { Stack, type StackOptions } from '../stack.js';
+import { Stack, type StackOptions, warnOfLink } from '../stack.js';
 import { RealClock } from '../time/clock.js';
 import {
   AWAKE,
@@ -58,7 +58,7 @@ export function recordSession(options: StackOptions, path: string, how: RecordOp
   const recorder = new Recorder(journal, limit, clock);
   recorder.onEnd = how.onEnd ?? ((error) => process.emitWarning(error.message, { type: 'TapstackWarning' }));
   const calls = new RecordingCalls(recorder);
-  const { link, interfaces, seed: _seed, memory, onLinkDown, ...rest } = options;
+  const { link, interfaces, seed: _seed, memory, onLinkDown = warnOfLink, ...rest } = options;
   const recorded = (each: InterfaceOptions): InterfaceOptions => ({
     ...each,
     link: new RecordingLink(each.link, recorder),
@@ -72,7 +72,7 @@ export function recordSession(options: StackOptions, path: string, how: RecordOp
       clock: new RecordingClock(clock, recorder),
       random: new RecordingRandom(randomOf(options), recorder),
       interposers: [...(options.interposers ?? []), calls],
-      onLinkDown: (name, error) => recorder.outcall(OUT_LINK_DOWN, () => onLinkDown?.(name, error)),
+      onLinkDown: (name, error) => recorder.outcall(OUT_LINK_DOWN, () => onLinkDown(name, error)),
     });
     recorder.host = made.host;
     recorder.values.memory = made.host.memory.buffer;

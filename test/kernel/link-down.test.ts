@@ -1,6 +1,10 @@
 // A device is gone for good: connections over it end, calls asleep on them hear of it, and all else goes on.
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { AF_INET, createWire, SOCK_STREAM, VirtualClock } from 'tapstack';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { recordSession } from '../../src/replay/record-session.js';
 import { Stack } from '../../src/stack.js';
 import { address, Machine, result, settle } from './machine.js';
 
@@ -92,7 +96,7 @@ describe('connections over a device that is gone', () => {
   });
 });
 
-it('a warning of the process says so where nobody else is told', () => {
+it('a warning of the process says so where nobody else is told', async () => {
   const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
   try {
     const [link] = createWire({ clock });
@@ -101,6 +105,16 @@ it('a warning of the process says so where nobody else is told', () => {
     expect(warned.mock.calls).toEqual([['the TAP device tap0 is gone.', { type: 'TapstackWarning' }]]);
     unplug();
     expect(warned).toHaveBeenCalledTimes(1);
+    const path = join(tmpdir(), `tapstack-link-down-${process.pid}.journal`);
+    onTestFinished(() => rmSync(path, { force: true }));
+    const [recorded] = createWire({ clock });
+    const session = recordSession({ clock, link: recorded, address: '10.7.0.1/24' }, path);
+    const [, { link: around }] = session.ip.routes.devices;
+    session.ip.linkDown(around, new Error('the TAP device tap1 is gone'));
+    expect(warned.mock.calls.slice(1)).toEqual([
+      ['the TAP device tap1 is gone.', { type: 'TapstackWarning' }],
+    ]);
+    await session.close();
   } finally {
     warned.mockRestore();
   }
