@@ -50,11 +50,24 @@ const OF_THE_TAP = [
 ] as const;
 
 const NAMES = ['TAP', ...OF_THE_TAP, 'KERNEL', 'SYSCTL', 'RECORD', 'RECORD_LIMIT'];
+/** What else is in the environment: where settings are, and what we leave there for child processes. */
+const BESIDE = ['CONFIG', 'OWNER'];
 
 /** What the environment says, and, where it names a file of such variables (TAPSTACK_CONFIG), what that says besides. */
 export function readSettings(environment: Readonly<NodeJS.ProcessEnv>): StackSettings {
+  refuseUnknown(environment);
   const file = environment.TAPSTACK_CONFIG;
   return settingsFromEnvironment(file ? { ...configuration(file), ...environment } : environment);
+}
+
+/** A slip of the pen would leave the program on another stack than was meant. */
+function refuseUnknown(environment: Readonly<NodeJS.ProcessEnv>): void {
+  for (const [variable, value] of Object.entries(environment)) {
+    const name = variable.startsWith('TAPSTACK_') ? variable.slice('TAPSTACK_'.length) : undefined;
+    if (name === undefined || !value || NAMES.includes(name) || BESIDE.includes(name)) continue;
+    const known = [...NAMES, 'CONFIG'].map((each) => `TAPSTACK_${each}`);
+    throw new SettingsError(`${variable} is set, and is no setting; there are ${known.join(', ')}.`);
+  }
 }
 
 /** A JSON object: the variables without TAPSTACK_, in lower case or not: `{ "tap": "tap0", "address": "10.0.0.2/24" }`. */

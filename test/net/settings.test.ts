@@ -110,6 +110,14 @@ test.each([
   expect(() => read(variables as Record<string, string>)).toThrow(message);
 });
 
+test('a variable that is none, but looks like one, is refused; an empty one, and what we leave for children, is not', () => {
+  expect(() => readSettings({ TAPSTACK_TAP: 't', TAPSTACK_ADRESS: '10.0.0.2/24' })).toThrow(
+    /TAPSTACK_ADRESS is set, and is no setting; there are TAPSTACK_TAP, TAPSTACK_ADDRESS/,
+  );
+  const said = { TAPSTACK_TAP: 't', TAPSTACK_ADRESS: '', TAPSTACK_OWNER: '7 tap0', PATH: '/bin' };
+  expect(readSettings(said).tap).toMatchObject({ name: 't', address: '10.0.0.2/24' });
+});
+
 function configuration(text: string): string {
   const directory = mkdtempSync(join(tmpdir(), 'tapstack-test-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
