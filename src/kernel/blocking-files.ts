@@ -28,11 +28,8 @@ export class BlockingFiles {
     count: number = wholeOf(buffer),
     options?: SleepOptions,
   ): Promise<number> => {
-    const { kernel, files } = this.#process;
-    kernel.host.refresh();
-    const file = files.get(fd);
-    if (file === null || (file.flags & O_ACCMODE) === O_WRONLY) return -EBADF;
-    if (!accessOk(buffer, count)) return -EFAULT;
+    const file = this.#find(fd, O_WRONLY, buffer, count);
+    if (typeof file === 'number') return file;
     if (socketOf(file) !== null) {
       if (count === 0) return 0;
       return receiveOn(this.#process, file, buffer, count, 0, null, options?.signal);
@@ -40,7 +37,7 @@ export class BlockingFiles {
     for (;;) {
       const result = file.ops.read(file, buffer, count);
       if (result !== -EAGAIN || nonblocking(file, 0)) return result;
-      const ready = await kernel.resumes(this.#sleepOn(file, POLLIN, options));
+      const ready = await this.#process.kernel.resumes(this.#sleepOn(file, POLLIN, options));
       if (ready < 0) return ready;
     }
   };
@@ -52,11 +49,8 @@ export class BlockingFiles {
     count: number = wholeOf(buffer),
     options?: SleepOptions,
   ): Promise<number> => {
-    const { kernel, files } = this.#process;
-    kernel.host.refresh();
-    const file = files.get(fd);
-    if (file === null || (file.flags & O_ACCMODE) === O_RDONLY) return -EBADF;
-    if (!accessOk(buffer, count)) return -EFAULT;
+    const file = this.#find(fd, O_RDONLY, buffer, count);
+    if (typeof file === 'number') return file;
     if (socketOf(file) !== null) {
       return sendOn(this.#process, file, buffer, count, 0, null, null, options?.signal);
     }
@@ -67,7 +61,7 @@ export class BlockingFiles {
       if (result >= 0) done += result;
       if (done === count || nonblocking(file, 0)) return done || result;
       if (result < 0 && result !== -EAGAIN) return done || result;
-      const ready = await kernel.resumes(this.#sleepOn(file, POLLOUT, options));
+      const ready = await this.#process.kernel.resumes(this.#sleepOn(file, POLLOUT, options));
       if (ready < 0) return done || ready;
     }
   };
@@ -108,6 +102,14 @@ export class BlockingFiles {
       sleep.finish();
     }
     ops.releaseFinish(socket);
+  }
+
+  /** The file to be read or written: -EBADF if its mode, `forbidden`, is not for that; -EFAULT for a buffer that does not hold `count`. */
+  #find(fd: number, forbidden: number, buffer: Uint8Array, count: number): File | number {
+    this.#process.kernel.host.refresh();
+    const file = this.#process.files.get(fd);
+    if (file === null || (file.flags & O_ACCMODE) === forbidden) return -EBADF;
+    return accessOk(buffer, count) ? file : -EFAULT;
   }
 
   async #sleepOn(file: File, events: number, options: SleepOptions | undefined): Promise<number> {
