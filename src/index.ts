@@ -65,10 +65,10 @@ export {
 export { Cubic } from './tcp/congestion/cubic.js';
 export { additiveIncrease, Reno, slowStart } from './tcp/congestion/reno.js';
 export type { TcpInfo } from './tcp/info.js';
+export type { AcceptOverflow, OnSyn, SynOverflow, SynVerdict, WakeOrder } from './tcp/listen/steering.js';
+export type { ConnectionEnd, SynDetails } from './tcp/listen/syn-details.js';
 export type { RateSample } from './tcp/rate.js';
 export type { TcpSock } from './tcp/sock.js';
-export type { AcceptOverflow, OnSyn, SynOverflow, SynVerdict, WakeOrder } from './tcp/steering.js';
-export type { ConnectionEnd, SynDetails } from './tcp/syn-details.js';
 export type { TcpZerocopyReceive } from './tcp/zerocopy-receive.js';
 export { type Alarm, type Clock, RealClock, VirtualClock } from './time/clock.js';
 export * from './uapi/errno.js';

@@ -213,7 +213,7 @@ const TCP_EXT = [
   'BeyondWindow',
 ] as const;
 
-/** What steered listeners did on their own account (tcp/steering.ts); Linux has none of these. */
+/** What steered listeners did on their own account (tcp/listen/steering.ts); Linux has none of these. */
 const LISTENER = [
   'PausedDrops',
   'PausedResets',

@@ -118,7 +118,7 @@ export class Sysctl {
   tcpPingpongThresh = 1;
   tcpCompSackDelayNs = 1_000_000;
   tcpCompSackNr = 44;
-  /** TFO_* bits of tcp/fastopen.ts. */
+  /** TFO_* bits of tcp/fastopen/fastopen.ts. */
   tcpFastopen = 1;
   /** One key, or two with a comma between; '' until one is set or drawn, and shown as zeros. */
   tcpFastopenKey = '';

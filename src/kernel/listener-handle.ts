@@ -1,18 +1,18 @@
 // A listener that a program looks into and steers (`stack.listener`). The engine keeps what it is told in the listener's own state
-// (tcp/steering.ts), made with the first wish, so that several handles of one listener are the same.
+// (tcp/listen/steering.ts), made with the first wish, so that several handles of one listener are the same.
 
 import type { ListenerCounter } from '../core/mib.js';
 import { socketOf } from '../socket/socket-file.js';
-import type { ListenState } from '../tcp/listen-state.js';
-import { TcpSock } from '../tcp/sock.js';
+import type { ListenState } from '../tcp/listen/listen-state.js';
 import {
   type AcceptOverflow,
   type OnSyn,
   Steering,
   type SynOverflow,
   type WakeOrder,
-} from '../tcp/steering.js';
-import type { ConnectionEnd } from '../tcp/syn-details.js';
+} from '../tcp/listen/steering.js';
+import type { ConnectionEnd } from '../tcp/listen/syn-details.js';
+import { TcpSock } from '../tcp/sock.js';
 import { EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP, errnoName } from '../uapi/errno.js';
 import { TCP_LISTEN, TCP_STATE_NAMES } from '../uapi/tcp.js';
 import type { FdTable } from './fd-table.js';

@@ -2,7 +2,7 @@
 // so that a replay does without the program.
 
 import { Listener } from '../kernel/listener-handle.js';
-import type { OnSyn, SynVerdict } from '../tcp/steering.js';
+import type { OnSyn, SynVerdict } from '../tcp/listen/steering.js';
 import { ANSWER, OUT_ON_SYN, STEER } from './format.js';
 import type { Recorder } from './recorder.js';
 

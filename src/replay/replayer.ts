@@ -3,7 +3,7 @@
 
 import type { PacketMemory } from '../memory/packet-memory.js';
 import type { Stack } from '../stack.js';
-import type { SynVerdict } from '../tcp/steering.js';
+import type { SynVerdict } from '../tcp/listen/steering.js';
 import { ByteReader, ByteWriter } from './bytes.js';
 import { apart, type Difference, Differs } from './difference.js';
 import {

@@ -12,7 +12,6 @@ import { Sender, type UdpSock } from '../udp/udp-sock.js';
 import type { ControlMessage } from './control-message.js';
 import { inetBind } from './inet-bind.js';
 import { inetGetname } from './inet-getname.js';
-import { getIpOption, setIpOption } from './ip-options.js';
 import { getKept, keptOption, setKept } from './kept-options.js';
 import { INT_SIZE, intOf } from './option-values.js';
 import type { MessageInfo, OptionResult, OptionValue, ProtoOps } from './proto-ops.js';
@@ -20,6 +19,7 @@ import { recvError } from './recv-error.js';
 import { readSendControl } from './send-control.js';
 import { isPort, SA_FAMILY_SIZE, SOCKADDR_IN_SIZE, type SockAddr, writeSockAddr } from './sock-addr.js';
 import type { Socket } from './socket.js';
+import { getIpOption, setIpOption } from './sol-ip.js';
 import { tellDatagram } from './tell-datagram.js';
 
 export class InetDgramOps implements ProtoOps {

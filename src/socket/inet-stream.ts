@@ -28,15 +28,15 @@ import { TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT, TCP_ZEROCOPY_RECEIVE
 import type { ControlMessage } from './control-message.js';
 import { inetBind } from './inet-bind.js';
 import { inetGetname } from './inet-getname.js';
-import { getIpOption, setIpOption } from './ip-options.js';
 import type { MessageInfo, OptionResult, OptionValue, ProtoOps } from './proto-ops.js';
 import { recvError } from './recv-error.js';
 import { readSendControl } from './send-control.js';
 import { isPort, SA_FAMILY_SIZE, SOCKADDR_IN_SIZE, type SockAddr } from './sock-addr.js';
 import { type Socket, SS_CONNECTED, SS_CONNECTING, SS_DISCONNECTING, SS_UNCONNECTED } from './socket.js';
+import { getIpOption, setIpOption } from './sol-ip.js';
+import { getTcpOption, setTcpOption } from './sol-tcp.js';
+import { listenFastOpen } from './sol-tcp-fastopen.js';
 import { setStreamRcvlowat, streamWriteSpace } from './stream-space.js';
-import { getTcpOption, setTcpOption } from './tcp-options.js';
-import { listenFastOpen } from './tcp-options-fastopen.js';
 import { tellStream } from './tell-stream.js';
 
 /** A handshake of ours is under way. */

@@ -5,8 +5,6 @@ import { TcpExt } from '../core/mib.js';
 import { SOCK_SNDBUF_LOCK } from '../core/sock.js';
 import { dropped } from '../core/trace.js';
 import { TCP_CA_Open, TCP_ESTABLISHED } from '../uapi/tcp.js';
-import { ECN_MODE_ACCECN } from './accecn.js';
-import { accEcnAcked } from './accecn-ack.js';
 import {
   type AckState,
   FLAG_CA_ALERT,
@@ -28,22 +26,24 @@ import { CHRONO_SNDBUF_LIMITED, chronoStop } from './chrono.js';
 import { cleanRtxQueue } from './clean-rtx-queue.js';
 import { DST_CONFIRM, SYN, TCP_INIT_CWND, TIME_PROBE0 } from './constants.js';
 import { inCwndReduction, reduceCwnd, slowStartAfterIdleCheck } from './cwnd.js';
-import { ecnEchoReceived } from './ecn.js';
-import { syncMss } from './mss.js';
+import { ECN_MODE_ACCECN } from './ecn/accecn.js';
+import { accEcnAcked } from './ecn/accecn-ack.js';
+import { ecnEchoReceived } from './ecn/ecn.js';
 import { probe0When } from './output.js';
 import { usualPacingRate } from './pacing.js';
+import { syncMss } from './path/mss.js';
 import { writeSpace } from './poll.js';
 import { fallQuiet } from './quiet.js';
-import { rackUpdateWindow } from './rack.js';
 import { rateGenerate } from './rate.js';
-import { fastRetransAlert } from './recovery.js';
-import { xmitRecovery } from './retransmit.js';
-import { highestSack, tagSacked } from './scoreboard.js';
+import { rackUpdateWindow } from './recovery/rack.js';
+import { fastRetransAlert } from './recovery/recovery.js';
+import { xmitRecovery } from './recovery/retransmit.js';
+import { highestSack, tagSacked } from './recovery/scoreboard.js';
+import { processTlpAck, scheduleLossProbe } from './recovery/tlp.js';
 import type { Segment } from './segment.js';
 import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { armRetransmit, clearRetransmit, rearmRto } from './tcp-timer.js';
-import { processTlpAck, scheduleLossProbe } from './tlp.js';
 import { ROW_END } from './write-queue.js';
 
 /** The acknowledgement is one to act on. */

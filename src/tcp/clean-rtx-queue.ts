@@ -14,13 +14,13 @@ import {
   FLAG_SYN_ACKED,
 } from './ack-state.js';
 import { CHRONO_BUSY, chronoStop } from './chrono.js';
-import { probeAcked } from './mtu-probe.js';
-import { rackAdvance } from './rack.js';
+import { probeAcked } from './path/mtu-probe.js';
 import { rateDelivered } from './rate.js';
+import { rackAdvance } from './recovery/rack.js';
+import { checkSackReordering } from './recovery/scoreboard.js';
+import { removeRenoSacks } from './recovery/scoreboard-marks.js';
 import { rowPackets } from './row-packets.js';
 import { updateMinRtt, updateRtt } from './rtt.js';
-import { checkSackReordering } from './scoreboard.js';
-import { removeRenoSacks } from './scoreboard-marks.js';
 import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { stampAcked } from './tx-marks.js';

@@ -30,12 +30,12 @@ import {
   TCP_TIMEWAIT_LEN,
 } from './constants.js';
 import { initDelayedAck } from './delayed-ack.js';
-import type { FastOpenState } from './fastopen.js';
+import type { FastOpenState } from './fastopen/fastopen.js';
+import { migrateQueues } from './listen/migrate.js';
 import { checkOom } from './memory.js';
-import { migrateQueues } from './migrate.js';
 import { sendFin } from './output.js';
+import { updateMetrics } from './path/save-metrics.js';
 import { giveBack } from './quiet.js';
-import { updateMetrics } from './save-metrics.js';
 import { UNSENT } from './send-state.js';
 import type { TcpSock } from './sock.js';
 import { armKeepalive, clearTimers } from './tcp-timer.js';

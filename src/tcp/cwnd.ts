@@ -12,7 +12,7 @@ import {
 import { CHRONO_SNDBUF_LIMITED, chronoStart } from './chrono.js';
 import { CA_EVENT_COMPLETE_CWR, CA_EVENT_CWND_RESTART, isCwndLimited } from './congestion/congestion.js';
 import { TCP_INFINITE_SSTHRESH } from './constants.js';
-import { initialCwnd } from './save-metrics.js';
+import { initialCwnd } from './path/save-metrics.js';
 import { before } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { ROW_FLAGS, TCPCB_EVER_RETRANS } from './write-queue.js';

@@ -23,8 +23,8 @@ import {
   TCPOLEN_TSTAMP_ALIGNED,
   URG,
 } from './constants.js';
-import { ECN_ANY, ecnDataReceived } from './ecn.js';
-import { delackMaxMs } from './route-hints.js';
+import { ECN_ANY, ecnDataReceived } from './ecn/ecn.js';
+import { delackMaxMs } from './path/route-hints.js';
 import type { Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
 import { armCompressedAck, armDelack } from './tcp-timer.js';

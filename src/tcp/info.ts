@@ -12,8 +12,8 @@ import {
 } from '../uapi/tcp.js';
 import { bytesAcked, bytesReceived, bytesSent } from './byte-counts.js';
 import { CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, chronoTotal } from './chrono.js';
-import { ECN_ANY, ECN_SEEN } from './ecn.js';
-import type { ListenState } from './listen-state.js';
+import { ECN_ANY, ECN_SEEN } from './ecn/ecn.js';
+import type { ListenState } from './listen/listen-state.js';
 import type { TcpSock } from './sock.js';
 
 /** struct tcp_info; rto, ato, rtt and rttvar are microseconds, last_* milliseconds, cwnd and counts segments. */

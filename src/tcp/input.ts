@@ -14,7 +14,6 @@ import {
   TCP_SYN_RECV,
   TCP_TIME_WAIT,
 } from '../uapi/tcp.js';
-import { aceWouldWrap, ECN_MODE_ACCECN } from './accecn.js';
 import { ACK_BAD, checkSpace, replaceTsRecent, tcpAck } from './ack.js';
 import { countReceived } from './byte-counts.js';
 import { dropOutOfOrder, setState, timeWait } from './close.js';
@@ -27,7 +26,15 @@ import {
   flushCompressed,
   measureRcvMss,
 } from './delayed-ack.js';
-import { ECN_ANY, ECN_OK, ecnAcceptCwr, ecnCountReceived, ecnDataReceived, INET_ECN_MASK } from './ecn.js';
+import { aceWouldWrap, ECN_MODE_ACCECN } from './ecn/accecn.js';
+import {
+  ECN_ANY,
+  ECN_OK,
+  ecnAcceptCwr,
+  ecnCountReceived,
+  ecnDataReceived,
+  INET_ECN_MASK,
+} from './ecn/ecn.js';
 import { isPredicted } from './header-prediction.js';
 import { pushPendingFrames } from './output.js';
 import { streamIsReadable } from './poll.js';

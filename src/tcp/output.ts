@@ -20,16 +20,16 @@ import {
   TIME_PROBE0,
 } from './constants.js';
 import { inCwndReduction, validateCwnd } from './cwnd.js';
-import { currentMss } from './mss.js';
-import { probeLength, probeSent } from './mtu-probe.js';
 import { pacingHolds, pacingSent } from './pacing.js';
+import { currentMss } from './path/mss.js';
+import { probeLength, probeSent } from './path/mtu-probe.js';
 import { writeSpace } from './poll.js';
 import { rateSent } from './rate.js';
+import { scheduleLossProbe } from './recovery/tlp.js';
 import { rowLength, rowPackets } from './row-packets.js';
 import { after } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { armRetransmit, rearmRto } from './tcp-timer.js';
-import { scheduleLossProbe } from './tlp.js';
 import { transmit } from './transmit.js';
 import { DEFER_CWND, DEFER_RWND, nagleHolds, splitPoint, tsoDefers, tsoSegments, windowEnd } from './tso.js';
 import { ROW_END, ROW_EOR, ROW_FIN, ROW_FLAGS, ROW_PSH, ROW_SEQ } from './write-queue.js';

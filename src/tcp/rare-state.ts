@@ -2,12 +2,12 @@
 // the first of it (`sk.ownRare`); until then all socks share NOTHING_RARE, which only reads, so that idle connections carry none of it.
 
 import type { Timer } from '../time/timer-wheel.js';
-import type { AccEcn } from './accecn.js';
 import type { Backlog } from './backlog.js';
 import { TCP_INFINITE_SSTHRESH } from './constants.js';
-import type { FastOpenState } from './fastopen.js';
-import type { ListenState } from './listen-state.js';
-import type { MtuProbing } from './mtu-probe.js';
+import type { AccEcn } from './ecn/accecn.js';
+import type { FastOpenState } from './fastopen/fastopen.js';
+import type { ListenState } from './listen/listen-state.js';
+import type { MtuProbing } from './path/mtu-probe.js';
 
 export class RareState {
   /** Segments that came while a syscall was inside (sk_backlog). */

@@ -1,7 +1,7 @@
 // Round-trip time and retransmission timeout (RFC 6298 with Linux's variance rules; tcp_rtt_estimator, tcp_set_rto).
 
 import { WindowedMin } from '../core/windowed-min.js';
-import { rtoMinUs } from './route-hints.js';
+import { rtoMinUs } from './path/route-hints.js';
 import { after } from './seq.js';
 import type { TcpSock } from './sock.js';
 

@@ -2,9 +2,9 @@
 // tcp_options_received). Nothing a peer sends makes parsing throw; what is malformed is refused or ignored.
 
 import type { RxPacket } from '../ip/rx-packet.js';
-import { nopOrRest, nopsOrRest, writeSynAckFields } from './accecn-fields.js';
 import { FIN, SYN } from './constants.js';
-import { TCP_FASTOPEN_COOKIE_MAX, TCP_FASTOPEN_COOKIE_MIN } from './fastopen-cookie.js';
+import { nopOrRest, nopsOrRest, writeSynAckFields } from './ecn/accecn-fields.js';
+import { TCP_FASTOPEN_COOKIE_MAX, TCP_FASTOPEN_COOKIE_MIN } from './fastopen/fastopen-cookie.js';
 
 const OPT_EOL = 0;
 const OPT_NOP = 1;

@@ -9,8 +9,8 @@ import { TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_SYN_RECV, TCP_SYN_SENT } from '../
 import { CHRONO_BUSY, chronoStart } from './chrono.js';
 import { NAGLE_PUSH } from './constants.js';
 import { slowStartAfterIdleCheck } from './cwnd.js';
-import { currentMss } from './mss.js';
 import { forcedPush, markPush, PUSH_ONE, push, pushPendingFrames, writeXmit } from './output.js';
+import { currentMss } from './path/mss.js';
 import { memoryFree, passiveFastOpen, writeSpace } from './poll.js';
 import { rateCheckAppLimited } from './rate.js';
 import { sizeGoal } from './size-goal.js';

@@ -10,15 +10,15 @@ import { ByteQueue } from '../memory/byte-queue.js';
 import { AckState } from './ack-state.js';
 import type { CongestionControl } from './congestion/congestion.js';
 import { TupleTable } from './demux.js';
-import { FastOpenShared } from './fastopen.js';
-import { ListenerTable } from './listener-table.js';
+import { FastOpenShared } from './fastopen/fastopen.js';
+import { ListenerTable } from './listen/listener-table.js';
+import type { RequestSock } from './listen/request-sock.js';
+import { SynCookies } from './listen/syncookies.js';
 import { TcpMemory } from './memory.js';
-import type { RequestSock } from './request-sock.js';
+import { TcpMetricsTable } from './path/tcp-metrics.js';
 import { Segment } from './segment.js';
 import type { TcpSock } from './sock.js';
 import { SpareStates } from './spare-states.js';
-import { SynCookies } from './syncookies.js';
-import { TcpMetricsTable } from './tcp-metrics.js';
 import type { TimeWaitSock } from './time-wait.js';
 
 export class TcpShared {

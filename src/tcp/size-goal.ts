@@ -3,7 +3,7 @@
 
 import { LINK_F_TSO4 } from '../link/link.js';
 import { GSO_MAX_SIZE, TCP_MSS_DEFAULT } from './constants.js';
-import { currentMss } from './mss.js';
+import { currentMss } from './path/mss.js';
 import type { TcpSock } from './sock.js';
 
 /**

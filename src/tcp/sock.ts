@@ -19,11 +19,11 @@ import {
   TCP_RTO_MIN,
   TCP_TIMEOUT_INIT,
 } from './constants.js';
-import { FastOpenState } from './fastopen.js';
+import { FastOpenState } from './fastopen/fastopen.js';
 import { FlaggedSock } from './flagged-sock.js';
-import type { ListenState } from './listen-state.js';
-import type { MtuProbing } from './mtu-probe.js';
+import type { ListenState } from './listen/listen-state.js';
 import { usualPacingRate } from './pacing.js';
+import type { MtuProbing } from './path/mtu-probe.js';
 import { tcpPoll, writeSpace } from './poll.js';
 import { NOTHING_RARE, RareState } from './rare-state.js';
 import { ReceiveState, UNRECEIVED } from './receive-state.js';

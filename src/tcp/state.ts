@@ -38,14 +38,14 @@ import {
   URG,
 } from './constants.js';
 import { dueAck, enterQuickAck, pingpong } from './delayed-ack.js';
-import { ecnCrossingSyn, ecnSynAckReceived, ecnThirdAck } from './ecn.js';
-import { fastOpenSynAck } from './fastopen-client.js';
-import { checkFastOpen, fastOpenAcked, fastOpenFinished } from './fastopen-server.js';
+import { ecnCrossingSyn, ecnSynAckReceived, ecnThirdAck } from './ecn/ecn.js';
+import { fastOpenSynAck } from './fastopen/fastopen-client.js';
+import { checkFastOpen, fastOpenAcked, fastOpenFinished } from './fastopen/fastopen-server.js';
 import { queueData } from './input.js';
-import { readvertiseMss, syncMss } from './mss.js';
-import { initMtuProbing } from './mtu-probe.js';
 import { pushPendingFrames } from './output.js';
-import { updateMetrics } from './save-metrics.js';
+import { readvertiseMss, syncMss } from './path/mss.js';
+import { initMtuProbing } from './path/mtu-probe.js';
+import { updateMetrics } from './path/save-metrics.js';
 import type { Segment } from './segment.js';
 import { after, before, between } from './seq.js';
 import type { TcpSock } from './sock.js';

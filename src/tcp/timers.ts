@@ -31,16 +31,16 @@ import {
   TIME_RETRANS,
 } from './constants.js';
 import { delackExpired, sendWaitingAck } from './delayed-ack.js';
-import { detectBlackHole } from './fastopen-client.js';
-import { fastOpenTimer } from './fastopen-server.js';
-import { reorderingTimeout, sendLossProbe } from './loss-probe.js';
+import { detectBlackHole } from './fastopen/fastopen-client.js';
+import { fastOpenTimer } from './fastopen/fastopen-server.js';
 import { checkOom } from './memory.js';
-import { currentMss } from './mss.js';
-import { blackHole } from './mtu-probe.js';
 import { newDataSent, probe0Bound, probe0When } from './output.js';
-import { countTimeout, enterLoss } from './recovery.js';
-import { resumeSending, retransmitRow, stillInHostQueue } from './retransmit.js';
-import { rtoMinUs } from './route-hints.js';
+import { currentMss } from './path/mss.js';
+import { blackHole } from './path/mtu-probe.js';
+import { rtoMinUs } from './path/route-hints.js';
+import { reorderingTimeout, sendLossProbe } from './recovery/loss-probe.js';
+import { countTimeout, enterLoss } from './recovery/recovery.js';
+import { resumeSending, retransmitRow, stillInHostQueue } from './recovery/retransmit.js';
 import { rowLength } from './row-packets.js';
 import { setRto } from './rtt.js';
 import { before, between } from './seq.js';

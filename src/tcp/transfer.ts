@@ -3,10 +3,10 @@
 import { SOCK_SNDBUF_LOCK } from '../core/sock.js';
 import { expandSendBuffer } from './ack.js';
 import { TCP_MIN_MSS, TCP_MSS_DEFAULT, TCPOLEN_TSTAMP_ALIGNED } from './constants.js';
-import { syncMss } from './mss.js';
-import { initMtuProbing } from './mtu-probe.js';
 import { usualPacingRate } from './pacing.js';
-import { initialCwnd, initMetrics } from './save-metrics.js';
+import { syncMss } from './path/mss.js';
+import { initMtuProbing } from './path/mtu-probe.js';
+import { initialCwnd, initMetrics } from './path/save-metrics.js';
 import type { Segment } from './segment.js';
 import { UNSENT } from './send-state.js';
 import type { TcpSock } from './sock.js';

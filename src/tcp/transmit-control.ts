@@ -4,11 +4,11 @@
 import { Tcp as TcpMib } from '../core/mib.js';
 import { TX_NO_ID } from '../ip/ipv4-output.js';
 import type { RxPacket } from '../ip/rx-packet.js';
-import { reflectorFlags } from './accecn.js';
-import { fieldsOfSynAck, synOptionsLength } from './accecn-fields.js';
 import { ACK, ECE, RST, SYN } from './constants.js';
-import { INET_ECN_MASK } from './ecn.js';
-import type { RequestSock } from './request-sock.js';
+import { reflectorFlags } from './ecn/accecn.js';
+import { fieldsOfSynAck, synOptionsLength } from './ecn/accecn-fields.js';
+import { INET_ECN_MASK } from './ecn/ecn.js';
+import type { RequestSock } from './listen/request-sock.js';
 import {
   fastOpenOptionLength,
   type Segment,

@@ -8,9 +8,6 @@ import type { Route } from '../ip/routes.js';
 import { TX_ACCECN, TX_ECN } from '../link/tx-ring.js';
 import type { IpAddress } from '../packet/address.js';
 import { IPPROTO_TCP } from '../uapi/socket.js';
-import { ACE_FAIL_RECV, aceToSend, ECN_MODE_ACCECN, reflectorFlags } from './accecn.js';
-import { fieldsOfSynAck } from './accecn-fields.js';
-import { accEcnLength, writeAccEcn } from './accecn-option.js';
 import { settleCompressed } from './ack-compression.js';
 import { countSent } from './byte-counts.js';
 import { CA_EVENT_TX_START } from './congestion/congestion.js';
@@ -30,9 +27,12 @@ import {
   URG,
 } from './constants.js';
 import { enterCwr } from './cwnd.js';
-import { ECN_OK, ecnFlagsToSend, ecnSynFlags, INET_ECN_ECT_0, INET_ECN_MASK } from './ecn.js';
-import type { FastOpenRequest } from './fastopen.js';
-import { checkRoute } from './route-hints.js';
+import { ACE_FAIL_RECV, aceToSend, ECN_MODE_ACCECN, reflectorFlags } from './ecn/accecn.js';
+import { fieldsOfSynAck } from './ecn/accecn-fields.js';
+import { accEcnLength, writeAccEcn } from './ecn/accecn-option.js';
+import { ECN_OK, ecnFlagsToSend, ecnSynFlags, INET_ECN_ECT_0, INET_ECN_MASK } from './ecn/ecn.js';
+import type { FastOpenRequest } from './fastopen/fastopen.js';
+import { checkRoute } from './path/route-hints.js';
 import { sackLength, writeSack } from './sack-option.js';
 import { writeFastOpen, writeSynOptions, writeTimestamp } from './segment.js';
 import { after, before } from './seq.js';

@@ -10,7 +10,7 @@ import { oowRateLimited, sendChallengeAck } from './challenge.js';
 import { tcpReset } from './close.js';
 import { ACK, FIN, RST, SYN, TCP_MAX_QUICKACKS, TCP_PAWS_WINDOW } from './constants.js';
 import { enterQuickAck } from './delayed-ack.js';
-import { ecnSynAgain } from './ecn.js';
+import { ecnSynAgain } from './ecn/ecn.js';
 import { pawsPasses } from './paws.js';
 import type { Segment } from './segment.js';
 import { after, before } from './seq.js';

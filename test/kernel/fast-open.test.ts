@@ -57,7 +57,7 @@ async function introduce(at: ReturnType<typeof address>, fd: number): Promise<vo
   m.sys.close(server);
 }
 
-// covers: Fast Open, client | RFC 7413 section 4.2.1 | src/tcp/fastopen-client.ts
+// covers: Fast Open, client | RFC 7413 section 4.2.1 | src/tcp/fastopen/fastopen-client.ts
 describe('a send that connects', () => {
   it('asks for a cookie first, and brings its data on the SYN next time', async () => {
     const { fd, at } = listener();

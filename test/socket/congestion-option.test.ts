@@ -23,7 +23,7 @@ function chosen(fd: number, sys: Sys = m.sys): unknown {
   return out.value;
 }
 
-// covers: congestion control by name (TCP_CONGESTION, sysctl) | Linux tcp_set_congestion_control | src/socket/tcp-options.ts
+// covers: congestion control by name (TCP_CONGESTION, sysctl) | Linux tcp_set_congestion_control | src/socket/sol-tcp.ts
 describe('TCP_CONGESTION', () => {
   it('takes what everybody may choose, and what root may', () => {
     const nobody = m.stack.createProcess({ uid: 1000 });

@@ -11,7 +11,7 @@ import {
   fitSize,
   nopsOrRest,
   writeFields,
-} from '../../src/tcp/accecn-fields.js';
+} from '../../src/tcp/ecn/accecn-fields.js';
 import { tcpInfo } from '../../src/tcp/info.js';
 import { checkSock } from './invariants.js';
 import { connectPair, type Pair, transfer, twoHosts } from './two-hosts.js';
@@ -53,7 +53,7 @@ function marking(
   return { fault, counts };
 }
 
-// covers: AccECN counters | RFC 9768 section 3.2.2 | src/tcp/accecn-ack.ts
+// covers: AccECN counters | RFC 9768 section 3.2.2 | src/tcp/ecn/accecn-ack.ts
 describe('a wire that marks', () => {
   for (const perMille of [0, 20, 300, 1000]) {
     it(`${perMille} of a thousand packets: both ends know of each mark, and of the bytes`, () => {
@@ -102,7 +102,7 @@ describe('a wire that marks', () => {
   });
 });
 
-// covers: AccECN option | RFC 9768 section 3.2.3 | src/tcp/accecn-option.ts
+// covers: AccECN option | RFC 9768 section 3.2.3 | src/tcp/ecn/accecn-option.ts
 describe('an option with news only', () => {
   for (const [option, beacon] of [
     [0, 0],
@@ -122,7 +122,7 @@ describe('an option with news only', () => {
   }
 });
 
-// covers: AccECN mangling | RFC 9768 section 3.2.2.3 | src/tcp/accecn.ts
+// covers: AccECN mangling | RFC 9768 section 3.2.2.3 | src/tcp/ecn/accecn.ts
 describe('a wire that plays with the flags', () => {
   it('clears those of SYNs: both ends do without, and nothing is marked', () => {
     let marked = 0;
@@ -196,7 +196,7 @@ describe('a wire that plays with the flags', () => {
   });
 });
 
-// covers: AccECN option | RFC 9768 section 3.2.3 | src/tcp/accecn.ts
+// covers: AccECN option | RFC 9768 section 3.2.3 | src/tcp/ecn/accecn.ts
 describe('an option without news', () => {
   it('is sent all the same once in four megabytes, before its counters can come round', () => {
     let options = 0;
@@ -239,7 +239,7 @@ function clearAce(frame: Uint8Array): void {
   view.setUint16(IP + 36, ~(sum + (sum >>> 16)) & 0xffff);
 }
 
-// covers: AccECN option | RFC 9768 section 3.2.3 | src/tcp/accecn-fields.ts
+// covers: AccECN option | RFC 9768 section 3.2.3 | src/tcp/ecn/accecn-fields.ts
 describe('the fields', () => {
   const bytes = new Uint8Array(12);
   const view = new DataView(bytes.buffer);

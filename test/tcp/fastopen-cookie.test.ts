@@ -1,14 +1,14 @@
 // The cookies that a Fast Open server hands out, and the keys they are made with.
 
 import { describe, expect, it } from 'vitest';
-import { FastOpenContext } from '../../src/tcp/fastopen-cookie.js';
+import { FastOpenContext } from '../../src/tcp/fastopen/fastopen-cookie.js';
 import { address } from '../ip/stack.js';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const CLIENT = address('10.248.0.2');
 const SERVER = address('192.168.0.2');
 
-// covers: Fast Open cookies and keys | RFC 7413 section 4.1.2 | src/tcp/fastopen-cookie.ts
+// covers: Fast Open cookies and keys | RFC 7413 section 4.1.2 | src/tcp/fastopen/fastopen-cookie.ts
 describe('the cookie', () => {
   it('is the one that Linux computes for this key and these addresses', () => {
     const context = FastOpenContext.parse('a0bf63f7-ed803d81-cd641d30-cebc4a90');
@@ -28,7 +28,7 @@ describe('the cookie', () => {
   });
 });
 
-// covers: Fast Open cookies and keys | RFC 7413 section 4.1.2 | src/tcp/fastopen-cookie.ts
+// covers: Fast Open cookies and keys | RFC 7413 section 4.1.2 | src/tcp/fastopen/fastopen-cookie.ts
 describe('keys', () => {
   it('are four words of text, each little-endian in the bytes', () => {
     const context = FastOpenContext.parse('a0bf63f7-1-0-cebc4a90');

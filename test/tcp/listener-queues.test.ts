@@ -1,7 +1,7 @@
 // A listener's queues, looked into while peers come, wait, send and leave: who stands there, since when, and how many may.
 
 import { describe, expect, it } from 'vitest';
-import { FastOpenQueue } from '../../src/tcp/fastopen.js';
+import { FastOpenQueue } from '../../src/tcp/fastopen/fastopen.js';
 import { conversation, type Peer } from './conversation.js';
 import { opens, steered } from './steered.js';
 

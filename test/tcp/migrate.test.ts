@@ -1,6 +1,6 @@
 // A listener of an SO_REUSEPORT group ends: with tcp_migrate_req the others take over what stood in its queues.
 import { describe, expect, it } from 'vitest';
-import { FastOpenQueue } from '../../src/tcp/fastopen.js';
+import { FastOpenQueue } from '../../src/tcp/fastopen/fastopen.js';
 import { type Conversation, conversation, type Peer } from './conversation.js';
 import type { Program } from './program.js';
 
@@ -36,7 +36,7 @@ const counted = (t: Conversation) =>
   ['TCPMigrateReqSuccess', 'TCPMigrateReqFailure'].map((name) => t.counter('TcpExt', name));
 const flags = (peer: Peer) => peer.heard().map((heard) => heard.split(' ')[0]);
 
-// covers: queues of a listener that ends (tcp_migrate_req) | Linux reuseport_migrate_sock, inet_csk_listen_stop | src/tcp/migrate.ts
+// covers: queues of a listener that ends (tcp_migrate_req) | Linux reuseport_migrate_sock, inet_csk_listen_stop | src/tcp/listen/migrate.ts
 describe('a listener of a group that is closed', () => {
   it('leaves its children to the others, who are told', () => {
     const t = conversation({ sysctl: { tcpMigrateReq: 1 } });
@@ -94,7 +94,7 @@ describe('a listener of a group that is closed', () => {
   });
 });
 
-// covers: queues of a listener that ends (tcp_migrate_req) | Linux inet_reqsk_clone | src/tcp/migrate.ts
+// covers: queues of a listener that ends (tcp_migrate_req) | Linux inet_reqsk_clone | src/tcp/listen/migrate.ts
 describe('a Fast Open child whose handshake is not over', () => {
   it('goes on at another listener', () => {
     // Data on SYNs without cookies.

@@ -28,7 +28,7 @@ function write(program: Program, count: number): void {
   program.push();
 }
 
-// covers: black holes and probing for larger segments (tcp_mtu_probing) | RFC 4821 section 7 | src/tcp/mtu-probe.ts
+// covers: black holes and probing for larger segments (tcp_mtu_probing) | RFC 4821 section 7 | src/tcp/path/mtu-probe.ts
 describe('a probe', () => {
   it('is made of the data itself, if so much waits as tells of its loss', () => {
     const { peer, program } = searching();

@@ -13,7 +13,7 @@ import { conversation } from './conversation.js';
 const PEER_MAC = '02:00:00:00:00:01';
 const isArp = ({ bytes }: Caught) => bytes[12] === 8 && bytes[13] === 6;
 
-// covers: what waits for the neighbour (tcp_wfree) | Linux skb_still_in_host_queue, tcp_tsq_handler | src/tcp/retransmit.ts
+// covers: what waits for the neighbour (tcp_wfree) | Linux skb_still_in_host_queue, tcp_tsq_handler | src/tcp/recovery/retransmit.ts
 describe('a SYN that waits for the neighbour', () => {
   it('is not repeated by the timeout, but counted, and leaves once', async () => {
     const clock = new VirtualClock();
@@ -38,7 +38,7 @@ describe('a SYN that waits for the neighbour', () => {
   });
 });
 
-// covers: what waits for the neighbour (tcp_wfree) | Linux skb_still_in_host_queue, tcp_tsq_handler | src/tcp/retransmit.ts
+// covers: what waits for the neighbour (tcp_wfree) | Linux skb_still_in_host_queue, tcp_tsq_handler | src/tcp/recovery/retransmit.ts
 describe('what was lost while its first copy waited for the neighbour', () => {
   it('is sent again as soon as that has left (tcp_wfree)', () => {
     const t = conversation();

@@ -6,8 +6,8 @@ import { DEFAULT_METRICS, RouteMetrics } from '../../src/ip/route-metrics.js';
 import { IpAddress } from '../../src/packet/address.js';
 import { Reno } from '../../src/tcp/congestion/reno.js';
 import { NAGLE_OFF } from '../../src/tcp/constants.js';
-import { updateMetrics } from '../../src/tcp/save-metrics.js';
-import { TcpMetricsTable } from '../../src/tcp/tcp-metrics.js';
+import { updateMetrics } from '../../src/tcp/path/save-metrics.js';
+import { TcpMetricsTable } from '../../src/tcp/path/tcp-metrics.js';
 import { errnoName } from '../../src/uapi/errno.js';
 import {
   IP_PMTUDISC_DO,
@@ -66,7 +66,7 @@ const UNREACHABLE: readonly [number, string][] = [
 ];
 const nameOf = (errno: number): string => (errno === ENONET ? 'ENONET' : errnoName(errno));
 
-// covers: soft ICMP errors | RFC 1122 section 4.2.3.9 | src/tcp/icmp-error.ts
+// covers: soft ICMP errors | RFC 1122 section 4.2.3.9 | src/tcp/path/icmp-error.ts
 describe('"unreachable"', () => {
   for (const [code, errno] of UNREACHABLE) {
     it(`code ${code} ends a handshake with ${errno}, and tells a connection only why it failed`, () => {
@@ -262,7 +262,7 @@ describe('routes', () => {
     expect(() => new RouteMetrics({ lock: ['window' as 'mtu'] })).toThrow(/cannot be locked/);
   });
 
-  // covers: congestion control by name (TCP_CONGESTION, sysctl) | Linux tcp_set_congestion_control | src/tcp/route-hints.ts
+  // covers: congestion control by name (TCP_CONGESTION, sysctl) | Linux tcp_set_congestion_control | src/tcp/path/route-hints.ts
   it('name the congestion control of both kinds of connection', () => {
     const t = talk();
     const { routes } = t.stack.ip;
@@ -297,7 +297,7 @@ describe('routes', () => {
   });
 });
 
-// covers: metrics of routes and peers | RFC 9040 section 4 | src/tcp/tcp-metrics.ts
+// covers: metrics of routes and peers | RFC 9040 section 4 | src/tcp/path/tcp-metrics.ts
 describe('the metrics of peers', () => {
   it('are bounded: a chain that is full gives up its oldest', () => {
     const t = talk();

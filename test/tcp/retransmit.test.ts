@@ -119,7 +119,7 @@ describe('the timeout', () => {
     expectSound(program.sk);
   });
 
-  // covers: reneging | RFC 2018 section 8 | src/tcp/recovery.ts
+  // covers: reneging | RFC 2018 section 8 | src/tcp/recovery/recovery.ts
   it('a peer that took back what it had selected gets it all again', () => {
     const { t, peer, program, at } = inFlight(3, { sackOk: true });
     peer.sends({ ack: at(0), sack: [[at(1), at(3)]] });
@@ -187,7 +187,7 @@ describe('fast retransmit', () => {
     expect(peer.heard().filter((line) => line.includes(`${at(0)}:`) && line.startsWith('PA'))).toEqual([]);
   });
 
-  // covers: NewReno without SACK | RFC 6582 section 3.2 | src/tcp/scoreboard-marks.ts
+  // covers: NewReno without SACK | RFC 6582 section 3.2 | src/tcp/recovery/scoreboard-marks.ts
   it('NewReno: a partial acknowledgement repeats the next hole, and only it (RFC 6582)', () => {
     const { peer, program, at, mss } = inFlight(8);
     for (let i = 0; i < 3; i++) peer.sends({ ack: at(0) });
@@ -217,7 +217,7 @@ describe('fast retransmit', () => {
     expectSound(program.sk);
   });
 
-  // covers: SACK scoreboard | RFC 2018 section 5; RFC 6675 section 4 | src/tcp/scoreboard.ts
+  // covers: SACK scoreboard | RFC 2018 section 5; RFC 6675 section 4 | src/tcp/recovery/scoreboard.ts
   it('SACK: several holes are repeated, what was selected is not', () => {
     const { t, peer, program, at, mss } = inFlight(10, { sackOk: true });
     t.after(10);
@@ -255,7 +255,7 @@ describe('fast retransmit', () => {
     expect(delivered() - before).toBe(2);
   });
 
-  // covers: segments of 64 KiB where the device cuts them | Linux tcp_tso_should_defer, tcp_mss_split_point | src/tcp/scoreboard.ts
+  // covers: segments of 64 KiB where the device cuts them | Linux tcp_tso_should_defer, tcp_mss_split_point | src/tcp/recovery/scoreboard.ts
   it('SACK cuts large segments only between full ones (CVE-2019-11477)', () => {
     const { t, peer, program, at } = inFlight(10, { sackOk: true }, { features: LINK_F_TSO4 | LINK_F_CSUM });
     t.after(10);
@@ -274,7 +274,7 @@ describe('fast retransmit', () => {
     expect(program.sk.writeQueue.count).toBeLessThan(10);
   });
 
-  // covers: SACK scoreboard | RFC 2018 section 5; RFC 6675 section 4 | src/tcp/scoreboard.ts
+  // covers: SACK scoreboard | RFC 2018 section 5; RFC 6675 section 4 | src/tcp/recovery/scoreboard.ts
   it('lies about what was never sent are ignored', () => {
     const { t, peer, program, at } = inFlight(3, { sackOk: true });
     for (const block of [

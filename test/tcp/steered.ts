@@ -2,8 +2,8 @@
 
 import { onTrace, type TraceMessage } from '../../src/core/trace.js';
 import { Listener } from '../../src/kernel/listener-handle.js';
-import type { ListenState } from '../../src/tcp/listen-state.js';
-import { Steering } from '../../src/tcp/steering.js';
+import type { ListenState } from '../../src/tcp/listen/listen-state.js';
+import { Steering } from '../../src/tcp/listen/steering.js';
 import type { Conversation, Opening, Peer } from './conversation.js';
 
 export function steered(t: Conversation, backlog = 16, { sk } = t.listen(backlog)): Listener {

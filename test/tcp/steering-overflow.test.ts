@@ -16,7 +16,7 @@ function crowded(options = {}) {
   return { t, program, listener: steered(t, 0, program), half };
 }
 
-// covers: what one listener does when a queue is full | Linux tcp_abort_on_overflow, for all | src/tcp/steering.ts
+// covers: what one listener does when a queue is full | Linux tcp_abort_on_overflow, for all | src/tcp/listen/steering.ts
 describe('a full accept queue', () => {
   it.each([
     ['sysctl', 0, [[], []], [[], []]],
@@ -82,7 +82,7 @@ describe('a full accept queue', () => {
   });
 });
 
-// covers: what one listener does when a queue is full | Linux tcp_syncookies, for all | src/tcp/steering.ts
+// covers: what one listener does when a queue is full | Linux tcp_syncookies, for all | src/tcp/listen/steering.ts
 describe('a full SYN queue', () => {
   it.each([
     ['sysctl', 0, [], []],

@@ -1,12 +1,12 @@
 // A listener that is steered, segment by segment: what a pause does, what onSyn sees and decides.
 
 import { describe, expect, it } from 'vitest';
-import type { SynVerdict } from '../../src/tcp/steering.js';
-import type { SynDetails } from '../../src/tcp/syn-details.js';
+import type { SynVerdict } from '../../src/tcp/listen/steering.js';
+import type { SynDetails } from '../../src/tcp/listen/syn-details.js';
 import { conversation, type Peer } from './conversation.js';
 import { counted, opens, steered, told } from './steered.js';
 
-// covers: listener that pauses | ours; Linux has none | src/tcp/steering.ts
+// covers: listener that pauses | ours; Linux has none | src/tcp/listen/steering.ts
 describe('a listener that pauses', () => {
   it('answers no SYN, says why and counts it; the client that tries again after resume gets in', () => {
     const t = conversation();
@@ -122,7 +122,7 @@ describe('a listener that pauses', () => {
   });
 });
 
-// covers: listener asked about each SYN (onSyn) | ours; Linux has none | src/tcp/steering.ts
+// covers: listener asked about each SYN (onSyn) | ours; Linux has none | src/tcp/listen/steering.ts
 describe('onSyn', () => {
   it('is told who asks, and what the SYN offers', () => {
     const t = conversation({ sysctl: { tcpFastopen: 3 } });

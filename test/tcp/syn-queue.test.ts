@@ -7,7 +7,7 @@ function opens(t: Conversation): Peer {
   return t.peer().sends({ flags: 'S', seq: 0, mss: 1460 });
 }
 
-// covers: SYN queue and its limits | RFC 4987 section 3 | src/tcp/listen-state.ts
+// covers: SYN queue and its limits | RFC 4987 section 3 | src/tcp/listen/listen-state.ts
 describe('a SYN queue more than half full', () => {
   it('gives up those who do not answer early, until half of the room is free for the young', () => {
     const t = conversation();
@@ -35,7 +35,7 @@ describe('a SYN queue more than half full', () => {
 });
 
 describe('the SYN queue', () => {
-  // covers: SYN-ACK retransmission and its limit (tcp_synack_retries) | RFC 6298 section 5 | src/tcp/listener.ts
+  // covers: SYN-ACK retransmission and its limit (tcp_synack_retries) | RFC 6298 section 5 | src/tcp/listen/listener.ts
   it('answers again after 1, 3, 7, 15 and 31 seconds, and gives up after 63', () => {
     const t = conversation();
     t.listen();
@@ -92,8 +92,8 @@ describe('the SYN queue', () => {
     expect(t.tcp.counts.requests).toBe(0);
   });
 
-  // covers: SYN queue and its limits | RFC 4987 section 3 | src/tcp/listener.ts
-  // covers: counters of cookies and full queues | Linux TCPReqQFullDoCookies, TCPReqQFullDrop | src/tcp/listener.ts
+  // covers: SYN queue and its limits | RFC 4987 section 3 | src/tcp/listen/listener.ts
+  // covers: counters of cookies and full queues | Linux TCPReqQFullDoCookies, TCPReqQFullDrop | src/tcp/listen/listener.ts
   it('without cookies drops SYNs beyond the backlog', () => {
     const t = conversation({ sysctl: { tcpSyncookies: 0 } });
     t.listen(1);
@@ -102,7 +102,7 @@ describe('the SYN queue', () => {
     expect([t.counter('TcpExt', 'TCPReqQFullDrop'), t.counter('TcpExt', 'ListenDrops')]).toEqual([1, 1]);
   });
 
-  // covers: SYN queue and its limits | RFC 4987 section 3 | src/tcp/listener.ts
+  // covers: SYN queue and its limits | RFC 4987 section 3 | src/tcp/listen/listener.ts
   it('and keeps a quarter of tcp_max_syn_backlog for those it knows', () => {
     const t = conversation({ sysctl: { tcpSyncookies: 0, tcpMaxSynBacklog: 8 } });
     t.listen(100);
@@ -131,7 +131,7 @@ describe('the SYN queue', () => {
   });
 });
 
-// covers: accept queue and its limit | Linux sk_acceptq_is_full | src/tcp/listen-state.ts
+// covers: accept queue and its limit | Linux sk_acceptq_is_full | src/tcp/listen/listen-state.ts
 describe('the accept queue', () => {
   it('holds one more than the backlog; further SYNs are dropped', () => {
     const t = conversation();
@@ -289,7 +289,7 @@ describe('the listener ends', () => {
   });
 });
 
-// covers: TCP_DEFER_ACCEPT | Linux tcp_check_req, syn_ack_recalc | src/tcp/syn-recv.ts
+// covers: TCP_DEFER_ACCEPT | Linux tcp_check_req, syn_ack_recalc | src/tcp/listen/syn-recv.ts
 describe('TCP_DEFER_ACCEPT', () => {
   function deferring(timeouts: number) {
     const t = conversation();

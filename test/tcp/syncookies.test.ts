@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '../../src/core/random.js';
-import { RequestSock } from '../../src/tcp/request-sock.js';
-import { cookieTimestamp, SynCookies } from '../../src/tcp/syncookies.js';
+import { RequestSock } from '../../src/tcp/listen/request-sock.js';
+import { cookieTimestamp, SynCookies } from '../../src/tcp/listen/syncookies.js';
 import { address } from '../ip/stack.js';
 import { type Conversation, conversation, type Opening, type Peer } from './conversation.js';
 
@@ -22,7 +22,7 @@ function opens(t: Conversation, opening: Opening = {}): Peer {
 }
 
 describe('a full SYN queue', () => {
-  // covers: counters of cookies and full queues | Linux TCPReqQFullDoCookies, TCPReqQFullDrop | src/tcp/listener.ts
+  // covers: counters of cookies and full queues | Linux TCPReqQFullDoCookies, TCPReqQFullDrop | src/tcp/listen/listener.ts
   it('answers by a cookie, remembers nothing and repeats nothing', () => {
     const { t } = flooded();
     const peers = [opens(t), opens(t), opens(t)];
@@ -35,7 +35,7 @@ describe('a full SYN queue', () => {
     ]);
   });
 
-  // covers: SYN cookies (tcp_syncookies 0, 1, 2) | RFC 4987 section 3.6; Linux cookie_v4_check | src/tcp/syncookies.ts
+  // covers: SYN cookies (tcp_syncookies 0, 1, 2) | RFC 4987 section 3.6; Linux cookie_v4_check | src/tcp/listen/syncookies.ts
   it('the cookie that comes back makes the connection', () => {
     const { t, listener } = flooded();
     const peer = opens(t);
@@ -78,7 +78,7 @@ describe('a full SYN queue', () => {
     expect([sk.sackOk, sk.wscaleOk, sk.sndWnd, sk.rcvWscale]).toEqual([false, false, 1000, 0]);
   });
 
-  // covers: what a cookie carries: MSS, SACK, window scale, timestamps | Linux cookie_init_timestamp | src/tcp/syncookies.ts
+  // covers: what a cookie carries: MSS, SACK, window scale, timestamps | Linux cookie_init_timestamp | src/tcp/listen/syncookies.ts
   it('with timestamps SACK and window scaling come back in them', () => {
     for (const sackOk of [true, false]) {
       for (const wscale of [0, 7, 14, null]) {
@@ -121,7 +121,7 @@ describe('a full SYN queue', () => {
     peer.hearsNothing();
   });
 
-  // covers: what a cookie carries: MSS, SACK, window scale, timestamps | Linux cookie_init_timestamp | src/tcp/syncookies.ts
+  // covers: what a cookie carries: MSS, SACK, window scale, timestamps | Linux cookie_init_timestamp | src/tcp/listen/syncookies.ts
   it('the MSS is remembered as the next lower of four', () => {
     for (const [mss, remembered] of [
       [9000, 1460],
@@ -194,7 +194,7 @@ describe('a full SYN queue', () => {
   });
 });
 
-// covers: SYN cookies (tcp_syncookies 0, 1, 2) | RFC 4987 section 3.6; Linux cookie_v4_check | src/tcp/syncookies.ts
+// covers: SYN cookies (tcp_syncookies 0, 1, 2) | RFC 4987 section 3.6; Linux cookie_v4_check | src/tcp/listen/syncookies.ts
 describe('tcp_syncookies', () => {
   it('0: no cookies', () => {
     const { t } = flooded({ sysctl: { tcpSyncookies: 0 } });
