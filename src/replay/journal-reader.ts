@@ -31,6 +31,7 @@ export class JournalReader {
   /** Where the next record begins. */
   #at = 0;
   #peeked: JournalRecord | null = null;
+  #closed = false;
 
   /** @throws JournalError */
   constructor(path: string) {
@@ -44,9 +45,11 @@ export class JournalReader {
     }
   }
 
-  /** Nothing more will be read. */
+  /** Nothing more will be read: to whoever asks, it has ended. */
   close(): void {
-    this.#file.close();
+    if (!this.#closed) this.#file.close();
+    this.#closed = true;
+    this.#peeked = null;
   }
 
   #begin(): JournalHeader {
@@ -103,7 +106,7 @@ export class JournalReader {
   }
 
   #read(): JournalRecord | null {
-    if (this.finish !== 0) return null;
+    if (this.finish !== 0 || this.#closed) return null;
     for (;;) {
       const at = this.#at;
       const left = this.#file.size - at;

@@ -1,7 +1,7 @@
 // Writes a journal to its file, in pieces and beside the program: what a process that dies has recorded by then is there, but for the
 // last moment.
 
-import { closeSync, openSync, write, writeSync } from 'node:fs';
+import { closeSync, fchmodSync, fstatSync, openSync, write, writeSync } from 'node:fs';
 import type { ByteWriter } from './bytes.js';
 import { ByteWriter as Pieces } from './bytes.js';
 import { DATA, FINISH, FORMAT, HEADER, type JournalHeader, MAGIC } from './format.js';
@@ -12,6 +12,13 @@ const PIECE = 1 << 18;
 const FLUSH_MS = 200;
 /** So much may wait for a disk that does not keep up; then the program does. */
 const WAITING = 1 << 24;
+
+/** Journals that are being written: a process may have many, but not so many listeners. */
+const writers = new Set<JournalWriter>();
+
+function atExit(): void {
+  for (const writer of writers) writer.exit();
+}
 
 /** Bytes that belong at a place of the file. */
 interface Piece {
@@ -27,6 +34,8 @@ export class JournalWriter {
   size = 0;
   readonly path: string;
   readonly #fd: number;
+  /** A pipe and its like take bytes one after another, and no positions. */
+  readonly #placed: boolean;
   readonly #prefix = new Pieces();
   #filling: Piece = { bytes: new Uint8Array(PIECE), length: 0, position: 0 };
   /** Full ones, the oldest first; while `#writing`, that one is with the file system. */
@@ -42,24 +51,22 @@ export class JournalWriter {
   readonly closed = new Promise<void>((resolve) => {
     this.#released = resolve;
   });
-  readonly #atExit = (): void => {
-    this.#exiting = true;
-    this.flush();
-  };
-
   /** @throws Error where the file cannot be made: what, why, and which */
   constructor(path: string, header: JournalHeader) {
     this.path = path;
     try {
-      // Keys and data are in it: nobody else's to read.
       this.#fd = openSync(path, 'w', 0o600);
+      this.#placed = fstatSync(this.#fd).isFile();
+      // Keys and data are in it: nobody else's to read, also where there was a file before.
+      if (this.#placed) fchmodSync(this.#fd, 0o600);
     } catch (error) {
       throw new Error(
         `Cannot record to ${path}: ${(error as Error).message}. Choose a path in a directory that exists and is writable.`,
         { cause: error },
       );
     }
-    process.on('exit', this.#atExit);
+    if (writers.size === 0) process.on('exit', atExit);
+    writers.add(this);
     this.#add(MAGIC);
     this.#add(Uint8Array.of(FORMAT));
     const text = new Pieces();
@@ -112,7 +119,7 @@ export class JournalWriter {
     this.#waiting.push(this.#filling);
     const bytes = this.#spare.pop() ?? new Uint8Array(PIECE);
     this.#filling = { bytes, length: 0, position: position + length };
-    if (this.#waiting.length * PIECE > WAITING) this.flush();
+    if (!this.#placed || this.#waiting.length * PIECE > WAITING) this.flush();
     else if (!this.#writing) this.#next();
   }
 
@@ -138,6 +145,12 @@ export class JournalWriter {
     });
   }
 
+  /** The process ends: from now on everything is written at once. */
+  exit(): void {
+    this.#exiting = true;
+    this.flush();
+  }
+
   /** Hands over everything, at once. A failure ends the journal and is kept in `error`. */
   flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -145,11 +158,14 @@ export class JournalWriter {
     const inFlight = this.#writing ? this.#waiting[0] : undefined;
     const pieces = [...this.#waiting.splice(0), this.#filling];
     const { length, position } = this.#filling;
-    this.#filling = { bytes: new Uint8Array(PIECE), length: 0, position: position + length };
+    const bytes = this.#spare.pop() ?? new Uint8Array(PIECE);
+    this.#filling = { bytes, length: 0, position: position + length };
     try {
       for (const piece of this.#open ? pieces : []) {
-        for (let done = 0; done < piece.length; )
-          done += writeSync(this.#fd, piece.bytes, done, piece.length - done, piece.position + done);
+        for (let done = 0; done < piece.length; ) {
+          const at = this.#placed ? piece.position + done : null;
+          done += writeSync(this.#fd, piece.bytes, done, piece.length - done, at);
+        }
         if (piece !== inFlight) this.#spared(piece);
       }
     } catch (cause) {
@@ -178,7 +194,8 @@ export class JournalWriter {
   #close(): void {
     if (!this.#open) return;
     this.#open = false;
-    process.off('exit', this.#atExit);
+    writers.delete(this);
+    if (writers.size === 0) process.off('exit', atExit);
     if (!this.#writing) this.#release();
   }
 

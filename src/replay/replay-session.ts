@@ -54,8 +54,16 @@ export interface Replayed {
  * compared with what it did then. Needs no device and takes no longer than the work. @throws JournalError for a file that cannot be read
  */
 export async function replaySession(path: string, options: ReplayOptions = {}): Promise<Replayed> {
-  const { untilEvent = Number.POSITIVE_INFINITY, untilFrame = Number.POSITIVE_INFINITY } = options;
   const reader = new JournalReader(path);
+  try {
+    return await replayAll(reader, options);
+  } finally {
+    reader.close();
+  }
+}
+
+async function replayAll(reader: JournalReader, options: ReplayOptions): Promise<Replayed> {
+  const { untilEvent = Number.POSITIVE_INFINITY, untilFrame = Number.POSITIVE_INFINITY } = options;
   const foreign = foreignness(reader.header);
   if (foreign !== null) options.onForeign?.(foreign);
   const replayer = new Replayer(reader);
@@ -70,7 +78,6 @@ export async function replaySession(path: string, options: ReplayOptions = {}): 
   } finally {
     const failed = capture?.close() ?? null;
     if (failed !== null) process.emitWarning(failed.message, { type: 'TapstackWarning' });
-    reader.close();
   }
   const { stack, event, frames, difference } = replayer;
   const whole = reader.finish === FINISH_FULL ? 'full' : reader.cutOff ? 'cut off' : 'closed';

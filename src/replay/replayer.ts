@@ -43,7 +43,13 @@ export interface Onlooker {
 export class Unanswered extends Error {}
 
 /** There is no more of the journal. */
-class Ended extends Error {}
+class Ended extends Error {
+  constructor() {
+    super(
+      'the journal has ended, or its replay was stopped: nothing says what the stack would be answered now',
+    );
+  }
+}
 
 /** So many microtasks are waited for what must happen in one. */
 const PATIENCE = 1000;

@@ -1,7 +1,7 @@
 // The file of a journal, with a disk that is slow, takes less than it was given, or fails: what was recorded stands in it in its order,
 // and is read back piece by piece.
 
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -110,11 +110,12 @@ describe('a journal is what was recorded', () => {
 
   it('where the file system takes less than it was given', async () => {
     let short = 0;
-    disk.write = (real, args, done) => {
+    // In the next turn, however busy the threads of the pool are.
+    disk.write = (_real, args, done) => {
       const [fd, bytes, from, length, position] = args as [number, Uint8Array, number, number, number];
       const less = Math.max(1, length >> 1);
       if (less < length) short++;
-      real(fd, bytes, from, less, position, done);
+      setImmediate(() => done(null, writeSync(fd, bytes, from, less, position)));
     };
     await recorded(100, 2);
     expect(short).toBeGreaterThan(20);
@@ -179,7 +180,7 @@ describe('a journal is what was recorded', () => {
       /^The journal stopped after \d+ bytes: .*journal cannot be written \(ENOSPC: no space left on device, write\)\.$/,
     );
     await writer.closed;
-    expect(process.listenerCount('exit')).toBe(exits - 1);
+    expect(process.listenerCount('exit')).toBeLessThan(exits);
     const size = statSync(path).size;
     writer.record(RANDOM, null);
     writer.finish(FINISH_CLOSED);

@@ -10,7 +10,6 @@ import { Lab } from '../../src/lab/index.js';
 import { recordSession, replaySession } from '../../src/replay/index.js';
 import type { Stack } from '../../src/stack.js';
 import { Reno } from '../../src/tcp/congestion/reno.js';
-import { EPIPE } from '../../src/uapi/errno.js';
 import { AF_INET, SOCK_DGRAM } from '../../src/uapi/socket.js';
 import { crowd, echo, talk, withHeader } from './programs.js';
 
@@ -285,48 +284,10 @@ describe('a replay that is stopped', () => {
   });
 });
 
-it('leaves nothing behind of a stack that could not be made, but a journal that says why', async () => {
-  const before = process.listenerCount('exit');
-  const options = { sysctl: { 'net.ipv4.no_such_thing': 1 } };
-  expect(() => recordSession(options, path)).toThrow(/no_such_thing/);
-  expect(process.listenerCount('exit')).toBe(before);
-  const { difference, end, stack } = await replaySession(path);
-  expect([difference, end, stack]).toEqual([null, 'closed', null]);
-});
-
-describe("a process's callbacks make calls, inside of the one that led to them", () => {
-  it.each([
-    ['nothing more', false],
-    ['and then throw: whoever made the call gets that', true],
-  ])('%s', async (_what, throws) => {
-    const stack = recordSession({ memory: 8 << 20 }, path);
-    const { sys, blocking, process: parent } = stack;
-    const child = parent.fork();
-    const pipe = [0, 0];
-    sys.pipe(pipe);
-    sys.close(pipe[0]);
-    const fds: number[] = [];
-    parent.onSigpipe = () => {
-      fds.push(sys.eventfd(0));
-      if (throws) throw new Error('a broken pipe');
-    };
-    child.onExit = () => fds.push(sys.eventfd(1));
-    const write = () => sys.write(pipe[1], new Uint8Array(1));
-    if (throws) expect(write).toThrow('a broken pipe');
-    else expect(write()).toBe(-EPIPE);
-    const again = blocking.write(pipe[1], new Uint8Array(1));
-    if (throws) await expect(again).rejects.toThrow('a broken pipe');
-    else expect(await again).toBe(-EPIPE);
-    child.exit();
-    expect(fds).toEqual([3, 5, 6]);
-    expect(sys.eventfd(2)).toBe(7);
-    await stack.close();
-    const told: string[] = [];
-    const onEvent = (_number: number, text: string) => told.push(text);
-    const { difference, end } = await replaySession(path, { onEvent });
-    expect([difference, end]).toEqual([null, 'closed']);
-    expect(told.filter((text) => text.startsWith('eventfd')).length).toBe(4);
-  });
+it('says to whoever asks more of a replayed stack that there is no more', async () => {
+  await session();
+  const { stack } = await replaySession(path, { untilEvent: 5 });
+  expect(() => stack?.host.random.int32()).toThrow(/^the journal has ended, or its replay was stopped/);
 });
 
 describe('what no journal can hold', () => {
