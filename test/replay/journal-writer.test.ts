@@ -166,9 +166,9 @@ describe('a journal is what was recorded', () => {
 
   it('up to where the disk fails: the reason is kept', async () => {
     let writes = 0;
-    disk.write = (real, args, done) => {
+    disk.write = (_real, args, done) => {
       if (++writes > 3) done(new Error('ENOSPC: no space left on device, write'), 0);
-      else (real as (...all: unknown[]) => void)(...args, done);
+      else setImmediate(() => done(null, writeSync(...(args as Parameters<typeof writeSync>))));
     };
     const writer = new JournalWriter(path, header);
     const exits = process.listenerCount('exit');

@@ -104,4 +104,25 @@ describe("a process's callbacks make calls, inside of the one that led to them",
     expect([difference, end]).toEqual([null, 'closed']);
     expect(told.filter((text) => text.startsWith('eventfd')).length).toBe(4);
   });
+
+  it('also where a call goes on that slept', async () => {
+    const stack = recordSession({ memory: 8 << 20 }, path);
+    const { sys, blocking, process } = stack;
+    const pipe = [0, 0];
+    sys.pipe(pipe);
+    const fds: number[] = [];
+    process.onSigpipe = () => fds.push(sys.eventfd(0), sys.eventfd(1));
+    const bytes = new Uint8Array(100_000);
+    // More than a pipe holds.
+    const writing = blocking.write(pipe[1], bytes);
+    const another = blocking.write(pipe[1], bytes);
+    sys.eventfd(2);
+    sys.close(pipe[0]);
+    expect(await Promise.all([writing, another])).toEqual([65_536, -EPIPE]);
+    fds.push(sys.eventfd(3));
+    await stack.close();
+    expect(fds).toEqual([3, 6, 7, 8, 9]);
+    const replay = await replaySession(path);
+    expect([replay.difference, replay.end]).toEqual([null, 'closed']);
+  });
 });
