@@ -1,42 +1,19 @@
 // One end of a cable: the NIC of a stack, checksums and all, or a port that hands its frames to a switch or router.
 
-import { frameLength, gatherOut } from '../link/gather.js';
-import {
-  type Link,
-  type LinkReceiver,
-  RX_IP_BAD,
-  RX_L4_BAD,
-  RX_L4_NONE,
-  RX_L4_OK,
-  RX_WORDS,
-} from '../link/link.js';
-import {
-  type Doorbell,
-  TX_CSUM_OFFSET,
-  TX_CSUM_START,
-  TX_FLAGS,
-  TX_IPV4_CSUM,
-  TxRing,
-} from '../link/tx-ring.js';
+import type { LinkReceiver } from '../link/link.js';
+import { MemoryNic } from '../link/memory-nic.js';
+import { TX_CSUM_OFFSET, TX_CSUM_START, TX_FLAGS, TX_IPV4_CSUM } from '../link/tx-ring.js';
 import type { PacketMemory } from '../memory/packet-memory.js';
 import { ETH_HLEN } from '../packet/ethernet.js';
-import {
-  fillIpv4,
-  fillPartial,
-  L4_BAD,
-  L4_OK,
-  verifyIpv4,
-  verifyTransport,
-} from '../packet/frame-checksum.js';
+import { fillIpv4, fillPartial } from '../packet/frame-checksum.js';
 import type { Alarm, Clock } from '../time/clock.js';
 import type { Pipe } from './pipe.js';
 
 const SLOTS = 256;
-const ARENA = 1 << 18;
-const BATCH = 64;
+const BLOCK = 1 << 18;
 
 /** One end of a cable: the link of a stack, or a port of a switch or router. */
-export class CableEnd implements Link, Doorbell {
+export class CableEnd extends MemoryNic {
   /** `cable0.a` */
   readonly name: string;
   readonly mtu: number;
@@ -44,17 +21,13 @@ export class CableEnd implements Link, Doorbell {
   readonly features = 0;
   readonly #clock: Clock;
   readonly #pipe: Pipe;
-  #tx: TxRing | null = null;
-  #memory: PacketMemory | null = null;
-  #receiver: LinkReceiver | null = null;
-  #arena = 0;
   #closed = false;
   #onFrame: ((frame: Uint8Array) => void) | null = null;
-  readonly #descriptors = new Int32Array(BATCH * RX_WORDS);
-  readonly #flushAlarm: Alarm = { onAlarm: () => this.#receiver?.flushDeferred() };
+  readonly #flushAlarm: Alarm = { onAlarm: () => this.receiver?.flushDeferred() };
 
   /** Made by its cable. */
   constructor(clock: Clock, name: string, mtu: number, station: number, pipe: Pipe) {
+    super(SLOTS, BLOCK);
     this.#clock = clock;
     this.name = name;
     this.mtu = mtu;
@@ -73,30 +46,20 @@ export class CableEnd implements Link, Doorbell {
     if (!this.#closed) this.#pipe.send(frame);
   }
 
-  get tx(): TxRing {
-    if (this.#tx === null) throw new Error(`${this.name} is not attached to a stack yet`);
-    return this.#tx;
-  }
-
-  attach(receiver: LinkReceiver, memory: PacketMemory): void {
+  override attach(receiver: LinkReceiver, memory: PacketMemory): void {
     this.#mustBeFree();
-    this.#receiver = receiver;
-    this.#memory = memory;
-    this.#arena = memory.region(ARENA);
-    this.#tx = new TxRing(memory, SLOTS, this);
+    super.attach(receiver, memory);
   }
 
   #mustBeFree(): void {
-    if (this.#tx !== null || this.#onFrame !== null) throw new Error(`${this.name} is in use already`);
+    if (this.receiver !== null || this.#onFrame !== null) throw new Error(`${this.name} is in use already`);
   }
 
   /** The stack has committed a frame. */
   ring(): void {
-    const memory = this.#memory as PacketMemory;
+    const { words } = this;
     const at = this.tx.front();
-    const { words } = memory;
-    const bytes = new Uint8Array(frameLength(memory, at));
-    gatherOut(memory, at, bytes);
+    const bytes = this.frameAt(at);
     const view = new DataView(bytes.buffer);
     const start = words[at + TX_CSUM_START];
     if ((words[at + TX_FLAGS] & TX_IPV4_CSUM) !== 0) fillIpv4(view, ETH_HLEN);
@@ -109,26 +72,10 @@ export class CableEnd implements Link, Doorbell {
   receive(frames: readonly Uint8Array[]): void {
     if (this.#closed) return;
     if (this.#onFrame !== null) for (const frame of frames) this.#onFrame(frame);
-    if (this.#receiver === null) return;
-    for (let from = 0; from < frames.length; ) from += this.#batch(this.#receiver, frames, from);
+    if (this.receiver === null) return;
+    for (const frame of frames) this.put(frame);
+    this.submit();
     this.requestFlush();
-  }
-
-  /** As many as the arena holds at once; how many that were. */
-  #batch(receiver: LinkReceiver, frames: readonly Uint8Array[], from: number): number {
-    const memory = this.#memory as PacketMemory;
-    let at = this.#arena;
-    let count = 0;
-    while (count < BATCH && from + count < frames.length) {
-      const bytes = frames[from + count];
-      if (at + bytes.length > this.#arena + ARENA) break;
-      memory.bytes.set(bytes, at);
-      this.#descriptors.set([at, bytes.length, verdict(memory.view, at, bytes.length), 0], count * RX_WORDS);
-      at = (at + bytes.length + 15) & ~15;
-      count++;
-    }
-    receiver.receiveBatch(this, this.#descriptors, count);
-    return count;
   }
 
   /** Due at this very moment, after the programs that the frames have woken. */
@@ -136,17 +83,9 @@ export class CableEnd implements Link, Doorbell {
     this.#clock.setAlarm(this.#flushAlarm, this.#clock.now());
   }
 
-  flush(): void {}
-
   close(): Promise<void> {
     this.#closed = true;
     this.#clock.cancelAlarm(this.#flushAlarm);
     return Promise.resolve();
   }
-}
-
-function verdict(view: DataView, at: number, length: number): number {
-  const transport = verifyTransport(view, at, length);
-  const flags = transport === L4_OK ? RX_L4_OK : transport === L4_BAD ? RX_L4_BAD : RX_L4_NONE;
-  return verifyIpv4(view, at, length) ? flags : flags | RX_IP_BAD;
 }

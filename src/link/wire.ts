@@ -1,40 +1,18 @@
 // An Ethernet wire in memory that joins two stacks of one process: what one sends, the other receives, after a delay, unless
 // a fault takes it. Each end has a NIC of TypeScript, or offloads as the two ends of a veth pair do.
 
-import type { PacketMemory } from '../memory/packet-memory.js';
 import { ETH_HLEN } from '../packet/ethernet.js';
-import {
-  fillIpv4,
-  fillPartial,
-  L4_BAD,
-  L4_OK,
-  verifyIpv4,
-  verifyTransport,
-} from '../packet/frame-checksum.js';
+import { fillIpv4, fillPartial } from '../packet/frame-checksum.js';
 import type { Alarm, Clock } from '../time/clock.js';
-import { frameLength, gatherOut } from './gather.js';
+import { LINK_F_CSUM, LINK_F_ECN, LINK_F_TSO4, RX_GSO_TCP4, RX_L4_OK } from './link.js';
+import { MemoryNic } from './memory-nic.js';
 import {
-  LINK_F_CSUM,
-  LINK_F_ECN,
-  LINK_F_TSO4,
-  type Link,
-  type LinkReceiver,
-  RX_GSO_TCP4,
-  RX_IP_BAD,
-  RX_L4_BAD,
-  RX_L4_NONE,
-  RX_L4_OK,
-  RX_WORDS,
-} from './link.js';
-import {
-  type Doorbell,
   TX_CSUM_OFFSET,
   TX_CSUM_START,
   TX_FLAGS,
   TX_GSO_SIZE,
   TX_GSO_TCP4,
   TX_IPV4_CSUM,
-  TxRing,
 } from './tx-ring.js';
 
 /** What becomes of a frame. */
@@ -68,8 +46,7 @@ export interface WireOptions {
 }
 
 const SLOTS = 256;
-const ARENA = 1 << 18;
-const BATCH = 64;
+const BLOCK = 1 << 18;
 /** Frames on the wire in one direction; more are lost, and counted. */
 const CAPACITY = 4096;
 
@@ -103,7 +80,7 @@ export function createWire(options: WireOptions): [WireLink, WireLink] {
 }
 
 /** One end of a wire in memory; `createWire` makes both. */
-export class WireLink implements Link, Doorbell, Alarm {
+export class WireLink extends MemoryNic implements Alarm {
   readonly name: string;
   readonly mtu: number;
   readonly mac: Uint8Array;
@@ -116,18 +93,14 @@ export class WireLink implements Link, Doorbell, Alarm {
   readonly #delayUs: number;
   readonly #fault: WireFault | null;
   #peer: WireLink | null = null;
-  #tx: TxRing | null = null;
-  #memory: PacketMemory | null = null;
-  #receiver: LinkReceiver | null = null;
-  #arena = 0;
   #closed = false;
   /** Frames on their way to this end, by time of arrival. */
   readonly #arriving: InFlight[] = [];
-  readonly #descriptors = new Int32Array(BATCH * RX_WORDS);
-  readonly #flushAlarm: Alarm = { onAlarm: () => this.#receiver?.flushDeferred() };
+  readonly #flushAlarm: Alarm = { onAlarm: () => this.receiver?.flushDeferred() };
 
   /** Use `createWire`. */
   constructor(options: WireOptions, name: string, direction: WireDirection, station: number) {
+    super(SLOTS, BLOCK);
     this.#clock = options.clock;
     this.#delayUs = options.delayUs ?? 0;
     this.#fault = options.fault ?? null;
@@ -138,37 +111,21 @@ export class WireLink implements Link, Doorbell, Alarm {
     this.features = options.offload === true ? LINK_F_CSUM | LINK_F_TSO4 | LINK_F_ECN : 0;
   }
 
-  get tx(): TxRing {
-    if (this.#tx === null) throw new Error(`${this.name} is not attached to a stack yet`);
-    return this.#tx;
-  }
-
   /** Frames sent here arrive at `peer`. `createWire` has done so. */
   join(peer: WireLink): void {
     this.#peer = peer;
   }
 
-  attach(receiver: LinkReceiver, memory: PacketMemory): void {
-    if (this.#tx !== null) throw new Error(`${this.name} is attached to a stack already`);
-    this.#receiver = receiver;
-    this.#memory = memory;
-    this.#arena = memory.region(ARENA);
-    this.#tx = new TxRing(memory, SLOTS, this);
-  }
-
   /** A frame was committed: it leaves at once. */
   ring(): void {
-    const tx = this.#tx as TxRing;
-    const at = tx.front();
     if (this.#closed) this.dropped++;
-    else this.#send(this.#memory as PacketMemory, at);
-    tx.shift();
+    else this.#send(this.tx.front());
+    this.tx.shift();
   }
 
-  #send(memory: PacketMemory, at: number): void {
-    const words = memory.words;
-    const bytes = new Uint8Array(frameLength(memory, at));
-    gatherOut(memory, at, bytes);
+  #send(at: number): void {
+    const { words } = this;
+    const bytes = this.frameAt(at);
     const view = new DataView(bytes.buffer);
     const flags = words[at + TX_FLAGS];
     const start = words[at + TX_CSUM_START];
@@ -195,7 +152,7 @@ export class WireLink implements Link, Doorbell, Alarm {
   /** Puts a frame on the way to this end. False if it is lost. */
   arrive(frame: InFlight): boolean {
     const queue = this.#arriving;
-    if (this.#closed || this.#receiver === null || queue.length >= CAPACITY) return false;
+    if (this.#closed || this.receiver === null || queue.length >= CAPACITY) return false;
     let place = queue.length;
     while (place > 0 && queue[place - 1].at > frame.at) place--;
     if (place === queue.length) queue.push(frame);
@@ -211,43 +168,21 @@ export class WireLink implements Link, Doorbell, Alarm {
     let due = 0;
     while (due < queue.length && queue[due].at <= now) due++;
     const frames = queue.splice(0, due);
-    for (let from = 0; from < frames.length && !this.#closed; ) from += this.#deliver(frames, from);
+    for (const { bytes, flags, gsoSize } of frames) {
+      if (this.#closed) break;
+      // A peer that leaves checksums out vouches for them.
+      if ((flags & RX_L4_OK) === 0) this.put(bytes, flags, gsoSize);
+      else this.putVerified(bytes, flags, gsoSize);
+    }
+    if (!this.#closed) this.submit();
     if (queue.length > 0) this.#clock.setAlarm(this, queue[0].at);
     if (frames.length > 0) this.requestFlush();
-  }
-
-  /** One batch; how many frames it took. */
-  #deliver(frames: readonly InFlight[], from: number): number {
-    const memory = this.#memory as PacketMemory;
-    let at = this.#arena;
-    let count = 0;
-    while (count < BATCH && from + count < frames.length) {
-      const { bytes, flags, gsoSize } = frames[from + count];
-      if (at + bytes.length > this.#arena + ARENA) break;
-      memory.bytes.set(bytes, at);
-      const verdict =
-        flags === 0 || (flags & RX_L4_OK) === 0 ? this.#verify(memory.view, at, bytes.length) : 0;
-      this.#descriptors.set([at, bytes.length, flags | verdict, gsoSize], count * RX_WORDS);
-      at = (at + bytes.length + 15) & ~15;
-      count++;
-    }
-    this.#receiver?.receiveBatch(this, this.#descriptors, count);
-    return count;
-  }
-
-  #verify(view: DataView, at: number, length: number): number {
-    const l4 = verifyTransport(view, at, length);
-    const verdict = l4 === L4_OK ? RX_L4_OK : l4 === L4_BAD ? RX_L4_BAD : RX_L4_NONE;
-    return verifyIpv4(view, at, length) ? verdict : verdict | RX_IP_BAD;
   }
 
   /** After what runs now and its microtasks. */
   requestFlush(): void {
     this.#clock.setAlarm(this.#flushAlarm, this.#clock.now());
   }
-
-  /** Nothing ever waits in the ring. */
-  flush(): void {}
 
   close(): Promise<void> {
     this.#closed = true;

@@ -1,18 +1,9 @@
 // The link between a stack and a script: what leaves the stack is caught frame by frame with its time, cut to segments as a
 // device with TSO would (GSO in software on a tun device), and what the script injects arrives as a batch of one.
 
-import { frameLength, gatherOut } from '../../link/gather.js';
+import { LINK_F_CSUM, LINK_F_ECN, LINK_F_TSO4, RX_L4_OK } from '../../link/link.js';
+import { MemoryNic } from '../../link/memory-nic.js';
 import {
-  LINK_F_CSUM,
-  LINK_F_ECN,
-  LINK_F_TSO4,
-  type Link,
-  type LinkReceiver,
-  RX_L4_OK,
-  RX_WORDS,
-} from '../../link/link.js';
-import {
-  type Doorbell,
   TX_ACCECN,
   TX_CSUM_OFFSET,
   TX_CSUM_START,
@@ -20,15 +11,13 @@ import {
   TX_GSO_SIZE,
   TX_GSO_TCP4,
   TX_IPV4_CSUM,
-  TxRing,
 } from '../../link/tx-ring.js';
-import type { PacketMemory } from '../../memory/packet-memory.js';
 import { ETH_HLEN } from '../../packet/ethernet.js';
 import { fillIpv4, fillPartial } from '../../packet/frame-checksum.js';
 import type { Clock } from '../../time/clock.js';
 import { cutTso } from './cut-tso.js';
 
-const ARENA = 1 << 17;
+const BLOCK = 1 << 17;
 const SLOTS = 1024;
 
 /** A frame that left the stack, checksums complete. */
@@ -38,7 +27,7 @@ export interface Caught {
   readonly at: number;
 }
 
-export class ScriptLink implements Link, Doorbell {
+export class ScriptLink extends MemoryNic {
   readonly name = 'tun0';
   readonly mtu: number;
   readonly mac = Uint8Array.of(0x02, 0x74, 0x61, 0x70, 0x01, 0x01);
@@ -49,38 +38,19 @@ export class ScriptLink implements Link, Doorbell {
   onFrame: ((frame: Caught) => void) | null = null;
 
   readonly #clock: Clock;
-  #memory: PacketMemory | null = null;
-  #tx: TxRing | null = null;
-  #receiver: LinkReceiver | null = null;
-  #arena = 0;
   #flushWanted = false;
-  readonly #descriptor = new Int32Array(RX_WORDS);
 
   constructor(clock: Clock, mtu: number) {
+    super(SLOTS, BLOCK);
     this.#clock = clock;
     this.mtu = mtu;
   }
 
-  get tx(): TxRing {
-    if (this.#tx === null) throw new Error(`${this.name} is not attached to a stack yet`);
-    return this.#tx;
-  }
-
-  attach(receiver: LinkReceiver, memory: PacketMemory): void {
-    if (this.#tx !== null) throw new Error(`${this.name} is attached to a stack already`);
-    this.#receiver = receiver;
-    this.#memory = memory;
-    this.#arena = memory.region(ARENA);
-    this.#tx = new TxRing(memory, SLOTS, this);
-  }
-
   /** A frame was committed. */
   ring(): void {
-    const memory = this.#memory as PacketMemory;
+    const { words } = this;
     const at = this.tx.front();
-    const { words } = memory;
-    const bytes = new Uint8Array(frameLength(memory, at));
-    gatherOut(memory, at, bytes);
+    const bytes = this.frameAt(at);
     const flags = words[at + TX_FLAGS];
     const gsoSize = words[at + TX_GSO_SIZE];
     const start = words[at + TX_CSUM_START];
@@ -104,26 +74,22 @@ export class ScriptLink implements Link, Doorbell {
 
   /** A frame arrives, with the NIC's verdict on it. What it wakes runs afterwards; then `settled` must be called. */
   inject(frame: Uint8Array, verdict = RX_L4_OK): void {
-    const memory = this.#memory as PacketMemory;
-    memory.bytes.set(frame, this.#arena);
-    this.#descriptor.set([this.#arena, frame.length, verdict, 0]);
     this.#flushWanted = true;
-    this.#receiver?.receiveBatch(this, this.#descriptor, 1);
+    this.putVerified(frame, verdict);
+    this.submit();
   }
 
   /** The moment's programs have run: what was put off goes out. True if there was something to do. */
   settled(): boolean {
     if (!this.#flushWanted) return false;
     this.#flushWanted = false;
-    this.#receiver?.flushDeferred();
+    this.receiver?.flushDeferred();
     return true;
   }
 
   requestFlush(): void {
     this.#flushWanted = true;
   }
-
-  flush(): void {}
 
   close(): Promise<void> {
     return Promise.resolve();
