@@ -6,7 +6,7 @@ import { formatCidr } from '../net/cidr.js';
 import { recordSession } from '../replay/record-session.js';
 import type { Lifetime } from './lifetime.js';
 import type { ListenerOptions } from './options.js';
-import { Refusal } from './refusal.js';
+import { refuse } from './refusal.js';
 
 /** Descriptors of the server: more connections than fit through one port of one peer. */
 const NOFILE = 1 << 20;
@@ -74,9 +74,4 @@ function captured(tap: TapLink, file: string) {
   } catch (error) {
     return refuse(error);
   }
-}
-
-/** The capture's errors say themselves what happened and what to do. */
-function refuse(error: unknown): never {
-  throw new Refusal((error as Error).message, [], 1, error);
 }

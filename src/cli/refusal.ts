@@ -74,6 +74,11 @@ export function refusalFor(error: unknown): Refusal | undefined {
   return new Refusal(`${entry.title}: ${sentence(error.message)}`, entry.remedies, 1, error);
 }
 
+/** Refuses for an error that says itself what happened and what to do, as those of captures and journals do. */
+export function refuse(error: unknown): never {
+  throw new Refusal((error as Error).message, [], 1, error);
+}
+
 /** A server's own call failed with `result`, a negative errno. */
 export function cannotGoOn(call: string, result: number): Refusal {
   return new Refusal(

@@ -7,7 +7,7 @@ import type { Link } from '../link/link.js';
 import { formatCidr } from '../net/cidr.js';
 import { type Clock, RealClock } from '../time/clock.js';
 import type { Lifetime } from './lifetime.js';
-import { Refusal, refusalFor } from './refusal.js';
+import { Refusal, refusalFor, refuse } from './refusal.js';
 import { WanClock } from './wan-clock.js';
 import type { WanEndOptions, WanOptions } from './wan-options.js';
 import { type Directions, layPipes } from './wan-pipes.js';
@@ -108,9 +108,4 @@ function record(tap: TapLink, file: string, clock: Clock, lifetime: Lifetime): L
   } catch (error) {
     return refuse(error);
   }
-}
-
-/** The capture's errors say themselves what happened and what to do. */
-function refuse(error: unknown): never {
-  throw new Refusal((error as Error).message, [], 1, error);
 }

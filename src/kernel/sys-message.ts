@@ -45,11 +45,8 @@ export class MessageCalls {
 
   /** Bytes received, 0 at the end of the stream, -EAGAIN, or another -errno. `flags`: MSG_PEEK, MSG_OOB, MSG_TRUNC … */
   readonly recv = (fd: number, buffer: Uint8Array, count: number = wholeOf(buffer), flags = 0): number => {
-    const { host } = this.#process.kernel;
-    host.refresh();
-    const file = this.#files.get(fd);
-    if (file === null) return -EBADF;
-    if (file.ops !== socketFileOperations) return -ENOTSOCK;
+    const file = this.#find(fd);
+    if (typeof file === 'number') return file;
     if (!accessOk(buffer, count)) return -EFAULT;
     const socket = file.private_ as Socket;
     return socket.ops.recv(socket, buffer, count, waitFlags(file, flags), null);
@@ -63,11 +60,8 @@ export class MessageCalls {
     flags = 0,
     to: SockAddr | null = null,
   ): number => {
-    const { host } = this.#process.kernel;
-    host.refresh();
-    const file = this.#files.get(fd);
-    if (file === null) return -EBADF;
-    if (file.ops !== socketFileOperations) return -ENOTSOCK;
+    const file = this.#find(fd);
+    if (typeof file === 'number') return file;
     if (!accessOk(buffer, count) || !nameReadable(to)) return -EFAULT;
     const socket = file.private_ as Socket;
     return sendSignals(this.#process, socket, flags, socket.ops.send(socket, buffer, count, flags, to));
@@ -81,7 +75,6 @@ export class MessageCalls {
     flags = 0,
     from: SockAddr | null = null,
   ): number => {
-    this.#process.kernel.host.refresh();
     const file = this.#find(fd);
     if (typeof file === 'number') return file;
     if (!accessOk(buffer, count) || !nameReadable(from)) return -EFAULT;
@@ -92,7 +85,6 @@ export class MessageCalls {
 
   /** send from several buffers. */
   readonly sendmsg = (fd: number, message: MessageHeader, flags = 0): number => {
-    this.#process.kernel.host.refresh();
     const file = this.#find(fd);
     if (typeof file === 'number') return file;
     if (!messageReadable(message)) return -EFAULT;
@@ -105,14 +97,15 @@ export class MessageCalls {
 
   /** recv into several buffers; `message.msg_flags` tells what else there is to know. */
   readonly recvmsg = (fd: number, message: MessageHeader, flags = 0): number => {
-    this.#process.kernel.host.refresh();
     const file = this.#find(fd);
     if (typeof file === 'number') return file;
     if (!messageReadable(message)) return -EFAULT;
     return receiveMessage(file.private_ as Socket, message, waitFlags(file, flags));
   };
 
+  /** The socket's file: the call begins (`Host.refresh`). -EBADF or -ENOTSOCK where there is none. */
   #find(fd: number): File | number {
+    this.#process.kernel.host.refresh();
     const file = this.#files.get(fd);
     if (file === null) return -EBADF;
     return file.ops === socketFileOperations ? file : -ENOTSOCK;
