@@ -57,20 +57,12 @@ export class Arp {
     const view = this.host.memory.view;
     const mib = this.host.mib;
     const arp = (frame + ETH_HLEN) | 0;
-    const hardware = length >= ETH_HLEN + ARP_LENGTH ? view.getUint16(arp + ARP_HARDWARE) : 0;
-    const operation = length >= ETH_HLEN + ARP_LENGTH ? view.getUint16(arp + ARP_OPERATION) : 0;
-    if (
-      (hardware !== ARPHRD_ETHER && hardware !== ARPHRD_IEEE802) ||
-      view.getUint16(arp + ARP_PROTOCOL) !== ETH_P_IP ||
-      view.getUint8(arp + ARP_HARDWARE_LENGTH) !== 6 ||
-      view.getUint8(arp + ARP_PROTOCOL_LENGTH) !== 4 ||
-      (operation !== ARPOP_REQUEST && operation !== ARPOP_REPLY) ||
-      device.neighbours === null
-    ) {
+    if (length < ETH_HLEN + ARP_LENGTH || !understood(view, arp) || device.neighbours === null) {
       mib.count(ArpMib.InErrors);
       return;
     }
-    mib.count(operation === ARPOP_REQUEST ? ArpMib.InRequests : ArpMib.InReplies);
+    const isRequest = view.getUint16(arp + ARP_OPERATION) === ARPOP_REQUEST;
+    mib.count(isRequest ? ArpMib.InRequests : ArpMib.InReplies);
     const high = macHigh(view, arp + ARP_SENDER_MAC);
     const low = macLow(view, arp + ARP_SENDER_MAC);
     const sender = view.getInt32(arp + ARP_SENDER_IP);
@@ -80,7 +72,6 @@ export class Arp {
       mib.count(ArpMib.InErrors);
       return;
     }
-    const isRequest = operation === ARPOP_REQUEST;
     const forUs = isRequest && this.#routes.isLocal(target);
     if (sender === 0) {
       // Duplicate address detection (RFC 5227): defend our address, learn nothing.
@@ -176,4 +167,17 @@ export class Arp {
     device.tx.commit(frame, ETH_HLEN + ARP_LENGTH, 0, 0, 0, 0);
     return true;
   }
+}
+
+/** Of IPv4 over Ethernet, and a question or an answer (arp_rcv, arp_process). */
+function understood(view: DataView, arp: number): boolean {
+  const hardware = view.getUint16(arp + ARP_HARDWARE);
+  const operation = view.getUint16(arp + ARP_OPERATION);
+  return (
+    (hardware === ARPHRD_ETHER || hardware === ARPHRD_IEEE802) &&
+    view.getUint16(arp + ARP_PROTOCOL) === ETH_P_IP &&
+    view.getUint8(arp + ARP_HARDWARE_LENGTH) === 6 &&
+    view.getUint8(arp + ARP_PROTOCOL_LENGTH) === 4 &&
+    (operation === ARPOP_REQUEST || operation === ARPOP_REPLY)
+  );
 }
