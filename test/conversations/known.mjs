@@ -5,6 +5,8 @@ const MSG_MORE = 0x8000;
 const MSG_ZEROCOPY = 0x4000000;
 const POLLPRI = 2;
 const SOL_SOCKET = 1;
+const IPPROTO_TCP = 6;
+const TCP_DEFER_ACCEPT = 9;
 const SO_RCVBUF = 8;
 
 const answerOf = (line) => line.split(' | ')[0];
@@ -101,6 +103,25 @@ const KNOWN = [
     (difference) =>
       bringsDataOnly(difference) &&
       (withoutBlocks(difference.kernel) === withoutBlocks(difference.stack) || written(difference, MSG_MORE)),
+  ],
+  [
+    'the fast path of an established connection',
+    ({ conversation: { role, options, steps }, at, step, kernel, stack }) =>
+      role === 'client' &&
+      step.segment !== undefined &&
+      options.some(([level, name]) => level === IPPROTO_TCP && name === TCP_DEFER_ACCEPT) &&
+      steps.slice(0, at).every(({ segment }) => !segment || segment.flags === 'S.') &&
+      stack === '' &&
+      withoutBareAcks(kernel) === '',
+  ],
+  [
+    'the fast path of an established connection',
+    ({ conversation: { role, steps }, at, step, kernel, stack }) =>
+      role === 'client' &&
+      step.call?.[0] === 'error' &&
+      kernel === '0' &&
+      stack !== '0' &&
+      steps.slice(0, at).some(({ icmp }) => icmp !== undefined),
   ],
   [
     '`MSG_ZEROCOPY`',

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 interface Played {
-  steps: { segment?: { seq: number; length?: number } }[];
+  steps: { segment?: { flags: string; seq: number; length?: number }; call?: unknown[] }[];
 }
 
 const directory = new URL('.', import.meta.url).href;
@@ -46,5 +46,16 @@ describe('a difference that is told apart', () => {
     expect(knownAs(played, at, ours, '')).toBeUndefined();
     const once = { ...played, steps: played.steps.slice(at) };
     expect(knownAs(once, 0, '', ours)).toBeUndefined();
+  });
+
+  it('is what a client tells late, or forgets, that its kernel did not yet predict the next segment', () => {
+    const fast = 'the fast path of an established connection';
+    const put = new Conversation(608_169_949);
+    const first = put.steps.findIndex(({ segment }) => segment?.flags === 'P.');
+    const theirs = ' | . 0(0) ack 0 echo 1673';
+    expect([knownAs(put, first, theirs, ''), knownAs(put, first, '', theirs)]).toEqual([fast, undefined]);
+    const told = new Conversation(608_169_891);
+    const error = told.steps.findIndex(({ call }) => call?.[0] === 'error');
+    expect([knownAs(told, error, '0', '111'), knownAs(told, error, '111', '0')]).toEqual([fast, undefined]);
   });
 });
