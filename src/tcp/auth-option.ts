@@ -4,7 +4,7 @@
 import { TcpExt } from '../core/mib.js';
 import { dropped } from '../core/trace.js';
 import type { Segment } from './segment.js';
-import type { TcpShared } from './shared.js';
+import type { TcpShared } from './tcp-shared.js';
 
 const OPT_EOL = 0;
 const OPT_NOP = 1;

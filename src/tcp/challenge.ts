@@ -3,8 +3,8 @@
 
 import { TcpExt } from '../core/mib.js';
 import { below } from '../core/random.js';
-import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
+import type { TcpShared } from './tcp-shared.js';
 import { sendAck, sendReflectingAck } from './transmit.js';
 
 /** tcp_challenge_ack_limit that is none. */

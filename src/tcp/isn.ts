@@ -2,7 +2,7 @@
 // guessed and still grow for each successive connection between the same ends (RFC 6528; secure_seq.c).
 
 import type { IpAddress } from '../packet/address.js';
-import type { TcpShared } from './shared.js';
+import type { TcpShared } from './tcp-shared.js';
 
 const ISN = 0x15e;
 const TS_OFFSET = 0x75a;

@@ -23,9 +23,9 @@ import { checkCookie, checkRequest } from './listen/syn-recv.js';
 import { pawsRejects } from './paws.js';
 import type { Segment } from './segment.js';
 import { after, before } from './seq.js';
-import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
 import { receiveStateProcess } from './state.js';
+import type { TcpShared } from './tcp-shared.js';
 import type { TimeWaitSock } from './time-wait.js';
 import { sendReset, sendTimeWaitAck } from './transmit-control.js';
 

@@ -29,8 +29,8 @@ import { NOTHING_RARE, RareState } from './rare-state.js';
 import { ReceiveState, UNRECEIVED } from './receive-state.js';
 import { spaceFromWindow } from './scaling-ratio.js';
 import { SendState, UNSENT } from './send-state.js';
-import type { TcpShared } from './shared.js';
 import { sendQueueCharge } from './size-goal.js';
+import type { TcpShared } from './tcp-shared.js';
 import type { TcpTimer } from './tcp-timer.js';
 import { NO_SEGMENTS, WriteQueue } from './write-queue.js';
 

@@ -7,8 +7,8 @@ import type { IpAddress } from '../packet/address.js';
 import { Timer } from '../time/timer-wheel.js';
 import { TCP_TIME_WAIT } from '../uapi/tcp.js';
 import type { Tuple } from './demux.js';
-import type { TcpShared } from './shared.js';
 import type { TcpSock } from './sock.js';
+import type { TcpShared } from './tcp-shared.js';
 
 export class TimeWaitSock extends Timer implements Tuple<TimeWaitSock>, PortHolder {
   readonly tcp: TcpShared;

@@ -16,7 +16,7 @@ import {
   writeSynOptions,
   writeTimestamp,
 } from './segment.js';
-import type { TcpShared } from './shared.js';
+import type { TcpShared } from './tcp-shared.js';
 import type { TimeWaitSock } from './time-wait.js';
 import { sendSegment, writeHeader } from './transmit.js';
 
