@@ -3,6 +3,7 @@
 import { SOCK_DGRAM, SOCK_NONBLOCK } from 'tapstack';
 import { describe, expect, it } from 'vitest';
 import { type address, Machine, result, settle } from './machine.js';
+import { uncaught } from './uncaught.js';
 
 function refusal(what: () => unknown): unknown {
   try {
@@ -11,22 +12,6 @@ function refusal(what: () => unknown): unknown {
     const { name, message, code, errno } = error as NodeJS.ErrnoException;
     return code === undefined ? `${name}: ${message}` : `${code} ${errno}: ${message}`;
   }
-}
-
-/** What becomes of exceptions that nobody catches, while `what` runs. */
-async function uncaught(what: () => Promise<void>): Promise<string[]> {
-  const heard: string[] = [];
-  const others = process.listeners('uncaughtException');
-  process.removeAllListeners('uncaughtException');
-  process.on('uncaughtException', ({ message }) => heard.push(message));
-  try {
-    await what();
-    await new Promise((resolve) => setImmediate(resolve));
-  } finally {
-    process.removeAllListeners('uncaughtException');
-    for (const other of others) process.on('uncaughtException', other);
-  }
-  return heard;
 }
 
 /** SO_ERROR of a client that has connected, or was refused, or waits (`-EALREADY`). */

@@ -3,26 +3,13 @@
 import { EPOLLEXCLUSIVE, EPOLLIN, type Listener } from 'tapstack';
 import { describe, expect, it } from 'vitest';
 import { Machine, settle } from './machine.js';
+import { servedBy } from './served-by.js';
 
-/** Three workers, each of whom sleeps in a set of its own, accepts one and sleeps again; who accepted each of six clients. */
 async function served(tell: (listener: Listener) => void): Promise<string> {
   const m = new Machine();
   const { fd, at } = m.listener();
   tell(m.stack.listener(fd));
-  const stop = new AbortController();
-  let by = '';
-  const workers = ['a', 'b', 'c'].map(async (name) => {
-    const ep = m.epoll();
-    m.add(ep, fd, EPOLLIN | EPOLLEXCLUSIVE);
-    while ((await m.sys.epoll_pwait(ep, [{ events: 0, data: 0 }], 1, -1, { signal: stop.signal })) > 0)
-      if (m.sys.accept(fd) >= 0) by += name;
-  });
-  for (let i = 0; i < 6; i++) {
-    m.client(at);
-    await settle();
-  }
-  stop.abort();
-  await Promise.all(workers);
+  const by = await servedBy(m, fd, at);
   await m.stack.close();
   return by;
 }

@@ -4,7 +4,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createWire, EPOLLEXCLUSIVE, EPOLLIN, type Listener, RealClock, Stack } from 'tapstack';
+import { createWire, type Listener, RealClock, Stack } from 'tapstack';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SeededRandom } from '../../src/core/random.js';
 import { Lab } from '../../src/lab/index.js';
@@ -12,7 +12,9 @@ import { createNet, listenerOf } from '../../src/net/index.js';
 import { recordSession, replaySession } from '../../src/replay/index.js';
 import { EAGAIN } from '../../src/uapi/errno.js';
 import { AF_INET, SOCK_NONBLOCK, SOCK_STREAM } from '../../src/uapi/socket.js';
-import { Machine, settle } from '../kernel/machine.js';
+import { Machine } from '../kernel/machine.js';
+import { servedBy } from '../kernel/served-by.js';
+import { uncaught } from '../kernel/uncaught.js';
 import { type Counters, rough } from './programs.js';
 
 let folder: string;
@@ -24,22 +26,6 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const recorded = (): Machine => new Machine({}, (options) => recordSession(options, path));
-
-/** Messages of exceptions that nobody catches, while `what` runs. */
-async function uncaught(what: () => Promise<unknown>): Promise<string[]> {
-  const heard: string[] = [];
-  const others = process.listeners('uncaughtException');
-  process.removeAllListeners('uncaughtException');
-  process.on('uncaughtException', ({ message }) => heard.push(message));
-  try {
-    await what();
-    await new Promise((resolve) => setImmediate(resolve));
-  } finally {
-    process.removeAllListeners('uncaughtException');
-    for (const other of others) process.on('uncaughtException', other);
-  }
-  return heard;
-}
 
 /** The session happens again, silently, with the same counters. */
 async function happensAgain(counters: Counters): Promise<string[]> {
@@ -190,20 +176,7 @@ describe('a steered session is recorded and happens again', () => {
     const m = recorded();
     const { fd, at } = m.listener();
     m.stack.listener(fd).wakeOrder = 'turns';
-    const stop = new AbortController();
-    let by = '';
-    const workers = ['a', 'b', 'c'].map(async (name) => {
-      const ep = m.epoll();
-      m.add(ep, fd, EPOLLIN | EPOLLEXCLUSIVE);
-      while ((await m.sys.epoll_pwait(ep, [{ events: 0, data: 0 }], 1, -1, { signal: stop.signal })) > 0)
-        if (m.sys.accept(fd) >= 0) by += name;
-    });
-    for (let i = 0; i < 6; i++) {
-      m.client(at);
-      await settle();
-    }
-    stop.abort();
-    await Promise.all(workers);
+    const by = await servedBy(m, fd, at);
     expect(by).toBe('abcabc');
     const counters = m.stack.snmp();
     await m.stack.close();
