@@ -19,7 +19,8 @@ const script = (name: string): string => readFileSync(join(corpus, `${name}.txt`
 const recorded = (name: string): string => readFileSync(join(corpus, `${name}.out`), 'utf8');
 
 const randomCount = Number(process.env.ORACLE_RANDOM ?? 100);
-const seed = Number(process.env.ORACLE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+/** Always the same, so that what turns red is the change that is tested; `npm run -s oracle -- --random N` tries others. */
+const seed = Number(process.env.ORACLE_SEED ?? 20_261_128);
 const shrunkAtMost = 5;
 /** Generous, since a machine with other work to do is slow: milliseconds for all, and for each script. */
 const patience = 60_000;
@@ -46,6 +47,22 @@ describe('the generator', () => {
   it('makes one script in ten about datagrams', () => {
     const about = Array.from({ length: 20 }, (_, index) => / dgram /.test(generate(7, index)));
     expect(about.flatMap((is, index) => (is ? [index] : []))).toEqual([9, 19]);
+  });
+
+  it('fills nothing a third time', () => {
+    const most = Array.from({ length: 2000 }, (_, index) => {
+      const fills = generate(12_758_972, index)
+        .split('\n')
+        .filter((line) => line.startsWith('fill '));
+      return Math.max(0, ...fills.map((line) => fills.filter((other) => other === line).length));
+    });
+    expect(Math.max(...most)).toBe(2);
+  });
+
+  it('lets no thread sleep where a timeout may wake it', () => {
+    const lines = generate(161_596_785, 6761).split('\n');
+    expect(lines).toContain('setsockopt b1 SO_RCVTIMEO 20');
+    expect(lines.filter((line) => /^bg .* recv b1/.test(line))).toEqual([]);
   });
 
   it('lets no listener listen again that may have put off handshakes when it was shut', () => {
@@ -84,7 +101,6 @@ describe.runIf(kernelSideWorks())('the running kernel', () => {
   it(
     `and the stack answer ${randomCount} random scripts alike (ORACLE_SEED=${seed})`,
     async () => {
-      console.log(`oracle: ${randomCount} random scripts, ORACLE_SEED=${seed}`);
       const found = await findDifferences(randomCount, seed, randomOptions);
       const reports: string[] = [];
       for (const difference of found.slice(0, shrunkAtMost)) {

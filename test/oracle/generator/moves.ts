@@ -217,8 +217,11 @@ export const fill: Move = (world) => {
   if (world.threads.length > 0 || handle.file.peer.shutRead) return;
   // Which end is ready first when it is drained depends on how far a window had grown.
   if (watchedTogether(world, handle.file, handle.file.peer)) return;
+  // How far the receive buffer grew over two rounds is a matter of time, and with it whether one read empties the third (tcp_rcv_space_adjust).
+  if (handle.file.fills === 2) return;
   world.emit(`fill ${handle.name}`);
   handle.file.filled = true;
+  handle.file.fills++;
   handle.file.unsized = true;
   world.filledAt = world.lines.length;
   sent(handle, 100_000);

@@ -173,6 +173,7 @@ export const option: Move = (world) => {
   else if (!(handle.file.filled && /SNDBUF|LOWAT/.test(name))) {
     world.emit(`setsockopt ${handle.name} ${setting}`);
     if (name === 'TCP_DEFER_ACCEPT') handle.file.defers = true;
+    if (name === 'SO_RCVTIMEO') handle.file.timed = true;
   }
 };
 
@@ -200,7 +201,7 @@ export const sleeper: Move = (world) => {
   } else if (world.threads.length === 0) {
     const target = world.likely(({ file }) => file.peer !== undefined && !file.peer.ended, 'stream');
     const file = target?.file;
-    if (target === undefined || file === undefined || file.peer?.filled || file.filled) return;
+    if (target === undefined || file === undefined || file.peer?.filled || file.filled || file.timed) return;
     world.emit(`fcntl ${target.name} block`);
     world.emit(`bg ${thread} recv ${target.name} ${dice.pick([1, 5, 100])}`);
     // It stays: this thread may read at any time from now on.

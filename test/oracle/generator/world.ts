@@ -16,6 +16,10 @@ export interface OpenFile {
   shutRead: boolean;
   /** It was filled, or disconnected from a window that had grown: what its queues then hold is nobody's promise either. */
   unsized: boolean;
+  /** How often it was filled. */
+  fills: number;
+  /** SO_RCVTIMEO was set: when a call that sleeps on it ends is a matter of time. */
+  timed: boolean;
   /** A call on it may sleep. */
   blocking: boolean;
   /** TCP_DEFER_ACCEPT was set: handshakes may stay with it that nobody sees (moves.listenAgain). */
@@ -70,6 +74,8 @@ export class World {
       peer: undefined,
       filled: false,
       unsized: false,
+      fills: 0,
+      timed: false,
       shutRead: false,
       defers: false,
       ended: false,
