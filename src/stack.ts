@@ -34,7 +34,10 @@ export interface StackOptions extends Partial<InterfaceOptions> {
   /** Further interfaces. */
   interfaces?: readonly InterfaceOptions[];
   /** Routes by network (`10.1.0.0/16`, `0.0.0.0/0`), the gateway that leads there, and metrics as `ip route` has them. */
-  routes?: readonly ({ to: string } & RouteOptions)[];
+  routes?: readonly ({
+    /** Network with the length of its prefix. */
+    to: string;
+  } & RouteOptions)[];
   /** Whose time the stack lives by; the machine's own unless given. */
   clock?: Clock;
   /** Where randomness comes from; the operating system unless given. */

@@ -36,6 +36,7 @@ export class SeededRandom implements Random {
   #c = 0x9e3779b9 | 0;
   #counter = 1;
 
+  /** @param seed Its low 32 bits; the same seed gives the same numbers. */
   constructor(seed: number) {
     this.#b = seed | 0;
     for (let i = 0; i < 12; i++) this.int32();

@@ -16,20 +16,25 @@ export interface RouteMetricOptions {
   initrwnd?: number;
   /** Largest receive window to announce, bytes. */
   window?: number;
+  /** TTL of what is sent, unless the socket has its own (IP_TTL); what is over 255 is cut. */
   hoplimit?: number;
   /** Acknowledge everything at once. */
   quickack?: boolean;
   /** Least retransmission timeout, milliseconds. */
   rtoMin?: number;
-  /** First values of a connection, until the path has been measured: milliseconds and segments. */
+  /** Round trip in milliseconds, which the first timeout is made for where the handshake was quicker (tcp_init_metrics). */
   rtt?: number;
+  /** Its variance in milliseconds. Connections that end learn it, and none begins with it (tcp_init_metrics). */
   rttvar?: number;
+  /** Slow-start threshold to begin with, segments. */
   ssthresh?: number;
   /** Bound of the congestion window; only if locked. */
   cwnd?: number;
+  /** How far segments may overtake each other before one counts as lost, to begin with; segments. */
   reordering?: number;
   /** Congestion control by its name. */
   congctl?: string;
+  /** Which of the metrics nothing learnt changes. */
   lock?: readonly LockableMetric[];
 }
 

@@ -17,6 +17,7 @@ export type Blocking = Calls<BlockingConnections> &
   Calls<BlockingFiles> & {
     /** As `sys.poll`, which is a promise already. */
     readonly poll: Process['sys']['poll'];
+    /** As `sys.select`, likewise. */
     readonly select: Process['sys']['select'];
   };
 

@@ -39,7 +39,10 @@ export class Process {
   /** The calls that may sleep, as promises of the same results. */
   readonly blocking: Blocking;
   /** How often each signal was raised. None does anything else here. */
-  readonly signals = { SIGPIPE: 0 };
+  readonly signals = {
+    /** Writes to a stream that was shut down or reset, without MSG_NOSIGNAL. */
+    SIGPIPE: 0,
+  };
   /** What it has of the packet memory. A child has none of it: its memory is a copy. */
   readonly mm: ProcessMemory;
   /** Called for each SIGPIPE. */

@@ -18,6 +18,7 @@ import { accessOk, wholeOf } from './sys-file.js';
 export interface MessageHeader {
   /** sendmsg: where to (null: the connected peer). recvmsg: filled with where from, if the protocol tells. */
   msg_name?: SockAddr | null;
+  /** The buffers, in order: sent whole, or filled one after another. */
   msg_iov: readonly Uint8Array[];
   /**
    * sendmsg: options for this one message. recvmsg: filled with what there is to tell; left out, there is room for nothing,

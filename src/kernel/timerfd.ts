@@ -16,9 +16,11 @@ export const CLOCK_REALTIME = 0;
 export const CLOCK_MONOTONIC = 1;
 export const CLOCK_BOOTTIME = 7;
 
-/** A time span or a moment: whole seconds, and nanoseconds 0 to 999,999,999. */
+/** struct timespec: a time span or a moment. */
 export interface Timespec {
+  /** Seconds. */
   tv_sec: number;
+  /** Nanoseconds beside them, 0 to 999,999,999. */
   tv_nsec: number;
 }
 

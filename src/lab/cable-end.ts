@@ -16,8 +16,11 @@ const BLOCK = 1 << 18;
 export class CableEnd extends MemoryNic {
   /** `cable0.a` */
   readonly name: string;
+  /** Largest IP packet in bytes. */
   readonly mtu: number;
+  /** Ethernet address of this end, 6 bytes: 02:6c:61:62 and its number in the lab. */
   readonly mac: Uint8Array;
+  /** No LINK_F_* bit: checksums are whole, and no frame is larger than the MTU allows. */
   readonly features = 0;
   readonly #clock: Clock;
   readonly #pipe: Pipe;

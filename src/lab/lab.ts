@@ -41,6 +41,7 @@ export interface RunOptions<T> {
 
 /** Programs wait, and nothing in the lab will ever wake them. */
 export class LabStuckError extends Error {
+  /** `LabStuckError` */
   override readonly name = 'LabStuckError';
 }
 

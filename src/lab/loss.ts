@@ -2,14 +2,23 @@
 
 import type { Random } from '../core/random.js';
 
-/**
- * A number is the chance of each frame. `{ toBad, toGood, inBad, inGood }`: chances per frame of changing between a good and a
- * bad state, and of losing a frame in each. `{ frames }`: which frames, counted from 1.
- */
+/** The chance of each frame, 0 to 1; or two states between which the wire changes, so that losses come in bursts; or certain frames. */
 export type Loss =
   | number
-  | { toBad: number; toGood: number; inBad?: number; inGood?: number }
-  | { frames: readonly number[] };
+  | {
+      /** Chance per frame that a good state turns bad. */
+      toBad: number;
+      /** Chance per frame that a bad state turns good. */
+      toGood: number;
+      /** Chance of losing a frame in the bad state. Default 1. */
+      inBad?: number;
+      /** Chance of losing a frame in the good state. Default 0. */
+      inGood?: number;
+    }
+  | {
+      /** Which are lost, counted from 1. */
+      frames: readonly number[];
+    };
 
 /** True with the given chance. One draw of the source each time, whatever the chance, so that a changed one shifts nothing. */
 export function chance(random: Random, probability: number): boolean {

@@ -38,9 +38,11 @@ interface InFlight {
 /** An Ethernet frame on the wire: preamble, frame check sequence and gap take their time too. */
 const WIRE_OVERHEAD = 24;
 
-/** One direction of a cable: queue, bandwidth, delay, faults. `options` may be changed while frames fly; `counters` tell their fate. */
+/** One direction of a cable: queue, bandwidth, delay, faults. */
 export class Pipe implements Alarm {
+  /** What it is like; may be changed while frames fly. */
   readonly options: PipeOptions;
+  /** What became of the frames so far. */
   readonly counters: PipeCounters = {
     sent: 0,
     delivered: 0,

@@ -21,6 +21,7 @@ import { arpFrame, icmpErrorFrame } from './router-frames.js';
 
 /** A cable of the router, and its address there with prefix length. */
 export interface RouterPort {
+  /** The cable's end that is plugged in. */
   link: CableEnd;
   /** `10.0.0.254/24` */
   address: string;

@@ -53,8 +53,11 @@ export class Series {
     for (const sk of this.#stack.tcp.established) this.#add(sk, atUs);
   }
 
-  /** What `JSON.stringify` writes and `tapstack lab plot` draws: the points by connection. */
-  toJSON(): { connections: Record<string, SeriesPoint[]> } {
+  /** What `JSON.stringify` writes and `tapstack lab plot` draws. */
+  toJSON(): {
+    /** The points by connection. */
+    connections: Record<string, SeriesPoint[]>;
+  } {
     return { connections: Object.fromEntries(this.connections) };
   }
 

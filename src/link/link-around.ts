@@ -19,6 +19,7 @@ export abstract class LinkAround implements Link, LinkReceiver, Doorbell {
     this.link = link;
   }
 
+  /** That of the link inside. */
   get name(): string {
     return this.link.name;
   }

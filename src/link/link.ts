@@ -38,6 +38,7 @@ export interface LinkReceiver {
 
 /** Where Ethernet frames come from and go to: a TAP device, a wire in memory, a capture around another link. */
 export interface Link {
+  /** The device's name: what `dev` of a route and SO_BINDTODEVICE mean. */
   readonly name: string;
   /** Largest IP packet in bytes. */
   readonly mtu: number;

@@ -20,11 +20,14 @@ export function capture(link: Link, target: PcapngTarget, clock: Clock = new Rea
   return new CaptureLink(link, new PcapngWriter(target, link.name), clock);
 }
 
+/** A link that records what passes the one inside it. `capture` makes one. */
 export class CaptureLink extends LinkAround implements Alarm {
+  /** The file that is being written. */
   readonly writer: PcapngWriter;
   readonly #clock: Clock;
   #flushSet = false;
 
+  /** Use `capture`. */
   constructor(link: Link, writer: PcapngWriter, clock: Clock) {
     super(link);
     this.writer = writer;

@@ -65,6 +65,7 @@ function randomMac(): Uint8Array {
 
 /** The host's end of a cable: a Linux TAP device, and our Ethernet address on it. `TapLink.open` makes one. */
 export class TapLink implements Link {
+  /** The device's name, as `ip link` on the host shows it. */
   readonly name: string;
   readonly mtu: number;
   readonly mac: Uint8Array;

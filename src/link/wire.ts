@@ -81,10 +81,15 @@ export function createWire(options: WireOptions): [WireLink, WireLink] {
 
 /** One end of a wire in memory; `createWire` makes both. */
 export class WireLink extends MemoryNic implements Alarm {
+  /** Of `WireOptions.names`. */
   readonly name: string;
+  /** Largest IP packet in bytes. */
   readonly mtu: number;
+  /** Ethernet address of this end, 6 bytes: 02:74:61:70:00:01 or :02. */
   readonly mac: Uint8Array;
+  /** LINK_F_* bits: with `offload` LINK_F_CSUM, LINK_F_TSO4 and LINK_F_ECN, else none. */
   readonly features: number;
+  /** Which way the frames go that this end sends. */
   readonly direction: WireDirection;
   /** Frames this end sent that were lost to a full wire or a closed end; faults not counted. */
   dropped = 0;

@@ -124,7 +124,9 @@ export const FINISH_FULL = 2;
 
 /** What a link is like, and its interface. */
 export interface LinkHeader {
+  /** The device's name. */
   name: string;
+  /** Largest IP packet in bytes. */
   mtu: number;
   /** Six bytes. */
   mac: number[];
@@ -134,7 +136,9 @@ export interface LinkHeader {
   runsPrograms: boolean;
   /** With its prefix length. */
   address: string;
+  /** As `InterfaceOptions.gateway`. */
   gateway?: string;
+  /** As `InterfaceOptions.neighbours`. */
   neighbours?: Readonly<Record<string, string>>;
 }
 
@@ -152,9 +156,11 @@ export interface JournalHeader extends Origin {
   memory: number;
   /** Whether the edge-trigger doctor watched. */
   doctor: boolean;
-  /** As in `StackOptions`, like the two below. */
+  /** As `StackOptions.nofile`. */
   nofile?: number;
+  /** As `StackOptions.sysctl`. */
   sysctl?: Readonly<Record<string, string | number | readonly number[]>>;
+  /** As `StackOptions.routes`. */
   routes?: readonly Readonly<Record<string, unknown>>[];
   /** The interfaces, in order, without lo. */
   links: LinkHeader[];

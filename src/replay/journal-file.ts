@@ -2,9 +2,14 @@
 
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 
-/** A file that is no journal, or none that this version can read. `code` says which. */
+/** A journal that cannot be replayed. */
 export class JournalError extends Error {
+  /** `JournalError` */
   override readonly name = 'JournalError';
+  /**
+   * UNREADABLE: the file cannot be read. NO_JOURNAL: it is none. OTHER_FORMAT: of another version of tapstack. DAMAGED: a record is
+   * missing or broken. INCOMPLETE: the program had a congestion control of its own, which has to be given.
+   */
   readonly code: 'UNREADABLE' | 'NO_JOURNAL' | 'OTHER_FORMAT' | 'DAMAGED' | 'INCOMPLETE';
 
   constructor(code: JournalError['code'], message: string, cause?: unknown) {

@@ -16,6 +16,7 @@ export interface Origin {
   version: string;
   /** A digest of the code of the stack and of its recorder: versions have many builds while they are worked on. */
   build: string;
+  /** Version of Node.js (`process.version`). */
   node: string;
   /** In which programs find numbers in what `getsockopt` and the like fill in. */
   endianness: 'LE' | 'BE';

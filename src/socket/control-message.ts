@@ -5,9 +5,11 @@ import { MSG_CTRUNC } from '../uapi/socket.js';
 import type { MessageInfo, Timeval } from './proto-ops.js';
 import type { SockAddr } from './sock-addr.js';
 
-/** struct timespec: seconds and nanoseconds of Unix time. */
+/** struct timespec, of Unix time. */
 export interface StampTime {
+  /** Seconds. */
   tv_sec: number;
+  /** Nanoseconds beside them, 0 to 999,999,999. */
   tv_nsec: number;
 }
 
@@ -39,8 +41,9 @@ export interface PacketInfo {
   ipi_addr: string;
 }
 
-/** struct scm_timestamping: data of SO_TIMESTAMPING. The first is the software stamp; no device here has a clock. */
+/** struct scm_timestamping: data of SO_TIMESTAMPING. */
 export interface Timestamping {
+  /** The software stamp, a legacy one, the hardware's. The last two are zero: no device here has a clock. */
   ts: readonly [StampTime, StampTime, StampTime];
 }
 
@@ -59,10 +62,13 @@ export type ControlData =
   | ExtendedError
   | Record<string, number>;
 
-/** One control message of sendmsg or recvmsg: level and type as in struct cmsghdr, data as the type asks (`ControlData`). */
+/** One control message of sendmsg or recvmsg (struct cmsghdr). */
 export interface ControlMessage {
+  /** SOL_SOCKET, IPPROTO_IP, IPPROTO_TCP. */
   cmsg_level: number;
+  /** An option of that level. */
   cmsg_type: number;
+  /** What the type asks for. */
   cmsg_data: ControlData;
 }
 

@@ -8,15 +8,19 @@ import type { ControlMessage } from './control-message.js';
 import type { SockAddr } from './sock-addr.js';
 import type { Socket } from './socket.js';
 
-/** struct linger; seconds. */
+/** struct linger: value of SO_LINGER. */
 export interface Linger {
+  /** Not 0: a close that may sleep does so until all is acknowledged; with a time of 0 every close is a reset. */
   l_onoff: number;
+  /** Seconds that it sleeps at most. */
   l_linger: number;
 }
 
-/** struct timeval: seconds and microseconds. */
+/** struct timeval. */
 export interface Timeval {
+  /** Seconds. */
   tv_sec: number;
+  /** Microseconds beside them, 0 to 999,999. */
   tv_usec: number;
 }
 
@@ -25,6 +29,7 @@ export type OptionValue = number | string | Linger | Timeval | Uint8Array;
 
 /** Where getsockopt puts its answer; `TCP_INFO` and `SO_MEMINFO` answer with an object, `TCP_ZEROCOPY_RECEIVE` fills in the one there. */
 export interface OptionResult {
+  /** Set by getsockopt, if it does not fail. */
   value: number | string | object;
 }
 
