@@ -13,6 +13,7 @@ const USERLOCKS_BITS = 15 << USERLOCKS_SHIFT;
 export const FLAG_BITS = 9;
 
 export abstract class FlagWord {
+  /** All of it; the accessors say what is where. */
   protected bits = 0;
 
   /** SOCK_NOSPACE: somebody looked and found no room to send, so tell when there is. */

@@ -4,13 +4,11 @@
 import { AF_INET, IP_PMTUDISC_WANT } from '../uapi/socket.js';
 import { FlagWord } from './flag-word.js';
 
-/** Times in milliseconds, sizes in bytes. */
+/** What OptionedSock's accessors tell of. */
 export class SockOptions {
-  /** SO_DOMAIN */
   family = AF_INET;
   reuse = false;
   reusePort = false;
-  /** uid of the owner; SO_REUSEPORT groups are per user. */
   uid = 0;
   boundDevice = 0;
   keepOpen = false;
@@ -25,9 +23,7 @@ export class SockOptions {
   mark = 0;
   tos = 0;
   ttl = 0;
-  /** IP_MTU_DISCOVER: one of IP_PMTUDISC_*. */
   mtuDiscover: number = IP_PMTUDISC_WANT;
-  /** SO_MAX_PACING_RATE in bytes per second; -1: unlimited. */
   maxPacingRate = -1;
 
   /** The same but for what `name` is. */
@@ -45,10 +41,12 @@ export abstract class OptionedSock extends FlagWord {
   /** Never changed in place. */
   options: SockOptions = DEFAULTS;
 
+  /** sk_family: AF_INET. */
   get family(): number {
     return this.options.family;
   }
 
+  /** sk_reuse: SO_REUSEADDR. */
   get reuse(): boolean {
     return this.options.reuse;
   }
@@ -57,6 +55,7 @@ export abstract class OptionedSock extends FlagWord {
     if (value !== this.options.reuse) this.options = this.options.with('reuse', value);
   }
 
+  /** sk_reuseport: SO_REUSEPORT. */
   get reusePort(): boolean {
     return this.options.reusePort;
   }
@@ -65,6 +64,7 @@ export abstract class OptionedSock extends FlagWord {
     if (value !== this.options.reusePort) this.options = this.options.with('reusePort', value);
   }
 
+  /** sk_uid: of its owner. SO_REUSEPORT groups are per user. */
   get uid(): number {
     return this.options.uid;
   }
@@ -73,6 +73,7 @@ export abstract class OptionedSock extends FlagWord {
     if (value !== this.options.uid) this.options = this.options.with('uid', value);
   }
 
+  /** sk_bound_dev_if: index of the interface of SO_BINDTODEVICE; 0: any. */
   get boundDevice(): number {
     return this.options.boundDevice;
   }
@@ -81,6 +82,7 @@ export abstract class OptionedSock extends FlagWord {
     if (value !== this.options.boundDevice) this.options = this.options.with('boundDevice', value);
   }
 
+  /** SOCK_KEEPOPEN: SO_KEEPALIVE. */
   get keepOpen(): boolean {
     return this.options.keepOpen;
   }
@@ -89,6 +91,7 @@ export abstract class OptionedSock extends FlagWord {
     if (value !== this.options.keepOpen) this.options = this.options.with('keepOpen', value);
   }
 
+  /** SOCK_URGINLINE: SO_OOBINLINE. */
   get oobInline(): boolean {
     return this.options.oobInline;
   }
@@ -97,6 +100,7 @@ export abstract class OptionedSock extends FlagWord {
     if (value !== this.options.oobInline) this.options = this.options.with('oobInline', value);
   }
 
+  /** SOCK_BROADCAST: SO_BROADCAST. */
   get broadcast(): boolean {
     return this.options.broadcast;
   }
@@ -105,6 +109,7 @@ export abstract class OptionedSock extends FlagWord {
     if (value !== this.options.broadcast) this.options = this.options.with('broadcast', value);
   }
 
+  /** SOCK_LINGER: SO_LINGER is on. */
   get lingerOn(): boolean {
     return this.options.lingerOn;
   }
@@ -113,6 +118,7 @@ export abstract class OptionedSock extends FlagWord {
     if (value !== this.options.lingerOn) this.options = this.options.with('lingerOn', value);
   }
 
+  /** sk_lingertime: for so long; milliseconds. */
   get lingerMs(): number {
     return this.options.lingerMs;
   }
@@ -121,6 +127,7 @@ export abstract class OptionedSock extends FlagWord {
     if (value !== this.options.lingerMs) this.options = this.options.with('lingerMs', value);
   }
 
+  /** sk_rcvlowat: bytes below which nobody is told (SO_RCVLOWAT). */
   get rcvlowat(): number {
     return this.options.rcvlowat;
   }
@@ -129,6 +136,7 @@ export abstract class OptionedSock extends FlagWord {
     if (value !== this.options.rcvlowat) this.options = this.options.with('rcvlowat', value);
   }
 
+  /** sk_rcvtimeo: SO_RCVTIMEO, milliseconds; 0: for ever, -1: not at all. */
   get rcvTimeoMs(): number {
     return this.options.rcvTimeoMs;
   }
@@ -137,6 +145,7 @@ export abstract class OptionedSock extends FlagWord {
     if (value !== this.options.rcvTimeoMs) this.options = this.options.with('rcvTimeoMs', value);
   }
 
+  /** sk_sndtimeo: SO_SNDTIMEO, likewise. */
   get sndTimeoMs(): number {
     return this.options.sndTimeoMs;
   }
@@ -145,6 +154,7 @@ export abstract class OptionedSock extends FlagWord {
     if (value !== this.options.sndTimeoMs) this.options = this.options.with('sndTimeoMs', value);
   }
 
+  /** sk_priority: SO_PRIORITY. Kept for whoever asks; nothing goes by it. */
   get priority(): number {
     return this.options.priority;
   }
@@ -153,6 +163,7 @@ export abstract class OptionedSock extends FlagWord {
     if (value !== this.options.priority) this.options = this.options.with('priority', value);
   }
 
+  /** sk_mark: SO_MARK. Kept likewise. */
   get mark(): number {
     return this.options.mark;
   }
@@ -161,6 +172,7 @@ export abstract class OptionedSock extends FlagWord {
     if (value !== this.options.mark) this.options = this.options.with('mark', value);
   }
 
+  /** inet_sk.tos: the type of service of what it sends (IP_TOS). */
   get tos(): number {
     return this.options.tos;
   }
@@ -169,6 +181,7 @@ export abstract class OptionedSock extends FlagWord {
     if (value !== this.options.tos) this.options = this.options.with('tos', value);
   }
 
+  /** inet_sk.uc_ttl: the TTL of what it sends (IP_TTL); 0: the route's. */
   get ttl(): number {
     return this.options.ttl;
   }
@@ -177,6 +190,7 @@ export abstract class OptionedSock extends FlagWord {
     if (value !== this.options.ttl) this.options = this.options.with('ttl', value);
   }
 
+  /** inet_sk.pmtudisc: IP_MTU_DISCOVER, one of IP_PMTUDISC_*. */
   get mtuDiscover(): number {
     return this.options.mtuDiscover;
   }
@@ -185,6 +199,7 @@ export abstract class OptionedSock extends FlagWord {
     if (value !== this.options.mtuDiscover) this.options = this.options.with('mtuDiscover', value);
   }
 
+  /** sk_max_pacing_rate: SO_MAX_PACING_RATE, bytes per second; -1: unlimited. */
   get maxPacingRate(): number {
     return this.options.maxPacingRate;
   }

@@ -36,8 +36,11 @@ const KEY_SPACE = POLLOUT | POLLWRNORM | POLLWRBAND;
 
 /** Common part of TCP and UDP socks. Times in milliseconds, sizes in bytes, ports in host order. */
 export abstract class Sock extends OptionedSock {
+  /** Its stack: clock, memory, tunables, counters. */
   readonly host: Host;
+  /** sk_type: SOCK_STREAM, SOCK_DGRAM. */
   abstract readonly type: number;
+  /** sk_protocol: IPPROTO_TCP, IPPROTO_UDP. */
   abstract readonly protocol: number;
   /** A TCP state; datagram socks use CLOSE and ESTABLISHED. */
   state = TCP_CLOSE;
@@ -46,17 +49,25 @@ export abstract class Sock extends OptionedSock {
   /** The wait queue of the socket above; null for an orphan or a child nobody accepted yet (sk_wq). */
   wq: WaitQueue | null = null;
 
-  /** Address it is bound to (inet_rcv_saddr; any: wildcard), the one it sends from, and the peer's. Never mutated in place. */
+  /** inet_rcv_saddr: the address that it is bound to; any: wildcard. Never mutated in place, like the two below. */
   laddr: IpAddress = ANY_V4;
+  /** inet_saddr: the address that it sends from. */
   saddr: IpAddress = ANY_V4;
+  /** inet_daddr: the peer's. */
   daddr: IpAddress = ANY_V4;
+  /** inet_num: its own port; 0: none. */
   sport = 0;
+  /** inet_dport: the peer's; 0: none. */
   dport = 0;
   /** The port it holds, as its protocol's PortTable has it. */
   bindBucket: PortBucket | null = null;
+  /** The next holder of that port; the table's own. */
   bindNext: PortHolder | null = null;
+  /** The one before, likewise. */
   bindPrev: PortHolder | null = null;
+  /** sk_rcvbuf: bound of what received bytes are charged (SO_RCVBUF). */
   rcvbuf: number;
+  /** sk_sndbuf: bound of what bytes to be sent are charged (SO_SNDBUF). */
   sndbuf: number;
 
   /** What few socks have; null until one asks for it. */

@@ -32,6 +32,7 @@ export abstract class FlaggedSock extends Sock {
     this.bits = on ? this.bits | HASHED : this.bits & ~HASHED;
   }
 
+  /** Our FIN is in the send queue, or sent. */
   get finQueued(): boolean {
     return (this.bits & FIN_QUEUED) !== 0;
   }
@@ -49,6 +50,7 @@ export abstract class FlaggedSock extends Sock {
     this.bits = on ? this.bits | DONE : this.bits & ~DONE;
   }
 
+  /** rx_opt.tstamp_ok: segments bear timestamps (RFC 7323). Before the handshake is over: we offer them, this and the two below. */
   get tstampOk(): boolean {
     return (this.bits & TSTAMP_OK) !== 0;
   }
@@ -57,6 +59,7 @@ export abstract class FlaggedSock extends Sock {
     this.bits = on ? this.bits | TSTAMP_OK : this.bits & ~TSTAMP_OK;
   }
 
+  /** rx_opt.sack_ok: selective acknowledgements (RFC 2018). */
   get sackOk(): boolean {
     return (this.bits & SACK_OK) !== 0;
   }
@@ -65,6 +68,7 @@ export abstract class FlaggedSock extends Sock {
     this.bits = on ? this.bits | SACK_OK : this.bits & ~SACK_OK;
   }
 
+  /** rx_opt.wscale_ok: windows are scaled (RFC 7323). */
   get wscaleOk(): boolean {
     return (this.bits & WSCALE_OK) !== 0;
   }
@@ -109,6 +113,7 @@ export abstract class FlaggedSock extends Sock {
     this.bits = on ? this.bits | PACING_NEEDED : this.bits & ~PACING_NEEDED;
   }
 
+  /** rate_app_limited: the program was the limit when the delivery rate was last measured. */
   get rateAppLimited(): boolean {
     return (this.bits & RATE_APP_LIMITED) !== 0;
   }
@@ -135,7 +140,7 @@ export abstract class FlaggedSock extends Sock {
     this.bits = (this.bits & ~NONAGLE_BITS) | (mask << NONAGLE_SHIFT);
   }
 
-  /** The scale of the windows that the peer announces, and of ours. */
+  /** rx_opt.snd_wscale: shift of the windows that the peer announces. */
   get sndWscale(): number {
     return (this.bits & SND_WSCALE_BITS) >> SND_WSCALE_SHIFT;
   }
@@ -144,6 +149,7 @@ export abstract class FlaggedSock extends Sock {
     this.bits = (this.bits & ~SND_WSCALE_BITS) | (scale << SND_WSCALE_SHIFT);
   }
 
+  /** rx_opt.rcv_wscale: shift of the windows that we announce. */
   get rcvWscale(): number {
     return (this.bits & RCV_WSCALE_BITS) >> RCV_WSCALE_SHIFT;
   }

@@ -10,15 +10,7 @@ import { TCP_CA_Open } from '../uapi/tcp.js';
 import type { Backlog } from './backlog.js';
 import { forgetCounts } from './byte-counts.js';
 import type { CongestionControl } from './congestion/congestion.js';
-import {
-  TCP_DELACK_MAX,
-  TCP_INFINITE_SSTHRESH,
-  TCP_INIT_CWND,
-  TCP_MSS_DEFAULT,
-  TCP_RTO_MAX,
-  TCP_RTO_MIN,
-  TCP_TIMEOUT_INIT,
-} from './constants.js';
+import { TCP_INFINITE_SSTHRESH, TCP_INIT_CWND, TCP_MSS_DEFAULT, TCP_TIMEOUT_INIT } from './constants.js';
 import { FastOpenState } from './fastopen/fastopen.js';
 import { FlaggedSock } from './flagged-sock.js';
 import type { ListenState } from './listen/listen-state.js';
@@ -32,156 +24,185 @@ import { SendState, UNSENT } from './send-state.js';
 import { sendQueueCharge } from './size-goal.js';
 import type { TcpShared } from './tcp-shared.js';
 import type { TcpTimer } from './tcp-timer.js';
+import { DEFAULT_TUNING, type TcpTuning } from './tuning.js';
 import { NO_SEGMENTS, WriteQueue } from './write-queue.js';
-
-/** Options that most sockets never touch, shared copy-on-write between a listener and its children. */
-export class TcpTuning {
-  /** Seconds; 0: the sysctl. */
-  keepIdle = 0;
-  keepIntvl = 0;
-  keepCnt = 0;
-  /** TCP_SYNCNT; 0: the sysctl. */
-  synRetries = 0;
-  /** TCP_LINGER2 in milliseconds; 0: the sysctl, negative: no FIN_WAIT2 at all. */
-  linger2Ms = 0;
-  userTimeoutMs = 0;
-  /** Bytes; 0: the sysctl. */
-  notsentLowat = 0;
-  /** TCP_DEFER_ACCEPT as a number of SYN-ACK timeouts. */
-  deferAccept = 0;
-  userMss = 0;
-  windowClamp = 0;
-  /** TCP_RTO_MAX_MS; begins as the sysctl is when the socket is made. */
-  rtoMaxMs = TCP_RTO_MAX;
-  /** TCP_RTO_MIN_US; begins likewise. */
-  rtoMinUs = TCP_RTO_MIN * 1000;
-  /** TCP_DELACK_MAX_US, in milliseconds. */
-  delackMaxMs = TCP_DELACK_MAX;
-  thinLinearTimeouts = false;
-  /** TCP_CONGESTION was set: children have this congestion control, too (icsk_ca_setsockopt). */
-  controlChosen = false;
-
-  clone(): TcpTuning {
-    return Object.assign(new TcpTuning(), this);
-  }
-}
-
-const DEFAULT_TUNING = Object.freeze(new TcpTuning());
 
 /**
  * A TCP connection (struct tcp_sock). A congestion control reads it, and moves `sndCwnd` and `sndSsthresh`; names are the
  * kernel's in camel case.
  */
 export class TcpSock extends FlaggedSock {
+  /** What it shares with the other TCP socks of its stack. */
   readonly tcp: TcpShared;
-  /** Hash of the four-tuple, and the chain in the demux table. */
+  /** Hash of the four-tuple, by which the demux table has it. */
   hash = 0;
+  /** The next of its chain there (sk_nulls_node). */
   hashNext: TcpSock | null = null;
+  /** Its way to the peer (sk_dst_cache); null: none is known. */
   route: Route | null = null;
+  /** Options that most never set; `ownTuning` before writing. */
   tuning: TcpTuning = DEFAULT_TUNING;
   /** What few have: a listener's queues, Fast Open, a backlog …; NOTHING_RARE, which must not be written to, until `ownRare`. */
   rare: RareState = NOTHING_RARE;
 
   // Send sequence space (RFC 9293 section 3.3.1).
+  /** Our initial sequence number (ISS). */
   iss = 0;
+  /** snd_una: first sequence number that is not acknowledged. */
   sndUna = 0;
+  /** snd_nxt: the next to be sent. */
   sndNxt = 0;
+  /** snd_wnd: the window that the peer announced, bytes. */
   sndWnd = 0;
+  /** snd_wl1: sequence number of the segment that announced it. */
   sndWl1 = 0;
+  /** write_seq: end of what was written, FIN included. */
   writeSeq = 0;
+  /** max_window: the largest that the peer announced, bytes. */
   maxWindow = 0;
+  /** Bytes written and not acknowledged. */
   sndQueue: ByteQueue;
   /** Its segments, sent and unsent. */
   writeQueue: WriteQueue = NO_SEGMENTS;
   /** What it has in the network, and remembers of trouble; UNSENT, which must not be written to, before `ownTx` and after `fallQuiet`. */
   tx: SendState = UNSENT;
+  /** mss_cache: largest payload of a segment that we send, bytes. */
   mss = TCP_MSS_DEFAULT;
   /** Path MTU that `mss` was made for (icsk_pmtu_cookie). */
   pmtu = 0;
+  /** advmss: MSS that we announce, bytes; once established, less the room for timestamps. */
   advmss = 0;
+  /** rx_opt.mss_clamp: MSS that the peer announced, bytes. */
   mssClamp = TCP_MSS_DEFAULT;
 
   // Receive sequence space.
+  /** The peer's initial sequence number (IRS). */
   irs = 0;
+  /** rcv_nxt: the next that is expected. */
   rcvNxt = 0;
+  /** copied_seq: the next that a program reads. */
   copiedSeq = 0;
+  /** rcv_wup: rcv_nxt when the window was last announced. */
   rcvWup = 0;
+  /** rcv_wnd: the window announced then, bytes. */
   rcvWnd = 0;
+  /** rcv_ssthresh: bound of the next one, bytes. */
   rcvSsthresh = 0;
+  /** window_clamp: bound of them all, bytes. */
   windowClamp = 0;
+  /** Bytes received in order and not read (sk_receive_queue). */
   rcvQueue: ByteQueue;
   /** What it remembers of trouble with what it received; UNRECEIVED, which must not be written to, until `ownRx`. */
   rx: ReceiveState = UNRECEIVED;
+  /** icsk_ack.rcv_mss: the peer's segment size as estimated, bytes. */
   rcvMss = 0;
+  /** icsk_ack.last_seg_size: of the last segment if that was smaller, bytes; what comes twice in a row is the new estimate. */
   lastRcvSize = 0;
 
-  // Negotiated options (RFC 7323, 2018).
+  /** rx_opt.ts_recent: the timestamp that we echo (RFC 7323). */
   tsRecent = 0;
   /** Milliseconds of stack time at which tsRecent was taken; 0: never. */
   tsRecentStamp = 0;
+  /** tsoffset: added to the time in our timestamps, milliseconds. */
   tsOffset = 0;
 
-  // Acknowledgement state (inet_csk.icsk_ack).
+  /** icsk_ack.pending: ACK_* bits of what is owed, and DST_CONFIRM (sk_dst_pending_confirm). */
   ackPending = 0;
+  /** icsk_ack.quick: how many more acknowledgements are not delayed. */
   ackQuick = 0;
+  /** icsk_ack.pingpong: how often an answer went out within the delay; from tcp_pingpong_thresh on, interactive. */
   ackPingpong = 0;
+  /** icsk_ack.ato: delay of acknowledgements, milliseconds. */
   ackAto = 0;
+  /** icsk_ack.lrcvtime: when data last came, milliseconds of stack time. */
   lrcvtime = 0;
   /** When the last acknowledgement came; keepalive counts idleness from it. */
   rcvTstamp = 0;
+  /** lsndtime: when data was last sent, milliseconds of stack time. */
   lsndtime = 0;
 
   // Round-trip time (RFC 6298): srtt << 3, mdev << 2, microseconds.
+  /** srtt_us: smoothed round-trip time, eighths of a microsecond; 0: not measured. */
   srttUs = 0;
+  /** mdev_us: its mean deviation, quarters of a microsecond. */
   mdevUs = TCP_TIMEOUT_INIT * 1000;
+  /** mdev_max_us: the most of that in this round trip, not below the least timeout. */
   mdevMaxUs = 0;
+  /** rttvar_us: what the timeout adds to the round trip, microseconds. */
   rttvarUs = 0;
+  /** rtt_seq: once this is acknowledged, `rttvarUs` may fall. */
   rttSeq = 0;
+  /** rtt_min: the least of the last `tcp_min_rtt_wlen` seconds, microseconds; 0: not measured. */
   minRttUs = 0;
+  /** When that was measured, milliseconds of stack time. */
   minRttStamp = 0;
+  /** icsk_rto: retransmission timeout, milliseconds. */
   rto = TCP_TIMEOUT_INIT;
+  /** icsk_probes_out: probes without an answer. */
   probesOut = 0;
 
-  // Congestion state.
+  /** icsk_ca_state: TCP_CA_Open … TCP_CA_Loss. */
   caState = TCP_CA_Open;
+  /** icsk_ca_ops: its congestion control. */
   cc: CongestionControl;
   /** What the congestion control remembers of this sock; it knows the type. */
   caPriv: object | null = null;
+  /** snd_cwnd: congestion window, segments. */
   sndCwnd = TCP_INIT_CWND;
+  /** snd_cwnd_cnt: segments acknowledged since the window last grew, in congestion avoidance. */
   sndCwndCnt = 0;
+  /** snd_cwnd_used: most segments that were out since the window was last full. */
   sndCwndUsed = 0;
+  /** snd_ssthresh: slow-start threshold, segments. */
   sndSsthresh = TCP_INFINITE_SSTHRESH;
+  /** snd_cwnd_stamp: when the window was last full, or moved; milliseconds of stack time. */
   sndCwndStamp = 0;
+  /** reordering: how many segments may overtake another before it counts as lost. */
   reordering = 3;
 
   /** ECN_* of ecn.ts. */
   ecnFlags = 0;
 
   // Receive-buffer autotuning (tcp_rcv_space_adjust).
+  /** rcv_rtt_est.rtt_us: round trip as the receiver sees it, eighths of a microsecond; 0: not measured. */
   rcvRttUs = 0;
+  /** rcv_rtt_est.seq: the measurement by the window ends when this has come. */
   rcvRttSeq = 0;
+  /** rcv_rtt_est.time: when it began, microseconds of stack time; 0: never. */
   rcvRttTime = 0;
   /** The echoed timestamp that was measured last. */
   rcvRttTsEcr = 0;
+  /** rcvq_space.space: most that was read in a round trip, bytes. */
   rcvSpace = 0;
+  /** rcvq_space.seq: `copiedSeq` when this round trip began. */
   rcvSpaceSeq = 0;
+  /** rcvq_space.time: when it began, microseconds of stack time. */
   rcvSpaceTime = 0;
 
+  /** icsk_delack_timer, once it was needed. */
   delackTimer: TcpTimer | null = null;
 
-  // What TCP_INFO counts.
+  /** data_segs_out: segments sent with data. */
   dataSegsOut = 0;
+  /** data_segs_in: segments received with data. */
   dataSegsIn = 0;
+  /** bytes_acked, but for whole gibibytes (byte-counts.ts). */
   ackedLow = 0;
+  /** bytes_sent, likewise. */
   sentLow = 0;
+  /** bytes_received, likewise. */
   receivedLow = 0;
   /** What `tx.chrono` had counted when it was let go of. */
   busyUs = 0;
-  /** The last delivery rate measured. */
+  /** rate_delivered: segments delivered, when the rate was last measured. */
   rateDelivered = 0;
+  /** rate_interval_us: in how many microseconds they were; 0: not measured yet. */
   rateIntervalUs = 0;
+  /** segs_in: segments received. */
   segsIn = 0;
+  /** segs_out: segments sent. */
   segsOut = 0;
+  /** delivered: segments acknowledged or selected. */
   delivered = 0;
 
   constructor(host: Host, tcp: TcpShared, cc: CongestionControl) {
@@ -195,10 +216,12 @@ export class TcpSock extends FlaggedSock {
     this.rateAppLimited = true;
   }
 
+  /** SOCK_STREAM */
   override get type(): number {
     return SOCK_STREAM;
   }
 
+  /** IPPROTO_TCP */
   override get protocol(): number {
     return IPPROTO_TCP;
   }
@@ -286,10 +309,12 @@ export class TcpSock extends FlaggedSock {
     return this.rare;
   }
 
+  /** sk_backlog: segments that came while a call was inside. */
   get backlog(): Backlog | null {
     return this.rare.backlog;
   }
 
+  /** A listener's queues (icsk_accept_queue); else null. */
   get listener(): ListenState | null {
     return this.rare.listener;
   }
@@ -298,6 +323,7 @@ export class TcpSock extends FlaggedSock {
     if (listener !== this.rare.listener) this.ownRare().listener = listener;
   }
 
+  /** Its part in Fast Open (RFC 7413), if it has any. */
   get fastopen(): FastOpenState | null {
     return this.rare.fastopen;
   }
@@ -309,6 +335,7 @@ export class TcpSock extends FlaggedSock {
     return rare.fastopen;
   }
 
+  /** icsk_mtup: the search for larger packets (RFC 4821), while there is one. */
   get mtup(): MtuProbing | null {
     return this.rare.mtup;
   }
@@ -317,6 +344,7 @@ export class TcpSock extends FlaggedSock {
     if (mtup !== this.rare.mtup) this.ownRare().mtup = mtup;
   }
 
+  /** snd_cwnd_clamp: bound of `sndCwnd`, segments. */
   get sndCwndClamp(): number {
     return this.rare.sndCwndClamp;
   }
@@ -325,6 +353,7 @@ export class TcpSock extends FlaggedSock {
     if (clamp !== this.rare.sndCwndClamp) this.ownRare().sndCwndClamp = clamp;
   }
 
+  /** sk_timer, once it was needed. */
   get keepaliveTimer(): Timer | null {
     return this.rare.keepaliveTimer;
   }
