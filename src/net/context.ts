@@ -8,7 +8,6 @@ import { TcpHandle } from './tcp-handle.js';
 import type { TimerSource } from './timers.js';
 
 export class NetContext {
-  readonly timers: TimerSource;
   readonly lookup: LookupFunction;
   autoSelectFamily: boolean;
   autoSelectFamilyAttemptTimeout: number;
@@ -20,18 +19,20 @@ export class NetContext {
   readonly kernel: BlockList | undefined;
   readonly #start: () => Reactor;
   #reactor: Reactor | null = null;
+  readonly #timersOf: () => TimerSource;
+  #timers: TimerSource | null = null;
 
-  /** @param start Makes the reactor, when the first handle is. */
+  /** @param start Makes the reactor, when the first handle is, and `timers` its timers, when the first is set. */
   constructor(
     start: () => Reactor,
-    timers: TimerSource,
+    timers: () => TimerSource,
     lookup: LookupFunction,
     defaults: { autoSelectFamily: boolean; autoSelectFamilyAttemptTimeout: number },
     kernel?: BlockList,
   ) {
     this.kernel = kernel;
     this.#start = start;
-    this.timers = timers;
+    this.#timersOf = timers;
     this.lookup = lookup;
     this.autoSelectFamily = defaults.autoSelectFamily;
     this.autoSelectFamilyAttemptTimeout = defaults.autoSelectFamilyAttemptTimeout;
@@ -40,6 +41,11 @@ export class NetContext {
   get reactor(): Reactor {
     this.#reactor ??= this.#start();
     return this.#reactor;
+  }
+
+  get timers(): TimerSource {
+    this.#timers ??= this.#timersOf();
+    return this.#timers;
   }
 
   createHandle(): TcpHandle {

@@ -56,7 +56,7 @@ export function createNetOn(stackOf: () => Stack, options: NetOptionsOfStack = {
     return stack;
   };
   const reactor = (): Reactor => new Reactor(theStack());
-  const timers = options.timers ?? lazyTimers(theStack);
+  const timers = (): TimerSource => options.timers ?? timersOf(theStack().host.clock);
   const defaults = {
     autoSelectFamily: builtin.getDefaultAutoSelectFamily(),
     autoSelectFamilyAttemptTimeout: builtin.getDefaultAutoSelectFamilyAttemptTimeout(),
@@ -107,16 +107,6 @@ export function createNetOn(stackOf: () => Stack, options: NetOptionsOfStack = {
 /** IPv4 first, which is what getaddrinfo says on a machine without IPv6: ours may have some, and call itself ::1. */
 const lookup = ((host: string, options: object, callback: never) =>
   dns.lookup(host, { verbatim: false, ...options }, callback)) as unknown as LookupFunction;
-
-/** Node's timers for everybody but a virtual clock, without making the stack just to ask. */
-function lazyTimers(stackOf: () => Stack): TimerSource {
-  let timers: TimerSource | null = null;
-  const get = (): TimerSource => {
-    timers ??= timersOf(stackOf().host.clock);
-    return timers;
-  };
-  return { set: (work, ms) => get().set(work, ms), clear: (timer) => get().clear(timer) };
-}
 
 function socketClass(context: NetContext): SocketClass {
   function Socket(this: NetSocket, options?: unknown): NetSocket | undefined {

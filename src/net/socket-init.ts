@@ -10,6 +10,7 @@ import { onStreamRead } from './socket-read.js';
 import { abortSocketBy } from './socket-signal.js';
 import {
   kBytesRead,
+  kIdleTimer,
   kKeepAlive,
   kKeepAliveDelay,
   kLastQueueSize,
@@ -96,6 +97,7 @@ function initFields(socket: NetSocket): void {
   socket._server = null;
   socket.autoSelectFamilyAttemptedAddresses = undefined;
   socket[kTimer] = null;
+  socket[kIdleTimer] = null;
   socket[kBytesRead] = 0;
   socket[kLastQueueSize] = 0;
   socket[kOnread] = null;

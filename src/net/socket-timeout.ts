@@ -1,25 +1,26 @@
 // socket.setTimeout: an event when nothing was read or written for a while. It ends nothing, and keeps no process alive.
 
+import { IdleTimer } from './idle-timer.js';
 import type { NetSocket } from './socket.js';
-import { kLastQueueSize, kNet, kTimer } from './symbols.js';
+import { kIdleTimer, kLastQueueSize, kNet, kTimer } from './symbols.js';
 import { validateDuration, validateFunction } from './validate.js';
 
 export function setSocketTimeout(socket: NetSocket, ms: number, callback: (() => void) | undefined): void {
   if (socket.destroyed) return;
   socket.timeout = ms;
   const duration = validateDuration(ms, 'msecs');
-  const { timers } = socket[kNet];
-  const old = socket[kTimer];
-  if (old !== null) timers.clear(old);
-  socket[kTimer] = null;
   if (duration === 0) {
+    socket[kTimer]?.clear();
+    socket[kTimer] = null;
     if (callback !== undefined) {
       validateFunction(callback, 'callback');
       socket.removeListener('timeout', callback);
     }
     return;
   }
-  socket[kTimer] = timers.set(() => socket._onTimeout(), duration);
+  socket[kIdleTimer] ??= new IdleTimer(socket[kNet].timers, () => socket._onTimeout());
+  socket[kTimer] = socket[kIdleTimer];
+  socket[kTimer].set(duration);
   if (callback !== undefined) {
     validateFunction(callback, 'callback');
     socket.once('timeout', callback);

@@ -5,6 +5,7 @@ import { Duplex } from 'node:stream';
 import type { NetContext } from './context.js';
 import { errnoException, socketClosed } from './errors.js';
 import type { AddressOut } from './handle-base.js';
+import type { IdleTimer } from './idle-timer.js';
 import { isNormalized, normalizeArgs } from './normalize-args.js';
 import { ShutdownRequest } from './requests.js';
 import type { NetServer } from './server.js';
@@ -14,6 +15,7 @@ import { onSocketTimeout, setSocketTimeout } from './socket-timeout.js';
 import { dispatchWrite, pendingBytes } from './socket-write.js';
 import {
   kBytesRead,
+  kIdleTimer,
   kKeepAlive,
   kKeepAliveDelay,
   kLastQueueSize,
@@ -28,7 +30,6 @@ import {
   type Taker,
 } from './symbols.js';
 import type { TcpHandle } from './tcp-handle.js';
-import type { NetTimer } from './timers.js';
 
 export type WriteCallback = (error?: Error | null) => void;
 
@@ -48,7 +49,8 @@ export class NetSocket extends Duplex {
   declare _server: NetServer | null;
   declare timeout: number | undefined;
   declare autoSelectFamilyAttemptedAddresses: string[] | undefined;
-  declare [kTimer]: NetTimer | null;
+  declare [kTimer]: IdleTimer | null;
+  declare [kIdleTimer]: IdleTimer | null;
   declare [kBytesRead]: number;
   declare [kLastQueueSize]: number;
   declare [kNoDelay]: boolean;
@@ -334,8 +336,7 @@ function emitClose(socket: NetSocket, hadError: boolean): void {
 }
 
 function stopTimer(socket: NetSocket): void {
-  const timer = socket[kTimer];
-  if (timer !== null && timer !== undefined) socket[kNet].timers.clear(timer);
+  socket[kIdleTimer]?.cancel();
 }
 
 function ignore(): void {}

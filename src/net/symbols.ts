@@ -10,6 +10,8 @@ export const kKeepAlive = Symbol('keepAlive');
 export const kKeepAliveDelay = Symbol('keepAliveInitialDelay');
 /** Node's own, by which its http knows whether a timer is set. */
 export const kTimer: unique symbol = builtinTimer() as never;
+/** The timer that was set once, for when one is set again. */
+export const kIdleTimer = Symbol('idleTimer');
 /** What was written and read by handles that are gone. */
 export const kBytesRead = Symbol('bytesRead');
 export const kLastQueueSize = Symbol('lastWriteQueueSize');

@@ -9,15 +9,18 @@ export interface NetTimer {
 }
 
 export interface TimerSource {
+  /** Milliseconds since any moment. Given where a timer that rings in vain does no harm, as it does in a virtual time that waits for it. */
+  now?(): number;
   /** A timer that does not keep the process alive. */
   set(work: () => void, ms: number): NetTimer;
   clear(timer: NetTimer): void;
 }
 
-const nodeTimers: TimerSource = {
+const nodeTimers = (clock: Clock): TimerSource => ({
+  now: () => clock.now() / 1000,
   set: (work, ms) => setTimeout(work, ms).unref(),
   clear: (timer) => clearTimeout(timer as NodeJS.Timeout),
-};
+});
 
 class ClockTimer implements NetTimer, Alarm {
   readonly #clock: Clock;
@@ -46,7 +49,7 @@ class ClockTimer implements NetTimer, Alarm {
 
 /** Timers that go by `clock`. */
 export function timersOf(clock: Clock): TimerSource {
-  if (clock.real === true) return nodeTimers;
+  if (clock.real === true) return nodeTimers(clock);
   return {
     set: (work, ms) => new ClockTimer(clock, work, ms),
     clear: (timer) => (timer as ClockTimer).cancel(),
