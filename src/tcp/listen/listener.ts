@@ -51,21 +51,13 @@ export function connectionRequest(sk: TcpSock, packet: RxPacket, segment: Segmen
   // A peer that was just connected is evidently real, and gets a place in any case.
   const full = !chosen && iss === 0 && (listener.synFull || syncookies === 2);
   if (full) {
-    mib.count(syncookies === 0 ? TcpExt.TCPReqQFullDrop : TcpExt.TCPReqQFullDoCookies);
-    if (syncookies === 0) {
-      dropped(host, 'NOT_SPECIFIED');
-      mib.count(TcpExt.ListenDrops);
-    }
+    synFlood(sk, syncookies !== 0);
     if (steering !== null) synQueueFull(sk, steering, packet, segment);
     if (syncookies === 0) return;
   }
   const cookie = chosen || full;
   if (listener.acceptFull) {
-    dropped(host, 'TCP_LISTEN_OVERFLOW');
-    mib.count(TcpExt.ListenOverflows);
-    mib.count(TcpExt.ListenDrops);
-    if (steering !== null && acceptQueueFull(sk, steering, packet, segment, false))
-      sendReset(tcp, packet, segment);
+    if (listenOverflow(sk, packet, segment, false)) sendReset(tcp, packet, segment);
     return;
   }
   const request = newRequest(sk, packet, segment);
@@ -81,14 +73,7 @@ export function connectionRequest(sk: TcpSock, packet: RxPacket, segment: Segmen
   request.rcvNxt = (segment.seq + 1) | 0;
   request.mss = peerMss(segment.mss, sk.tuning.userMss);
   // A cookie keeps options in the timestamp; without one it knows none.
-  if (!cookie || segment.hasTs) {
-    request.tsRecent = segment.hasTs ? segment.tsVal : 0;
-    request.tstampOk = segment.hasTs && sysctl.tcpTimestamps !== 0;
-    request.sackOk = segment.sackPermitted && sysctl.tcpSack !== 0;
-    request.wscaleOk = segment.wscale >= 0 && sysctl.tcpWindowScaling !== 0;
-    request.sndWscale = request.wscaleOk ? segment.wscale : 0;
-  }
-  if (!cookie || segment.hasTs) ecnRequested(request, segment);
+  if (!cookie || segment.hasTs) learnOptions(request, segment);
   openWindow(request);
   if (cookie) {
     listener.lastCookieMs = host.nowMs;
@@ -113,14 +98,51 @@ export function connectionRequest(sk: TcpSock, packet: RxPacket, segment: Segmen
     }
     answer = offer.cookie;
   }
-  tcp.requests.insert(
-    request,
-    tupleHash(tcp.tableKey, request.saddr, request.sport, request.daddr, request.dport),
-  );
+  queueRequest(request, listener);
+  transmitSynAck(request, host.nowMs, answer, segment.cookieExp);
+}
+
+/** tcp_syn_flood_action: what is counted of it. */
+function synFlood(sk: TcpSock, withCookies: boolean): void {
+  const { host } = sk;
+  host.mib.count(withCookies ? TcpExt.TCPReqQFullDoCookies : TcpExt.TCPReqQFullDrop);
+  if (withCookies) return;
+  dropped(host, 'NOT_SPECIFIED');
+  host.mib.count(TcpExt.ListenDrops);
+}
+
+/**
+ * listen_overflow: the accept queue is full, and the segment is dropped, so that a client may believe that it is connected. True: it
+ * shall be reset instead, as `abort` says (tcp_abort_on_overflow) where the listener has no rules of its own.
+ */
+export function listenOverflow(sk: TcpSock, packet: RxPacket, segment: Segment, abort: boolean): boolean {
+  const { host } = sk;
+  dropped(host, 'TCP_LISTEN_OVERFLOW');
+  host.mib.count(TcpExt.ListenOverflows);
+  host.mib.count(TcpExt.ListenDrops);
+  const { steering } = sk.listener as ListenState;
+  return steering === null ? abort : acceptQueueFull(sk, steering, packet, segment, abort);
+}
+
+/** tcp_openreq_init, tcp_ecn_create_request: what the SYN's options offer, of that what we want. */
+function learnOptions(request: RequestSock, segment: Segment): void {
+  const { sysctl } = request.listener.host;
+  request.tsRecent = segment.hasTs ? segment.tsVal : 0;
+  request.tstampOk = segment.hasTs && sysctl.tcpTimestamps !== 0;
+  request.sackOk = segment.sackPermitted && sysctl.tcpSack !== 0;
+  request.wscaleOk = segment.wscale >= 0 && sysctl.tcpWindowScaling !== 0;
+  request.sndWscale = request.wscaleOk ? segment.wscale : 0;
+  ecnRequested(request, segment);
+}
+
+/** inet_csk_reqsk_queue_hash_add: into the SYN queue, and the timer of its SYN-ACK. */
+function queueRequest(request: RequestSock, listener: ListenState): void {
+  const { tcp, host } = request.listener;
+  const { saddr, sport, daddr, dport } = request;
+  tcp.requests.insert(request, tupleHash(tcp.tableKey, saddr, sport, daddr, dport));
   listener.add(request);
   if (traceSynQueueAdd.on) traceSynQueueAdd.emit(host, { ...ends(request), length: listener.synLength });
   host.wheel.arm(request, TCP_TIMEOUT_INIT);
-  transmitSynAck(request, host.nowMs, answer, segment.cookieExp);
 }
 
 /** tcp_reqsk_record_syn: its headers, from IP's on (1) or from Ethernet's (2). */

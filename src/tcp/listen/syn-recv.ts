@@ -18,10 +18,9 @@ import { initializeRcvMss, initTransfer, undoSpuriousSyn } from '../transfer.js'
 import { sendRequestAck, sendReset } from '../transmit-control.js';
 import { newChild, queueChild } from './child.js';
 import type { ListenState } from './listen-state.js';
-import { armRequest, dropRequest, newRequest, openWindow, repeatSynAck } from './listener.js';
+import { armRequest, dropRequest, listenOverflow, newRequest, openWindow, repeatSynAck } from './listener.js';
 import { misfit, oldTimestamp, synAckRtt } from './request-checks.js';
 import type { RequestSock } from './request-sock.js';
-import { acceptQueueFull } from './steering.js';
 import { cookiesAreOut, decodeCookieTimestamp } from './syncookies.js';
 
 /**
@@ -36,12 +35,7 @@ export function checkRequest(request: RequestSock, packet: RxPacket, segment: Se
   const paws = oldTimestamp(request, segment);
   const { rcvNxt } = request;
   if (segment.seq === request.irs && (flags & (RST | SYN | ACK)) === SYN && !paws) {
-    // The SYN again: our answer was lost.
-    if (!oowRateLimited(tcp, request.lastOowAckTime, false, TcpExt.TCPACKSkippedSynRecv)) {
-      request.lastOowAckTime = host.nowMs || 1;
-      repeatSynAck(request);
-      armRequest(request);
-    }
+    synAgain(request);
     return null;
   }
   if (!isRst && (flags & ACK) !== 0 && segment.ackSeq !== ((request.iss + 1) | 0)) {
@@ -65,20 +59,14 @@ export function checkRequest(request: RequestSock, packet: RxPacket, segment: Se
   if (isRst && segment.seq !== rcvNxt) {
     // RFC 5961 section 3.2, in SYN-RECEIVED as well (Linux 6.18).
     dropped(host, 'TCP_RESET');
-    if (!oowRateLimited(tcp, request.lastOowAckTime, false, TcpExt.TCPACKSkippedChallenge)) {
-      request.lastOowAckTime = host.nowMs || 1;
-      host.mib.count(TcpExt.TCPChallengeACK);
-      sendRequestAck(request, segment);
-    }
+    challenge(request, segment);
     return null;
   }
   const isNewSyn = (flags & SYN) !== 0 && segment.seq !== request.irs;
   if (isRst || isNewSyn) {
     dropped(host, isRst ? 'TCP_RESET' : 'TCP_INVALID_SYN');
     host.mib.count(TcpMib.AttemptFails);
-    host.mib.count(TcpExt.EmbryonicRsts);
-    if (!isRst) sendReset(tcp, packet, segment);
-    dropRequest(request);
+    embryonicReset(request, packet, segment);
     return null;
   }
   if ((flags & ACK) === 0) {
@@ -93,22 +81,40 @@ export function checkRequest(request: RequestSock, packet: RxPacket, segment: Se
     return null;
   }
   if (listener.acceptFull) {
-    dropped(host, 'TCP_LISTEN_OVERFLOW');
-    // The accept queue is full: the ACK is dropped and the client believes it is connected (or is reset, if so wished).
-    host.mib.count(TcpExt.ListenOverflows);
-    host.mib.count(TcpExt.ListenDrops);
-    const { steering } = listener;
-    const sysctl = host.sysctl.tcpAbortOnOverflow !== 0;
-    if (steering === null ? sysctl : acceptQueueFull(sk, steering, packet, segment, sysctl)) {
-      host.mib.count(TcpExt.EmbryonicRsts);
-      sendReset(tcp, packet, segment);
-      dropRequest(request);
-    } else request.acked = true;
+    if (listenOverflow(sk, packet, segment, host.sysctl.tcpAbortOnOverflow !== 0))
+      embryonicReset(request, packet, segment);
+    else request.acked = true;
     return null;
   }
   if (segment.hasTs && request.tstampOk && !before(rcvNxt, segment.seq)) request.tsRecent = segment.tsVal;
   dropRequest(request);
   return createChild(request, segment);
+}
+
+/** The SYN comes again: our answer was lost. */
+function synAgain(request: RequestSock): void {
+  const { tcp, host } = request.listener;
+  if (oowRateLimited(tcp, request.lastOowAckTime, false, TcpExt.TCPACKSkippedSynRecv)) return;
+  request.lastOowAckTime = host.nowMs || 1;
+  repeatSynAck(request);
+  armRequest(request);
+}
+
+/** A challenge: whoever meant that reset says so again, with the number that is expected. */
+function challenge(request: RequestSock, segment: Segment): void {
+  const { tcp, host } = request.listener;
+  if (oowRateLimited(tcp, request.lastOowAckTime, false, TcpExt.TCPACKSkippedChallenge)) return;
+  request.lastOowAckTime = host.nowMs || 1;
+  host.mib.count(TcpExt.TCPChallengeACK);
+  sendRequestAck(request, segment);
+}
+
+/** embryonic_reset: the handshake is over, by the peer's reset or by ours. */
+function embryonicReset(request: RequestSock, packet: RxPacket, segment: Segment): void {
+  const { tcp, host } = request.listener;
+  host.mib.count(TcpExt.EmbryonicRsts);
+  if ((segment.flags & RST) === 0) sendReset(tcp, packet, segment);
+  dropRequest(request);
 }
 
 /** An ACK for a segment that has no place here; one in tcp_invalid_ratelimit, but for what `carries` data. */
@@ -143,12 +149,8 @@ export function checkCookie(sk: TcpSock, packet: RxPacket, segment: Segment): Tc
   host.mib.count(TcpExt.SyncookiesRecv);
   if (!decodeCookieTimestamp(request, segment)) return sk;
   if (listener.acceptFull) {
-    dropped(host, 'TCP_LISTEN_OVERFLOW');
-    host.mib.count(TcpExt.ListenOverflows);
-    host.mib.count(TcpExt.ListenDrops);
     // tcp_abort_on_overflow does not concern cookies.
-    if (steering !== null && acceptQueueFull(sk, steering, packet, segment, false))
-      sendReset(tcp, packet, segment);
+    if (listenOverflow(sk, packet, segment, false)) sendReset(tcp, packet, segment);
     return null;
   }
   ecnOfCookie(request, segment);
