@@ -35,6 +35,10 @@ function reneged({ conversation, at }) {
   );
 }
 
+/** Whether a program has said how large its receive buffer is to be. */
+const fixesReceiveBuffer = ({ options }) =>
+  options.some(([level, name]) => level === SOL_SOCKET && name === SO_RCVBUF);
+
 /** Whether, before step `at`, a segment has come again that brought something new as well. */
 function overlapped({ conversation, at }) {
   const heard = conversation.steps.slice(0, at).flatMap(({ segment }) => segment ?? []);
@@ -84,10 +88,19 @@ const KNOWN = [
       differingNames(kernel, stack).every((name) => name === 'TcpExt.TCPWantZeroWindowAdv'),
   ],
   [
+    // A fixed buffer is full, and packets are collapsed; nothing is lost by that.
+    'what segments weigh in the receive buffer',
+    ({ conversation, step, kernel, stack }) =>
+      step.call?.[0] === 'counters' &&
+      fixesReceiveBuffer(conversation) &&
+      differingNames(kernel, stack).every((name) =>
+        ['TcpExt.TCPWantZeroWindowAdv', 'TcpExt.PruneCalled'].includes(name),
+      ),
+  ],
+  [
     'what segments weigh in the receive buffer',
     ({ conversation, kernel, stack }) =>
-      conversation.options.some(([level, name]) => level === SOL_SOCKET && name === SO_RCVBUF) &&
-      withoutBareAcks(kernel) === withoutBareAcks(stack),
+      fixesReceiveBuffer(conversation) && withoutBareAcks(kernel) === withoutBareAcks(stack),
   ],
   [
     // It opens the window further here, and so acknowledges at once.
@@ -192,7 +205,7 @@ const KNOWN = [
     (difference) =>
       difference.step.call?.[0] === 'info' &&
       differingNames(difference.kernel, difference.stack).every((name) =>
-        ['delivered', 'reord_seen'].includes(name),
+        ['backoff', 'delivered', 'reord_seen', 'reordering'].includes(name),
       ) &&
       reneged(difference),
   ],

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 interface Played {
+  options: unknown[];
   steps: { segment?: { flags: string; seq: number; length?: number }; call?: unknown[] }[];
 }
 
@@ -57,5 +58,26 @@ describe('a difference that is told apart', () => {
     const told = new Conversation(608_169_891);
     const error = told.steps.findIndex(({ call }) => call?.[0] === 'error');
     expect([knownAs(told, error, '0', '111'), knownAs(told, error, '111', '0')]).toEqual([fast, undefined]);
+  });
+
+  it('is a queue that was collapsed in a buffer of fixed size, and nothing that was lost by it', () => {
+    const full = new Conversation(7_102_389);
+    const counters = full.steps.findIndex(({ call }) => call?.[0] === 'counters');
+    const theirs = 'Tcp.InSegs=9 TcpExt.PruneCalled=1 TcpExt.TCPWantZeroWindowAdv=6';
+    const told = (played: Played, kernel: string) => knownAs(played, counters, kernel, 'Tcp.InSegs=9');
+    expect(told(full, theirs)).toBe('what segments weigh in the receive buffer');
+    expect(told(full, `${theirs} TcpExt.RcvPruned=1`)).toBeUndefined();
+    expect(told({ ...full, options: [] }, theirs)).toBeUndefined();
+  });
+
+  it('is what was once part of something sent again, where the peer has forgotten that it came', () => {
+    const forgotten = new Conversation(7_102_670);
+    const info = forgotten.steps.findLastIndex(({ call }) => call?.[0] === 'info');
+    const told = (at: number, kernel: string, stack: string) => knownAs(forgotten, at, kernel, stack);
+    const side = 'segments that are selected side by side';
+    expect(told(info, 'backoff=1 reordering=3', 'backoff=0 reordering=4')).toBe(side);
+    expect(told(info, 'backoff=1 retransmits=1', 'backoff=0 retransmits=0')).toBeUndefined();
+    const first = forgotten.steps.findIndex(({ call }) => call?.[0] === 'info');
+    expect(told(first, 'backoff=1', 'backoff=0')).toBeUndefined();
   });
 });
