@@ -98,7 +98,8 @@ export class JournalWriter {
 
   #add(bytes: Uint8Array): void {
     this.size += bytes.length;
-    for (let done = 0; done < bytes.length; ) {
+    // Handing over a full piece may end the journal.
+    for (let done = 0; done < bytes.length && this.#open; ) {
       const { bytes: room, length } = this.#filling;
       const count = Math.min(bytes.length - done, room.length - length);
       // Most of what comes is a few bytes, for which a view costs more than they do.

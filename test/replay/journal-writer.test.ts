@@ -192,6 +192,15 @@ describe('a journal is what was recorded', () => {
   });
 });
 
+describe('a disk that fails in the midst of something large', () => {
+  it('ends the journal, and not the program', () => {
+    disk.write = (_real, _args, done) => done(new Error('ENOSPC: no space left on device, write'), 0);
+    const writer = new JournalWriter(path, header);
+    writer.data(new Uint8Array(1 << 20));
+    expect(writer.error?.message).toContain('ENOSPC');
+  });
+});
+
 describe('a journal that is cut anywhere', () => {
   it('ends there, and is not damaged', async () => {
     const writer = new JournalWriter(path, header);
