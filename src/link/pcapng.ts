@@ -41,6 +41,8 @@ export type PcapngTarget = string | number | Writable;
 export class PcapngWriter {
   /** Why recording stopped before `close`; null as long as all is well. */
   error: Error | null = null;
+  /** Told that, once, when it happens. */
+  onError: ((error: Error) => void) | null = null;
   /** Frames recorded. */
   frames = 0;
   /** Where a reserved frame's bytes go. */
@@ -199,10 +201,12 @@ export class PcapngWriter {
   }
 
   #fail(cause: Error): void {
-    this.error ??= new Error(
+    if (this.error !== null) return;
+    this.error = new Error(
       `The capture stopped after ${this.frames} frames: ${this.#name} cannot be written (${cause.message}).`,
       { cause },
     );
+    this.onError?.(this.error);
   }
 
   #block(type: number, body: readonly number[], options: readonly (readonly [number, Uint8Array])[]): void {

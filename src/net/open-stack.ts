@@ -1,7 +1,7 @@
 // The default stack, from its settings: a TAP device, a capture around it if one is wanted, and the stack on top. All of it at once,
 // without a promise, because a program's first line may be `require`.
 
-import { capture, Stack, type StackOptions, TapLink } from '../index.js';
+import { type CaptureLink, capture, Stack, type StackOptions, TapLink } from '../index.js';
 import { recordSession } from '../replay/record-session.js';
 import { leave } from './leave.js';
 import { SettingsError, type StackSettings } from './settings.js';
@@ -46,6 +46,7 @@ export function openStack(settings: StackSettings, onLinkDown: (error: Error) =>
   });
   try {
     const link = pcap === undefined ? tap : understood(() => capture(tap, pcap));
+    if (link !== tap) (link as CaptureLink).writer.onError = say;
     const way = gateway === undefined ? {} : { gateway };
     const stack = understood(() => make(settings, { ...options, link, address, ...way }));
     // The device alone keeps no process: that is for sockets to decide.
@@ -65,7 +66,13 @@ export function openStack(settings: StackSettings, onLinkDown: (error: Error) =>
 }
 
 function make({ record, recordLimit }: StackSettings, options: StackOptions): Stack {
-  return record === undefined ? new Stack(options) : recordSession(options, record, { limit: recordLimit });
+  if (record === undefined) return new Stack(options);
+  return recordSession(options, record, { limit: recordLimit, onEnd: say });
+}
+
+/** A recording has ended and the program goes on. At once, not as a warning: the process may be at its end, where those are lost. */
+function say({ message }: Error): void {
+  process.stderr.write(`tapstack: ${message}\n`);
 }
 
 /** What these throw is about what they were given. */

@@ -1,6 +1,6 @@
 // What the command refuses: each time what happened, why and what to do, in a few lines and without a trace; and nothing is left.
 
-import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { ip, requireLab } from '../link/lab.js';
@@ -99,6 +99,30 @@ test('something else has the name of the device', () => {
     /^tapstack: This system has no TAP devices: \/dev\/net\/tun is not the tun driver's device/,
   );
   expect(said).toContain('mknod -m 0666 /dev/net/tun c 10 200');
+});
+
+test.each([
+  [12, '--pcap', /^tapstack: The capture stopped after \d+ frames: \/dev\/full cannot be written \(ENOSPC/],
+  [13, '--record', /^tapstack: The journal stopped after \d+ bytes: \/dev\/full cannot be written \(ENOSPC/],
+])('of a program whose recording fails no more than the recording (place %i, %s)', (n, option, said) => {
+  const directory = temporaryDirectory();
+  const file = join(directory, 'app.mjs');
+  writeFileSync(
+    file,
+    `import { connect, createServer } from 'node:net';
+    const server = createServer((socket) => socket.end('hello')).listen(7, () => {
+      connect(7, '127.0.0.1').on('data', (data) => console.log(String(data))).on('close', () => server.close());
+      connect(9, '${place(ROOM, n).host}').on('error', () => {});
+    });`,
+  );
+  const run = shell(
+    `timeout 20 ${process.execPath} ${main} run "$@"`,
+    ...place(ROOM, n).options,
+    option,
+    '/dev/full',
+    file,
+  );
+  expect(run).toMatchObject({ status: 0, stdout: 'hello\n', stderr: expect.stringMatching(said) });
 });
 
 test('the addon is not there', () => {
