@@ -1,7 +1,7 @@
 // Where control sockets are: a directory that belongs to one user and that nobody else may look into. Its path is the same for
 // all of a user's programs, and what dead ones have left in it is swept by whoever looks next.
 
-import { lstatSync, mkdirSync, readdirSync, type Stats } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, type Stats } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 
 const SUFFIX = '.sock';
@@ -17,7 +17,7 @@ export class ControlDirectoryError extends Error {}
  */
 export function controlDirectory(): string {
   const uid = process.getuid?.() ?? 0;
-  const path = choose(uid);
+  const path = choose(uid, uidOutside(uid));
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
@@ -31,15 +31,30 @@ export function controlDirectory(): string {
   );
 }
 
-function choose(uid: number): string {
+/** In a lab everybody is root, by a user namespace of his own: who it is for those who share /tmp and /run. */
+function uidOutside(uid: number): number {
+  let ranges: string;
+  try {
+    ranges = readFileSync('/proc/self/uid_map', 'latin1');
+  } catch {
+    return uid; // no Linux, or one without user namespaces
+  }
+  for (const range of ranges.trim().split('\n')) {
+    const [inside, outside, length] = range.trim().split(/\s+/).map(Number);
+    if (uid >= inside && uid < inside + length) return outside + uid - inside;
+  }
+  return uid;
+}
+
+function choose(uid: number, outside: number): string {
   const { XDG_RUNTIME_DIR } = process.env;
-  for (const base of [XDG_RUNTIME_DIR, `/run/user/${uid}`]) {
+  for (const base of [XDG_RUNTIME_DIR, `/run/user/${outside}`]) {
     if (base === undefined || !isAbsolute(base)) continue;
     const stats = lstatSync(base, { throwIfNoEntry: false });
     if (stats !== undefined && complaint(stats, uid) === null) return join(base, 'tapstack');
   }
   // /tmp is everybody's; that only we may remove what is ours there (the sticky bit) is what the name's safety rests on.
-  return `/tmp/tapstack-${uid}`;
+  return `/tmp/tapstack-${outside}`;
 }
 
 /** What makes a directory unfit: not one, another's, or open to others. */

@@ -93,6 +93,15 @@ describe('the directory', () => {
     expect(controlDirectory()).not.toContain(base);
   });
 
+  test('is the same for a user in a namespace in which he is somebody else, as he is root in a lab', () => {
+    privateDirectory();
+    delete process.env.XDG_RUNTIME_DIR;
+    const script = `import('${new URL('../../dist/control/directory.js', import.meta.url)}')
+      .then(({ controlDirectory }) => process.stdout.write(controlDirectory()))`;
+    const asAnother = ['--user', '--map-user=7', '--map-group=7', process.execPath, '-e', script];
+    expect(spawnSync('unshare', asAnother, { encoding: 'utf8' }).stdout).toBe(controlDirectory());
+  });
+
   test('whose path leaves no room for a socket is refused, and no socket of another name is made', async () => {
     const base = privateDirectory();
     process.env.XDG_RUNTIME_DIR = join(base, 'x'.repeat(80));
