@@ -70,12 +70,7 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
       if (sk.state === TCP_ESTABLISHED) sendChallengeAck(sk);
       return ACK_BAD;
     }
-    if (selects) {
-      tagSacked(sk, segment, ack);
-      fastRetransAlert(sk, ack, 0);
-      sk.host.mib.add(TcpExt.TCPDelivered, sk.delivered - priorDelivered);
-      xmitRecovery(sk, ack.rexmit);
-    }
+    if (selects) oldAck(sk, segment, ack, priorDelivered);
     return ACK_OLD;
   }
   if (after(ackSeq, sk.sndNxt)) {
@@ -108,12 +103,7 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   const accecn = (sk.ecnFlags & ECN_MODE_ACCECN) !== 0 ? sk.rare.accecn : null;
   if (priorPackets === 0) {
     if (accecn !== null) accEcnAcked(sk, accecn, segment, ack, sk.delivered - priorDelivered);
-    if ((ack.flag & FLAG_DSACKING_ACK) !== 0) {
-      fastRetransAlert(sk, ack, 0);
-      sk.host.mib.add(TcpExt.TCPDelivered, sk.delivered - priorDelivered);
-    }
-    ackProbe(sk);
-    if (sk.tx.tlpOut) processTlpAck(sk, ackSeq, ack);
+    noQueue(sk, ackSeq, ack, priorDelivered);
     return ACK_GOOD;
   }
   cleanRtxQueue(sk, ack, priorSacked);
@@ -127,14 +117,8 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   if ((ack.flag & FLAG_SET_XMIT_TIMER) !== 0 && !scheduleLossProbe(sk, true)) rearmRto(sk);
   if ((ack.flag & FLAG_FORWARD_PROGRESS) !== 0 || (ack.flag & FLAG_NOT_DUP) === 0)
     sk.ackPending |= DST_CONFIRM;
-  const delivered = sk.delivered - priorDelivered;
+  const delivered = newlyDelivered(sk, ack, priorDelivered, marked);
   const lost = sk.tx.lost - priorLost;
-  if ((ack.flag & FLAG_ECE) !== 0) {
-    // Of RFC 3168's echo it is only known that something was marked.
-    if (accecn === null) sk.tx.deliveredCe += delivered;
-    sk.host.mib.add(TcpExt.TCPDeliveredCE, accecn === null ? delivered : marked);
-  }
-  sk.host.mib.add(TcpExt.TCPDelivered, delivered);
   const { rexmit } = ack;
   rateGenerate(sk, delivered, lost, sk.tx.reneged, ack.sample);
   congestionControl(sk, ack, delivered, lost);
@@ -142,6 +126,38 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   xmitRecovery(sk, rexmit);
   if (sk.writeQueue.count === 0) fallQuiet(sk);
   return ACK_GOOD;
+}
+
+/** old_ack: it acknowledges what is history, but selects something. */
+function oldAck(sk: TcpSock, segment: Segment, ack: AckState, priorDelivered: number): void {
+  tagSacked(sk, segment, ack);
+  fastRetransAlert(sk, ack, 0);
+  newlyDelivered(sk, ack, priorDelivered, 0);
+  xmitRecovery(sk, ack.rexmit);
+}
+
+/** no_queue: nothing was in the network. A D-SACK may tell that a reduction was needless, and a window probe is answered. */
+function noQueue(sk: TcpSock, ackSeq: number, ack: AckState, priorDelivered: number): void {
+  if ((ack.flag & FLAG_DSACKING_ACK) !== 0) {
+    fastRetransAlert(sk, ack, 0);
+    sk.host.mib.add(TcpExt.TCPDelivered, sk.delivered - priorDelivered);
+  }
+  ackProbe(sk);
+  if (sk.tx.tlpOut) processTlpAck(sk, ackSeq, ack);
+}
+
+/** tcp_newly_delivered: how many packets this acknowledgement tells of. `marked`: of these by AccECN. */
+function newlyDelivered(sk: TcpSock, ack: AckState, priorDelivered: number, marked: number): number {
+  const { mib } = sk.host;
+  const delivered = sk.delivered - priorDelivered;
+  mib.add(TcpExt.TCPDelivered, delivered);
+  if ((ack.flag & FLAG_ECE) === 0) return delivered;
+  if ((sk.ecnFlags & ECN_MODE_ACCECN) === 0) {
+    // Of RFC 3168's echo it is only known that something was marked.
+    sk.tx.deliveredCe += delivered;
+    mib.add(TcpExt.TCPDeliveredCE, delivered);
+  } else mib.add(TcpExt.TCPDeliveredCE, marked);
+  return delivered;
 }
 
 function begin(ack: AckState, sk: TcpSock, segment: Segment): void {

@@ -65,43 +65,21 @@ export function cleanRtxQueue(sk: TcpSock, ack: AckState, priorSacked: number): 
       packets -= rowPackets(sk, 0);
       if (packets === 0) break;
     }
-    const sentUs = rows[at + ROW_SENT_US];
-    if ((flags & TCPCB_RETRANS) !== 0) {
-      if ((flags & TCPCB_SACKED_RETRANS) !== 0) sk.tx.retransOut -= packets;
-      ack.flag |= FLAG_RETRANS_DATA_ACKED;
-    } else if ((flags & TCPCB_SACKED_ACKED) === 0) {
-      lastUs = sentUs;
-      if (!timed) firstUs = sentUs;
+    if ((flags & (TCPCB_RETRANS | TCPCB_SACKED_ACKED)) === 0) {
+      // Sent once, and not told of before: it can be timed, and tells of the order.
+      lastUs = rows[at + ROW_SENT_US];
+      if (!timed) firstUs = lastUs;
       timed = true;
       if (before(seq, reord)) reord = seq;
       if (!after(end, sk.tx.highSeq)) ack.flag |= FLAG_ORIG_SACK_ACKED;
     }
-    if ((flags & TCPCB_SACKED_ACKED) !== 0) {
-      sk.tx.sackedOut -= packets;
-    } else if (sk.sackOk) {
-      sk.delivered += packets;
-      if (!isSpurious(sk, ack, flags, sentUs)) rackAdvance(sk, flags, at);
-    }
-    if ((flags & TCPCB_LOST) !== 0) sk.tx.lostOut -= packets;
-    sk.tx.packetsOut -= packets;
+    rowAcked(sk, ack, at, flags, packets);
     acked += packets;
-    rateDelivered(sk, at, ack.sample);
-    if ((flags & ROW_SYN) === 0) {
-      ack.flag |= FLAG_DATA_ACKED;
-    } else {
-      ack.flag |= FLAG_SYN_ACKED;
-      sk.tx.retransStamp = 0;
-    }
     if (!whole) break;
     queue.shift();
   }
   if (queue.sent === 0) chronoStop(sk, CHRONO_BUSY);
   dropAcked(sk, una);
-  // No urgent pointer is left behind to look like one ahead when sequence numbers have come round.
-  if (!before(una, sk.tx.sndUp)) {
-    sk.tx.urgMode = false;
-    sk.tx.sndUp = una;
-  }
   const headSelected = queue.sent > 0 && (queue.rows[queue.at(0) + ROW_FLAGS] & TCPCB_SACKED_ACKED) !== 0;
   if (headSelected) ack.flag |= FLAG_SACK_RENEGING;
   let seqRttUs = -1;
@@ -110,16 +88,8 @@ export function cleanRtxQueue(sk: TcpSock, ack: AckState, priorSacked: number): 
   if (timed && (ack.flag & FLAG_RETRANS_DATA_ACKED) === 0) {
     seqRttUs = (nowUs - firstUs) | 0;
     caRttUs = (nowUs - lastUs) | 0;
-    if (
-      acked === 1 &&
-      whole &&
-      priorSacked === 0 &&
-      ((una - ack.priorUna) | 0) < sk.mss &&
-      ((ack.sample.priorDelivered + 1) | 0) === (sk.delivered | 0) &&
-      (ack.flag & (FLAG_CA_ALERT | FLAG_SYN_ACKED)) === 0
-    ) {
+    if (acked === 1 && whole && priorSacked === 0 && mayBeDelayed(sk, ack))
       ack.flag |= FLAG_ACK_MAYBE_DELAYED;
-    }
   }
   if (ack.sacked) {
     sackRttUs = (nowUs - ack.firstSackUs) | 0;
@@ -130,19 +100,57 @@ export function cleanRtxQueue(sk: TcpSock, ack: AckState, priorSacked: number): 
   if ((ack.flag & FLAG_ACKED) !== 0) {
     ack.flag |= FLAG_SET_XMIT_TIMER;
     if (sk.mtup !== null) probeAcked(sk, sk.mtup);
-    if (!sk.sackOk) {
-      removeRenoSacks(sk, acked);
-      // Without SACK nobody can tell whether the original or what was sent again made the progress.
-      if ((ack.flag & FLAG_RETRANS_DATA_ACKED) !== 0) ack.flag &= ~FLAG_ORIG_SACK_ACKED;
-    } else if (before(reord, ack.priorFack)) {
-      // A hole that was never sent again has been filled.
-      checkSackReordering(sk, reord, false);
-    }
+    learnOrder(sk, ack, acked, reord);
   } else if (measured && sackRttUs >= 0 && queue.sent > 0) {
     // Measured on something sent after the head: its timeout does not begin anew with each such ACK, unless it is older.
     if (sackRttUs > ((nowUs - queue.rows[queue.at(0) + ROW_SENT_US]) | 0)) ack.flag |= FLAG_SET_XMIT_TIMER;
   }
   if (acked > 0 || ack.sacked) sk.cc.packetsAcked(sk, acked, ack.sample.rttUs);
+}
+
+/** The row at `at`, or `packets` of it, has left the network: no count has it any more, and the rate and RACK learn of it. */
+function rowAcked(sk: TcpSock, ack: AckState, at: number, flags: number, packets: number): void {
+  const { tx } = sk;
+  if ((flags & TCPCB_RETRANS) !== 0) {
+    if ((flags & TCPCB_SACKED_RETRANS) !== 0) tx.retransOut -= packets;
+    ack.flag |= FLAG_RETRANS_DATA_ACKED;
+  }
+  if ((flags & TCPCB_SACKED_ACKED) !== 0) {
+    tx.sackedOut -= packets;
+  } else if (sk.sackOk) {
+    sk.delivered += packets;
+    if (!isSpurious(sk, ack, flags, sk.writeQueue.rows[at + ROW_SENT_US])) rackAdvance(sk, flags, at);
+  }
+  if ((flags & TCPCB_LOST) !== 0) tx.lostOut -= packets;
+  tx.packetsOut -= packets;
+  rateDelivered(sk, at, ack.sample);
+  if ((flags & ROW_SYN) === 0) {
+    ack.flag |= FLAG_DATA_ACKED;
+  } else {
+    ack.flag |= FLAG_SYN_ACKED;
+    tx.retransStamp = 0;
+  }
+}
+
+/** The peer may have waited with this acknowledgement: it is of one small packet, and nothing else has happened. */
+function mayBeDelayed(sk: TcpSock, ack: AckState): boolean {
+  return (
+    ((sk.sndUna - ack.priorUna) | 0) < sk.mss &&
+    ((ack.sample.priorDelivered + 1) | 0) === (sk.delivered | 0) &&
+    (ack.flag & (FLAG_CA_ALERT | FLAG_SYN_ACKED)) === 0
+  );
+}
+
+/** `acked` packets left the network, the lowest of those that were sent but once at `reord`: did they keep their order? */
+function learnOrder(sk: TcpSock, ack: AckState, acked: number, reord: number): void {
+  if (!sk.sackOk) {
+    removeRenoSacks(sk, acked);
+    // Without SACK nobody can tell whether the original or what was sent again made the progress.
+    if ((ack.flag & FLAG_RETRANS_DATA_ACKED) !== 0) ack.flag &= ~FLAG_ORIG_SACK_ACKED;
+  } else if (before(reord, ack.priorFack)) {
+    // A hole that was never sent again has been filled.
+    checkSackReordering(sk, reord, false);
+  }
 }
 
 /** tcp_skb_spurious_retrans: the timestamp echoed is older than the retransmission, so the original has arrived. */
@@ -180,7 +188,7 @@ export function echoRtt(sk: TcpSock, hasEcr: boolean, tsEcr: number): number {
   return ms < 0 || ms > 0x1fffff ? -1 : Math.max(ms, 1) * 1000;
 }
 
-/** Frees the send queue up to `una`; a SYN or FIN that was acknowledged has no byte there. */
+/** Frees the send queue up to `una`, where a SYN or FIN that was acknowledged has no byte. */
 function dropAcked(sk: TcpSock, una: number): void {
   const { sndQueue: queue, tx } = sk;
   let count = (una - tx.sndQueueSeq) | 0;
@@ -188,5 +196,10 @@ function dropAcked(sk: TcpSock, una: number): void {
   if (count > 0) {
     queue.drop(count);
     tx.sndQueueSeq = (tx.sndQueueSeq + count) | 0;
+  }
+  // No urgent pointer is left behind to look like one ahead when sequence numbers have come round.
+  if (!before(una, tx.sndUp)) {
+    tx.urgMode = false;
+    tx.sndUp = una;
   }
 }

@@ -148,16 +148,11 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
   const gsoSize = size !== 0 && length > cut ? cut : 0;
   const segments = gsoSize === 0 ? 1 : Math.ceil(length / gsoSize);
   if (length > 0) {
-    // The first data after all was acknowledged (tcp_event_data_sent).
-    if (sk.inFlight === 0) sk.cc.cwndEvent(sk, CA_EVENT_TX_START);
     placePayload(sk, route, (seq - sk.tx.sndQueueSeq) | 0, length);
     if (gsoSize !== 0) flags |= PSH;
     sk.dataSegsOut += segments;
     countSent(sk, length);
-    sk.lsndtime = sk.host.nowMs;
-    // Answering within the delayed-ACK time makes the session interactive (tcp_event_data_sent).
-    const answers = ((sk.lsndtime - sk.lrcvtime) | 0) < sk.ackAto && sk.lrcvtime !== 0;
-    if (answers && sk.ackPingpong < 255) sk.ackPingpong++;
+    dataSent(sk);
   }
   let { tos } = sk;
   if ((sk.ecnFlags & ECN_OK) !== 0) {
@@ -172,13 +167,7 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     if ((flags & (AE | CWR | ECE)) === 0) flags |= aceToSend(sk, accecn);
   }
   writeHeader(view, at, sk.sport, sk.dport, seq, sk.rcvNxt, headerLength, flags, selectWindow(sk));
-  if (sk.tx.urgMode && before(seq, sk.tx.sndUp)) {
-    const distance = (sk.tx.sndUp - seq) | 0;
-    view.setUint16(at + 18, distance < 0xffff ? distance : 0xffff);
-    if (distance <= 0xffff || after((seq + 0xffff) | 0, sk.sndNxt)) {
-      view.setUint8(at + 13, view.getUint8(at + 13) | URG);
-    }
-  }
+  if (sk.tx.urgMode && before(seq, sk.tx.sndUp)) writeUrgent(sk, view, at, seq);
   if ((sk.ackPending & DST_CONFIRM) !== 0) route.confirm();
   if ((flags & ACK) !== 0) ackSent(sk);
   sk.segsOut += segments;
@@ -231,6 +220,25 @@ function placePayload(sk: TcpSock, route: Route, from: number, length: number): 
       position = memory.start[chunk];
     }
   }
+}
+
+/** The urgent pointer, as far as its 16 bits reach (RFC 9293 section 3.8.5). */
+function writeUrgent(sk: TcpSock, view: DataView, at: number, seq: number): void {
+  const distance = (sk.tx.sndUp - seq) | 0;
+  view.setUint16(at + 18, distance < 0xffff ? distance : 0xffff);
+  if (distance <= 0xffff || after((seq + 0xffff) | 0, sk.sndNxt)) {
+    view.setUint8(at + 13, view.getUint8(at + 13) | URG);
+  }
+}
+
+/** tcp_event_data_sent */
+function dataSent(sk: TcpSock): void {
+  // The first after all was acknowledged.
+  if (sk.inFlight === 0) sk.cc.cwndEvent(sk, CA_EVENT_TX_START);
+  sk.lsndtime = sk.host.nowMs;
+  // Answering within the delayed-ACK time makes the session interactive.
+  const answers = ((sk.lsndtime - sk.lrcvtime) | 0) < sk.ackAto && sk.lrcvtime !== 0;
+  if (answers && sk.ackPingpong < 255) sk.ackPingpong++;
 }
 
 /** tcp_event_ack_sent: whatever was owed is paid. */
