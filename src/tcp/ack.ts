@@ -102,8 +102,8 @@ export function tcpAck(sk: TcpSock, segment: Segment): number {
   if (selects) tagSacked(sk, segment, ack);
   const accecn = (sk.ecnFlags & ECN_MODE_ACCECN) !== 0 ? sk.rare.accecn : null;
   if (priorPackets === 0) {
-    if (accecn !== null) accEcnAcked(sk, accecn, segment, ack, sk.delivered - priorDelivered);
-    noQueue(sk, ackSeq, ack, priorDelivered);
+    const marked = accecn === null ? 0 : accEcnAcked(sk, accecn, segment, ack, sk.delivered - priorDelivered);
+    noQueue(sk, ackSeq, ack, priorDelivered, marked);
     return ACK_GOOD;
   }
   cleanRtxQueue(sk, ack, priorSacked);
@@ -137,10 +137,10 @@ function oldAck(sk: TcpSock, segment: Segment, ack: AckState, priorDelivered: nu
 }
 
 /** no_queue: nothing was in the network. A D-SACK may tell that a reduction was needless, and a window probe is answered. */
-function noQueue(sk: TcpSock, ackSeq: number, ack: AckState, priorDelivered: number): void {
+function noQueue(sk: TcpSock, ackSeq: number, ack: AckState, priorDelivered: number, marked: number): void {
   if ((ack.flag & FLAG_DSACKING_ACK) !== 0) {
     fastRetransAlert(sk, ack, 0);
-    sk.host.mib.add(TcpExt.TCPDelivered, sk.delivered - priorDelivered);
+    newlyDelivered(sk, ack, priorDelivered, marked);
   }
   ackProbe(sk);
   if (sk.tx.tlpOut) processTlpAck(sk, ackSeq, ack);
