@@ -7,6 +7,7 @@ import { EAGAIN, EINVAL, ENOTTY } from '../uapi/errno.js';
 import { O_RDWR } from '../uapi/fcntl.js';
 import { POLLERR, POLLIN, POLLOUT } from '../uapi/poll.js';
 
+/** Each read takes one of the count, not all of it. */
 export const EFD_SEMAPHORE = 1;
 
 /** ULLONG_MAX, which the counter never reaches by writing. */

@@ -10,10 +10,15 @@ import { EAGAIN, EINVAL, ENOTTY } from '../uapi/errno.js';
 import { O_RDWR } from '../uapi/fcntl.js';
 import { POLLIN } from '../uapi/poll.js';
 
+/** `it_value` is a moment of the timer's clock, not a span from now. */
 export const TFD_TIMER_ABSTIME = 1;
+/** Taken, and never comes to anything: nobody sets the clock of a stack. */
 export const TFD_TIMER_CANCEL_ON_SET = 2;
+/** Unix time (`Clock.epoch`). */
 export const CLOCK_REALTIME = 0;
+/** The stack's own time (`Clock.now`). */
 export const CLOCK_MONOTONIC = 1;
+/** The same here. */
 export const CLOCK_BOOTTIME = 7;
 
 /** struct timespec: a time span or a moment. */

@@ -72,15 +72,26 @@ export const TCP_STATE_NAMES: readonly string[] = [
   'NEW_SYN_RECV',
 ];
 
+/** Nothing is amiss. */
 export const TCP_CA_Open = 0;
+/** Something was selected, or acknowledged twice, and nothing counts as lost yet. */
 export const TCP_CA_Disorder = 1;
+/** The window is being reduced, and nothing is to be sent again: ECN, a full queue of the device's, a lost tail that its probe repaired. */
 export const TCP_CA_CWR = 2;
+/** What was lost is being sent again, and the window reduced. */
 export const TCP_CA_Recovery = 3;
+/** After a retransmission timeout (tcp_enter_loss), or a loss that was not congestion's (tcp_non_congestion_loss_retransmit). */
 export const TCP_CA_Loss = 4;
 
+/** Timestamps are agreed on (RFC 7323). */
 export const TCPI_OPT_TIMESTAMPS = 1;
+/** Selective acknowledgements are (RFC 2018). */
 export const TCPI_OPT_SACK = 2;
+/** Scaled windows are (RFC 7323). */
 export const TCPI_OPT_WSCALE = 4;
+/** ECN is, in either form (RFC 3168, RFC 9768). */
 export const TCPI_OPT_ECN = 8;
+/** A segment came that the network may mark, or had marked. */
 export const TCPI_OPT_ECN_SEEN = 16;
+/** The data of the SYN was acknowledged (Fast Open, RFC 7413). */
 export const TCPI_OPT_SYN_DATA = 32;

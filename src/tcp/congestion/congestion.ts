@@ -5,12 +5,18 @@
 import type { RateSample } from '../rate.js';
 import type { TcpSock } from '../sock.js';
 
-/** What `cwndEvent` tells (enum tcp_ca_event). */
+// What `cwndEvent` tells (enum tcp_ca_event).
+/** Data is about to be sent, and nothing is in the network. */
 export const CA_EVENT_TX_START = 0;
+/** The window is about to shrink because nothing was sent for longer than a timeout (RFC 2861). */
 export const CA_EVENT_CWND_RESTART = 1;
+/** A reduction of the window is complete (tcp_end_cwnd_reduction). */
 export const CA_EVENT_COMPLETE_CWR = 2;
+/** A retransmission timeout; `ssthresh` was asked just before. */
 export const CA_EVENT_LOSS = 3;
+/** Data came under ECT, not marked with CE; told only to those that want ECN (`needsEcn`). */
 export const CA_EVENT_ECN_NO_CE = 4;
+/** Data came marked with CE; likewise. */
 export const CA_EVENT_ECN_IS_CE = 5;
 
 /**
