@@ -15,7 +15,7 @@ export const http: ServerCommand = {
       `ping -c 3 ${address}`,
       `curl http://${host}/`,
       `curl -o /dev/null http://${host}/bytes/1000000000`,
-      `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -N ${address} ${port}`,
+      `nc -N ${address} ${port} <<< $'GET / HTTP/1.0\\r\\n\\r'`,
     ];
   },
 };
