@@ -72,7 +72,35 @@ export function program(): Command {
   root.command(LAB_SHELL, { hidden: true }).action(runLabShell);
   addExamples(root);
   registerCompletion(root);
+  registerHelp(root);
   return root;
+}
+
+/** Commander's own prints the whole for a command that there is not, as if that had been asked for. */
+function registerHelp(root: Command): void {
+  root
+    .helpCommand(false)
+    .command('help')
+    .argument('[command...]', 'whose options and examples; without one, what commands there are')
+    .description('what a command does, its options and examples')
+    .usage('[command...]')
+    .action((names: string[]) => {
+      let command = root;
+      for (const name of names) {
+        const next = command.commands.find((each) => each.name() === name);
+        if (next === undefined) return command.error(`error: ${unknownCommand(command, name)}`);
+        command = next;
+      }
+      return command.help();
+    });
+}
+
+function unknownCommand(command: Command, name: string): string {
+  const there = command.createHelp().visibleCommands(command);
+  const where = command.parent === null ? '' : `of ${command.name()} `;
+  return there.length === 0
+    ? `'${command.name()}' has no commands of its own`
+    : `unknown command ${where}'${name}'; there are ${there.map((each) => each.name()).join(', ')}`;
 }
 
 /** That a flag is off, and a list empty, unless something is given is no news. */
