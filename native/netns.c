@@ -71,9 +71,14 @@ static bool open_here(struct netns_fds *fds, struct nic_error *error) {
           error, reason, NULL, "open",
           "/dev/net/tun is not there: the kernel's tun driver is not loaded (try `modprobe tun`), or this "
           "container was not given the device (docker: --device /dev/net/tun)");
-    if (reason == EPERM || reason == EACCES)
+    if (reason == EACCES)
       return nic_fail(error, reason, NULL, "open",
-                      "not permitted to open /dev/net/tun. Run as root, or in a namespace lab of your own");
+                      "not permitted to open /dev/net/tun: its mode keeps you out, in a namespace lab of your "
+                      "own, too. Run as root, or let root open it to all users: `chmod 0666 /dev/net/tun`");
+    if (reason == EPERM)
+      return nic_fail(error, reason, NULL, "open",
+                      "not permitted to open /dev/net/tun, by whatever confines this process: a container "
+                      "that was not given the device (docker: --device /dev/net/tun)");
     return nic_fail(error, reason, NULL, "open", "cannot open /dev/net/tun: %s", strerror(reason));
   }
   fds->netlink = netlink_open();

@@ -157,9 +157,12 @@ static bool negotiate(struct nic *nic, struct nic_error *error) {
 static bool step(int result, const char *call, const char *name, const char *what, struct nic_error *error) {
   if (result == 0)
     return true;
-  return nic_fail(error, -result, NULL, call, "cannot set %s of %s: %s%s", what, name, strerror(-result),
-                  result == -EPERM ? ". It takes CAP_NET_ADMIN: run as root, or let root configure the device"
-                                   : "");
+  if (result != -EPERM)
+    return nic_fail(error, -result, NULL, call, "cannot set %s of %s: %s", what, name, strerror(-result));
+  return nic_fail(error, EPERM, NULL, call,
+                  "cannot set %s of %s: it takes CAP_NET_ADMIN. Run as root, or let root do it before: "
+                  "`ip addr add ADDRESS/PREFIX dev %s; ip link set %s up`",
+                  what, name, name, name);
 }
 
 /* Changes only what differs, so that a device prepared by root needs no privilege. */

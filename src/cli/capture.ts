@@ -6,6 +6,7 @@ import type { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { follow } from '../control/client.js';
 import type { CaptureEnd } from '../control/protocol.js';
+import { TAPSTACK } from './called.js';
 import { endOnSignal } from './feed-end.js';
 import { Refusal } from './refusal.js';
 import { addWhichOptions, someNumber, talk, type WhichOptions, whichStack } from './which-stack.js';
@@ -42,7 +43,7 @@ async function capture(file: string, options: CaptureOptions): Promise<void> {
   if (file === '-' && process.stdout.isTTY)
     throw new Refusal(
       'A capture is nothing to read on a terminal.',
-      ['pipe it: tapstack capture - | tshark -r -'],
+      [`pipe it: ${TAPSTACK} capture - | tshark -r -`],
       2,
     );
   const stack = await whichStack(which);

@@ -1,5 +1,6 @@
 // What the facts mean: for each, whether it is as it must be, and in words what to do about it if not.
 
+import { AS_ROOT, TAPSTACK } from './called.js';
 import { type Facts, LAB_TOOLS } from './doctor-facts.js';
 
 /** engines.node of package.json: the least that will do. */
@@ -51,7 +52,7 @@ function system({ platform }: Facts): Finding {
         'problem',
         `${platform}: TAP devices are Linux's`,
         'use a Linux machine, a virtual one, or a container that has /dev/net/tun',
-        'without a device everything works in memory: tapstack script, the lab of tapstack/lab',
+        `without a device everything works in memory: ${TAPSTACK} script, the lab of tapstack/lab`,
       );
 }
 
@@ -101,6 +102,7 @@ function tun({ tun: state }: Facts): Finding {
         'problem',
         'may not be opened by you',
         'as root: chmod 0666 /dev/net/tun',
+        'in a container: start it with --device /dev/net/tun',
       );
     case 'no driver':
       return finding(
@@ -121,8 +123,8 @@ function rights({ netAdmin, labError }: Facts): Finding {
     netAdmin
       ? 'you have it: devices can be made on this machine'
       : 'you do not have it: no device can be made here',
-    ...(elsewhere ? ['in a private network you may: tapstack lab'] : []),
-    'as root: sudo tapstack …',
+    ...(elsewhere ? [`in a private network you may: ${TAPSTACK} lab`] : []),
+    `as root: ${AS_ROOT} …`,
     'in a container: start it with --cap-add NET_ADMIN',
   );
 }
@@ -140,7 +142,7 @@ function namespaces({ labError, netAdmin, forbidding, isRoot }: Facts): Finding 
     ...todo,
     isRoot
       ? 'in a container: start it with --privileged, or with CAP_SYS_ADMIN and no seccomp filter'
-      : 'or run it as root: sudo tapstack lab',
+      : `or run it as root: ${AS_ROOT} lab`,
   );
 }
 

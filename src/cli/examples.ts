@@ -1,7 +1,9 @@
 // What `--help` shows below the options of the commands that serve and run: lines to paste.
 
 import type { Command } from 'commander';
+import { AS_ROOT, TAPSTACK } from './called.js';
 
+/** `sudo` and `tapstack` stand for what they must be here. */
 const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   echo: [
     'sudo tapstack echo',
@@ -40,6 +42,13 @@ export function addExamples(program: Command): void {
   for (const command of program.commands) {
     const examples = EXAMPLES[command.name()];
     if (examples === undefined) continue;
-    command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);
+    command.addHelpText(
+      'after',
+      `\nExamples:\n${examples.map((line) => `  $ ${asCalled(line)}`).join('\n')}`,
+    );
   }
+}
+
+function asCalled(line: string): string {
+  return line.replace(/^sudo tapstack/, AS_ROOT).replace(/^tapstack/, TAPSTACK);
 }

@@ -6,6 +6,7 @@ import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { banner } from './banner.js';
+import { TAPSTACK } from './called.js';
 import { ECHO_PORT, echo } from './echo.js';
 import { Lifetime } from './lifetime.js';
 import { openNetwork } from './network.js';
@@ -42,7 +43,7 @@ export async function runLabShell(): Promise<void> {
     process.removeAllListeners('SIGINT');
     process.on('SIGINT', () => {});
     shell.on('error', ({ message }) => {
-      const remedies = ['another one: SHELL=/bin/bash tapstack lab'];
+      const remedies = [`another one: SHELL=/bin/bash ${TAPSTACK} lab`];
       void lifetime.fail(new Refusal(`The shell ${name} cannot be started: ${message}.`, remedies));
     });
     shell.on(

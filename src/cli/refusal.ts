@@ -2,6 +2,7 @@
 // the stack's) to a headline and to what may be done; the sentence between them is the error's own.
 
 import { errnoName, strerror } from '../uapi/errno.js';
+import { AS_ROOT, TAPSTACK } from './called.js';
 
 /** A refusal whose text is written already. `exitCode` 2 means that the command line itself is wrong. */
 export class Refusal extends Error {
@@ -26,11 +27,13 @@ const OWN_NAMESPACE = 'a network namespace of its own: --netns NAME';
 
 const permission: Entry = {
   title: 'Not permitted',
-  remedies: ['as root: sudo tapstack …', 'without any privilege, in a private network: tapstack lab'],
+  remedies: [`as root: ${AS_ROOT} …`, `without any privilege, in a private network: ${TAPSTACK} lab`],
 };
+/** That root lets nobody else at /dev/net/tun, or a container nobody at all: a private network changes neither. */
+const closed: Entry = { title: 'Not permitted', remedies: [`what is in the way here: ${TAPSTACK} doctor`] };
 const argument: Entry = {
   title: 'The device cannot be set up like that',
-  remedies: ['all options: tapstack help echo'],
+  remedies: [`all options: ${TAPSTACK} help echo`],
 };
 
 const table: Readonly<Record<string, Entry>> = {
@@ -69,9 +72,13 @@ export function refusalFor(error: unknown): Refusal | undefined {
   if (error instanceof Refusal) return error;
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
   if (error.code === 'ERR_TAPSTACK_SETTINGS') return new Refusal(error.message, [], 2, error);
-  const entry = table[aliases[error.code] ?? error.code];
+  const entry = isClosed(error) ? closed : table[aliases[error.code] ?? error.code];
   if (entry === undefined) return undefined;
   return new Refusal(`${entry.title}: ${sentence(error.message)}`, entry.remedies, 1, error);
+}
+
+function isClosed(error: Error): boolean {
+  return error.message.startsWith('not permitted to open /dev/net/tun');
 }
 
 /** Refuses for an error that says itself what happened and what to do, as those of captures and journals do. */

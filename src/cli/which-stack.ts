@@ -7,6 +7,7 @@ import { ask, type Found, findStacks, type Running } from '../control/client.js'
 import { ControlDirectoryError } from '../control/directory.js';
 import { pidNamespace } from '../control/pid-namespace.js';
 import type { ControlRequest } from '../control/protocol.js';
+import { TAPSTACK } from './called.js';
 import { Refusal } from './refusal.js';
 
 export interface WhichOptions {
@@ -60,7 +61,7 @@ export async function whichStack({ pid, name }: WhichOptions): Promise<Running> 
     );
   }
   throw new Refusal('No stack of yours is running.', [
-    'start one: tapstack echo, tapstack http, tapstack iperf3 …',
+    `start one: ${TAPSTACK} echo, http, run …; or \`${TAPSTACK} lab\`, which has one beside its shell`,
     "a program of your own is seen after serveControl(stack, { name }) of 'tapstack/control'",
     'programs of another user are not yours to see: run this as that user',
   ]);

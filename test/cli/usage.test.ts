@@ -1,8 +1,11 @@
 // Command lines that are wrong: refused before anything is made, with status 2 and what would be right.
 
 import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -66,4 +69,31 @@ test('knows its commands, options and version', () => {
     'quiet',
   ])
     expect(help).toContain(`--${option} `);
+});
+
+test('help of a command, of one below it, and of none that there is', () => {
+  expect(run('help')).toMatchObject({ status: 0, stdout: run('--help').stdout });
+  expect(run('help', 'echo')).toMatchObject({ status: 0, stdout: run('echo', '--help').stdout });
+  expect(run('help', 'lab', 'plot').stdout).toMatch(/^Usage: tapstack lab plot /);
+  const unknown = run('help', 'foo');
+  expect(unknown).toMatchObject({ status: 2, stdout: '' });
+  expect(unknown.stderr).toMatch(/^error: unknown command 'foo'; there are echo, http, /);
+  expect(run('help', 'echo', 'foo').stderr).toMatch(/^error: 'echo' has no commands of its own/);
+});
+
+test('what it says to paste is a command that is there', () => {
+  const here = run('echo', '--help').stdout;
+  expect(here).toContain('  $ sudo env "PATH=$PATH" npx tapstack echo\n');
+  // As npm install --global has it, from where it is on the PATH.
+  const place = mkdtempSync(join(tmpdir(), 'tapstack-global-'));
+  onTestFinished(() => rmSync(place, { recursive: true }));
+  const modules = join(place, 'lib/node_modules');
+  const root = dirname(dirname(dirname(main)));
+  mkdirSync(join(modules, 'tapstack'), { recursive: true });
+  for (const part of ['dist', 'package.json'])
+    cpSync(join(root, part), join(modules, 'tapstack', part), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(modules, 'tapstack/node_modules'));
+  const command = join(modules, 'tapstack/dist/cli/main.js');
+  const { stdout } = spawnSync(process.execPath, [command, 'echo', '--help'], { encoding: 'utf8' });
+  expect(stdout).toContain('  $ sudo env "PATH=$PATH" tapstack echo\n');
 });

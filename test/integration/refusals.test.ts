@@ -76,8 +76,35 @@ test('not permitted to make a device', () => {
   expect(said).toMatch(
     /^tapstack: Not permitted: not permitted to make the TAP device ts85-5: it takes CAP_NET_ADMIN/,
   );
-  expect(said).toContain('sudo');
-  expect(said).toContain('tapstack lab');
+  expect(said).toContain('sudo env "PATH=$PATH" npx tapstack');
+  expect(said).toContain('npx tapstack lab');
+});
+
+test('not permitted to open /dev/net/tun, which no private network mends', () => {
+  const closed = join(temporaryDirectory(), 'tun');
+  writeFileSync(closed, '', { mode: 0 });
+  const script = `setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-dac_override,-dac_read_search ${node()}`;
+  const said = refused(
+    `unshare --mount bash -c 'mount --bind ${closed} /dev/net/tun && exec "$@"' - ${script}`,
+    ...place(ROOM, 14).options,
+  );
+  expect(said).toMatch(
+    /^tapstack: Not permitted: not permitted to open \/dev\/net\/tun: .*`chmod 0666 \/dev\/net\/tun`\.$/m,
+  );
+  expect(said).toContain('npx tapstack doctor');
+  expect(said).not.toContain('tapstack lab');
+});
+
+test('not permitted to give the device that root has made an address', () => {
+  const { tap, options } = place(ROOM, 15);
+  ip('tuntap', 'add', tap, 'mode', 'tap');
+  ip('link', 'set', tap, 'up');
+  onTestFinished(() => void ip('link', 'delete', tap));
+  before = devices();
+  const said = refused(`setpriv --bounding-set=-net_admin --inh-caps=-net_admin ${node()}`, ...options);
+  expect(said).toContain(
+    `let root do it before: \`ip addr add ADDRESS/PREFIX dev ${tap}; ip link set ${tap} up\``,
+  );
 });
 
 test('not permitted to make a namespace', () => {
