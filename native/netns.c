@@ -72,9 +72,10 @@ static bool open_here(struct netns_fds *fds, struct nic_error *error) {
           "/dev/net/tun is not there: the kernel's tun driver is not loaded (try `modprobe tun`), or this "
           "container was not given the device (docker: --device /dev/net/tun)");
     if (reason == EACCES)
-      return nic_fail(error, reason, NULL, "open",
-                      "not permitted to open /dev/net/tun: its mode keeps you out, in a namespace lab of your "
-                      "own, too. Run as root, or let root open it to all users: `chmod 0666 /dev/net/tun`");
+      return nic_fail(
+          error, reason, NULL, "open",
+          "not permitted to open /dev/net/tun: its mode keeps you out, in a namespace lab of your "
+          "own, too. Run as root, or let root open it to all users: `chmod 0666 /dev/net/tun`");
     if (reason == EPERM)
       return nic_fail(error, reason, NULL, "open",
                       "not permitted to open /dev/net/tun, by whatever confines this process: a container "

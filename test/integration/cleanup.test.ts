@@ -117,7 +117,7 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
 test('each line that http proposes goes into the namespace with all its parts', async () => {
   const at = place(ROOM, 16);
   const server = await start('http', at, { options: ['--netns', at.tap] });
-  const last = server.out.split('\n').findLast((line) => line.includes('nc -N')) ?? '';
+  const last = server.out.split('\n').find((line) => line.includes('nc -N')) ?? '';
   expect(shell(last)).toMatchObject({
     status: 0,
     stdout: expect.stringMatching(/^HTTP\/1\.[01] 200 OK\r\n/),
