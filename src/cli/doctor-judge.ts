@@ -2,9 +2,8 @@
 
 import { AS_ROOT, TAPSTACK } from './called.js';
 import { type Facts, LAB_TOOLS } from './doctor-facts.js';
+import { isEnough, LEAST_NODE } from './node-version.js';
 
-/** engines.node of package.json: the least that will do. */
-const LEAST_NODE = [20, 19] as const;
 /** TUN_F_CSUM and TUN_F_TSO4 (linux/if_tun.h) */
 const CSUM_AND_TSO4 = 3;
 
@@ -57,8 +56,7 @@ function system({ platform }: Facts): Finding {
 }
 
 function node({ node: version }: Facts): Finding {
-  const [major, minor] = version.split('.').map(Number);
-  const fine = major > LEAST_NODE[0] || (major === LEAST_NODE[0] && minor >= LEAST_NODE[1]);
+  const fine = isEnough(version);
   return finding(
     'Node.js',
     fine ? 'ok' : 'problem',

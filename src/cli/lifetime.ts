@@ -15,7 +15,7 @@ export class Lifetime {
     for (const signal of SIGNALS) process.on(signal, () => void this.end(128 + constants.signals[signal]));
     process.on('uncaughtException', (error) => void this.fail(error));
     process.on('unhandledRejection', (error) => void this.fail(error));
-    // What ends the process at once (main.ts) would leave a capture cut short.
+    // What ends the process at once (command-line.ts) would leave a capture cut short.
     process.stdout.removeAllListeners('error');
     process.stdout.on('error', (error: NodeJS.ErrnoException) => {
       if (this.#ending) return;

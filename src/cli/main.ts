@@ -1,20 +1,6 @@
 #!/usr/bin/env node
-// The `tapstack` command: runs what its command line says, and tells what went wrong.
+// The `tapstack` command. All of it comes later, in a Node.js that can load it.
 
-import { program } from './program.js';
-import { describeBug, describeRefusal, Refusal, refusalFor } from './refusal.js';
+import './node-version.js';
 
-// Whoever reads our output may have had enough of it (`| head`).
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit();
-  process.stderr.write(describeRefusal(new Refusal(`Standard output cannot be written: ${error.message}.`)));
-  process.exit(1);
-});
-
-try {
-  await program().parseAsync();
-} catch (error) {
-  const refusal = refusalFor(error);
-  process.stderr.write(refusal === undefined ? describeBug(error) : describeRefusal(refusal));
-  process.exitCode = refusal?.exitCode ?? 1;
-}
+await import('./command-line.js');

@@ -1,6 +1,7 @@
 // Numbers, strings and bytes one after another: what a journal's records are made of. Whole numbers take as many bytes as they need.
 
-import { crc32 } from 'node:zlib';
+// Not { crc32 }: where there is none, this would fail before tapstack/register has said that Node.js is too old.
+import zlib from 'node:zlib';
 
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
@@ -149,5 +150,5 @@ export class ByteReader {
 
 /** A digest of the bytes, as an int32. `before`: the digest of those that come before them. */
 export function digest(bytes: Uint8Array, before = 0): number {
-  return crc32(bytes, before >>> 0) | 0;
+  return zlib.crc32(bytes, before >>> 0) | 0;
 }

@@ -97,3 +97,21 @@ test('what it says to paste is a command that is there', () => {
   const { stdout } = spawnSync(process.execPath, [command, 'echo', '--help'], { encoding: 'utf8' });
   expect(stdout).toContain('  $ sudo env "PATH=$PATH" tapstack echo\n');
 });
+
+test.each([
+  ['the command', [main, '--version']],
+  ['the preload', ['--import', new URL('../../dist/cli/register.js', import.meta.url).href, '-e', '']],
+])('%s says that Node.js is too old, and does not fail in the midst of loading', (_what, args) => {
+  const old = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '18.20.8' } })`;
+  const ran = spawnSync(
+    process.execPath,
+    ['--import', `data:text/javascript,${encodeURIComponent(old)}`, ...args],
+    {
+      encoding: 'utf8',
+    },
+  );
+  expect(ran).toMatchObject({ status: 1, stdout: '' });
+  expect(ran.stderr).toMatch(
+    /^tapstack: This needs Node\.js 20\.19 or newer, and runs in 18\.20\.8 \(.*\)\.\n {2}- install/,
+  );
+});
