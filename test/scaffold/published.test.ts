@@ -121,6 +121,11 @@ describe('an installed package', { timeout: 400_000 }, () => {
       join(project, 'use.ts'),
       `import { AF_INET, EPOLLIN, Stack, type EpollEvent } from 'tapstack';
        import { Lab } from 'tapstack/lab';
+       import { type AddressInfo, connect, createServer, type ListenOptions, Server, Socket } from 'tapstack/net';
+       const options: ListenOptions = { port: 0, host: '127.0.0.1' };
+       const server: Server = createServer((socket: Socket) => socket.end()).listen(options);
+       export const made: Server[] = [server, new Server()];
+       export const client: Socket = connect((server.address() as AddressInfo).port);
        const stack: Stack = new Lab().stack({ link: new Lab().cable().a, address: '10.0.0.1/24' });
        const events: EpollEvent[] = [{ events: EPOLLIN, data: AF_INET }];
        export const waited: Promise<number> = stack.sys.epoll_wait(3, events, 1, 0);
@@ -166,6 +171,19 @@ describe('an installed package', { timeout: 400_000 }, () => {
     });
     expect(ran).toMatchObject({ status: 0 });
     expect(ran.stdout).toContain('installed without it: in-memory links work');
+  });
+
+  it('installs with the addon that was shipped, and says so, where the one that was asked for cannot be built', () => {
+    const bare = join(scratch, 'unbuildable');
+    mkdirSync(bare);
+    succeeded(run(bare, 'tar', ['xzf', archive]));
+    symlinkSync(join(root, 'node_modules'), join(bare, 'package/node_modules'));
+    const ran = run(join(bare, 'package'), process.execPath, ['scripts/build-native.mjs', '--install'], {
+      PATH: pathWithoutCompiler(),
+      npm_config_build_from_source: 'true',
+    });
+    expect(ran).toMatchObject({ status: 0 });
+    expect(ran.stdout).toContain('installed with the addon that was shipped');
   });
 });
 
