@@ -44,9 +44,11 @@ function nodeGyp() {
   }
 }
 
+/** npm was told --build-from-source. */
+const fromSource = ['true', '1', ''].includes(process.env.npm_config_build_from_source);
+
 /** One of the addons that were shipped loads here. Tried in a process of its own, since loading is what may go wrong. */
 function prebuiltLoads() {
-  if (['true', '1', ''].includes(process.env.npm_config_build_from_source)) return false;
   if (!existsSync(join(root, 'prebuilds'))) return false;
   const load = "require('node-gyp-build')(process.cwd())";
   const env = { ...process.env, PREBUILDS_ONLY: '1' };
@@ -68,7 +70,7 @@ function build() {
   const built = existsSync(addons) && readdirSync(addons).some((name) => name.endsWith('.node'));
   if (built && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return 0;
 
-  if (installing && prebuiltLoads()) return 0;
+  if (installing && !fromSource && prebuiltLoads()) return 0;
 
   const gyp = nodeGyp();
   if (gyp === undefined) {
@@ -98,7 +100,9 @@ function build() {
 const status = build();
 if (status !== 0 && installing) {
   say(
-    'installed without it: in-memory links work, TAP devices do not until `npm rebuild tapstack` succeeds.',
+    prebuiltLoads()
+      ? 'installed with the addon that was shipped.'
+      : 'installed without it: in-memory links work, TAP devices do not until `npm rebuild tapstack` succeeds.',
   );
 }
 process.exitCode = installing ? 0 : status;
