@@ -1,10 +1,21 @@
 // What npm and its users see: the lock file, the exports map, the files that would be shipped.
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+
+it('needs no package for which the Node.js that runs this is too old', () => {
+  const project = mkdtempSync(join(tmpdir(), 'tapstack-engines-'));
+  onTestFinished(() => rmSync(project, { recursive: true }));
+  for (const name of ['package.json', 'package-lock.json']) cpSync(`${root}/${name}`, join(project, name));
+  const options = ['--dry-run', '--engine-strict', '--offline', '--ignore-scripts'];
+  const ran = spawnSync('npm', ['ci', ...options], { cwd: project, encoding: 'utf8' });
+  expect(ran, ran.stderr).toMatchObject({ status: 0 });
+});
 
 it('records no download addresses in package-lock.json', () => {
   const text = readFileSync(`${root}/package-lock.json`, 'utf8');
