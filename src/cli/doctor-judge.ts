@@ -113,8 +113,8 @@ function tun({ tun: state }: Facts): Finding {
   }
 }
 
-function rights({ netAdmin, labError }: Facts): Finding {
-  const elsewhere = labError === null;
+function rights({ netAdmin, labError, tun: state }: Facts): Finding {
+  const elsewhere = labError === null && state === 'usable';
   return finding(
     'CAP_NET_ADMIN',
     netAdmin ? 'ok' : elsewhere ? 'warning' : 'problem',

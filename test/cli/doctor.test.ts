@@ -99,6 +99,15 @@ describe('what is wrong, and what to do', () => {
     expect(finding.remedies.join('\n')).toContain(remedy);
   });
 
+  test('a private network is no remedy where /dev/net/tun is closed, there as well', () => {
+    const findings = sick({ netAdmin: false, tun: 'forbidden' });
+    expect(findings.map(({ what, verdict }) => [what, verdict])).toEqual([
+      ['/dev/net/tun', 'problem'],
+      ['CAP_NET_ADMIN', 'problem'],
+    ]);
+    expect(findings.flatMap(({ remedies }) => remedies).join('\n')).not.toContain('tapstack lab');
+  });
+
   test('neither rights nor namespaces: nothing can be done here', () => {
     const findings = sick({ netAdmin: false, labError: 'EPERM' });
     expect(findings.map(({ what, verdict }) => [what, verdict])).toEqual([
