@@ -77,11 +77,12 @@ function createChild(request: RequestSock, segment: Segment): TcpSock {
   state.rsk = request;
   const queue = listener.fastopen?.queue;
   if (queue) queue.length++;
-  // A SYN's window is not scaled (RFC 7323 section 2.2).
+  // A SYN's window is not scaled (RFC 7323 section 2.2). What it bounds segments to is settled when a larger one is offered.
   sk.sndWnd = segment.window;
-  sk.maxWindow = segment.window;
+  sk.maxWindow = 0;
   startRetransmit(sk, TIME_RETRANS, TCP_TIMEOUT_INIT);
   initTransfer(sk);
+  sk.maxWindow = segment.window;
   initializeRcvMss(sk, sk.rcvWnd);
   addSynData(sk, segment);
   request.rcvNxt = sk.rcvNxt;
