@@ -50,7 +50,7 @@ import type { Segment } from './segment.js';
 import { after, before, between } from './seq.js';
 import type { TcpSock } from './sock.js';
 import { armDelack, armKeepalive, armRetransmit } from './tcp-timer.js';
-import { initializeRcvMss, initTransfer, peerMss, undoSpuriousSyn } from './transfer.js';
+import { firstPacingRate, initializeRcvMss, initTransfer, peerMss, undoSpuriousSyn } from './transfer.js';
 import { sendReflectingAck, transmitSyn } from './transmit.js';
 import { receiveUrgent } from './urgent.js';
 import { validateIncoming } from './validate.js';
@@ -166,6 +166,7 @@ function synReceivedAcked(sk: TcpSock, segment: Segment): void {
   sk.sndWnd = segment.window << sk.sndWscale;
   sk.sndWl1 = segment.seq;
   syncMss(sk, sk.pmtu);
+  firstPacingRate(sk);
   initializeRcvMss(sk, sk.rcvWnd);
   ecnThirdAck(sk, segment);
   if ((sk.shutdown & SEND_SHUTDOWN) !== 0) tcpShutdown(sk, SEND_SHUTDOWN);

@@ -25,7 +25,10 @@ export function initializeRcvMss(sk: TcpSock, window: number): void {
   sk.rcvMss = Math.max(hint, TCP_MIN_MSS);
 }
 
-/** tcp_update_pacing_rate, of a sock that may not have sent anything: then it is reckoned when it does. */
+/**
+ * tcp_update_pacing_rate, of a passive end, which may not have sent anything: then it is reckoned when it does. An active one's rate
+ * is that of its SYN's acknowledgement, before a route's initcwnd or a cached metric has set its window.
+ */
 export function firstPacingRate(sk: TcpSock): void {
   if (!sk.cc.controls && sk.tx !== UNSENT) sk.tx.pacingRate = usualPacingRate(sk);
 }
@@ -50,7 +53,6 @@ export function initTransfer(sk: TcpSock): void {
   sk.sndCwndStamp = sk.host.nowMs;
   sk.lsndtime = sk.host.nowMs;
   sk.cc.init(sk);
-  firstPacingRate(sk);
   initBufferSpace(sk);
   if ((sk.userlocks & SOCK_SNDBUF_LOCK) === 0) expandSendBuffer(sk);
   sk.lrcvtime = sk.host.nowMs;

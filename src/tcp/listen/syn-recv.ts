@@ -14,7 +14,7 @@ import { firstRtt } from '../rtt.js';
 import type { Segment } from '../segment.js';
 import { before } from '../seq.js';
 import type { TcpSock } from '../sock.js';
-import { initializeRcvMss, initTransfer, undoSpuriousSyn } from '../transfer.js';
+import { firstPacingRate, initializeRcvMss, initTransfer, undoSpuriousSyn } from '../transfer.js';
 import { sendRequestAck, sendReset } from '../transmit-control.js';
 import { newChild, queueChild } from './child.js';
 import type { ListenState } from './listen-state.js';
@@ -169,6 +169,7 @@ function createChild(request: RequestSock, segment: Segment): TcpSock {
     sk.tx.retransStamp = 0;
   }
   initTransfer(sk);
+  firstPacingRate(sk);
   initializeRcvMss(sk, sk.rcvWnd);
   sk.state = TCP_ESTABLISHED;
   queueChild(sk, request.listener);
