@@ -1,6 +1,6 @@
 // Loss recovery: the states of tcp_fastretrans_alert (Open, Disorder, CWR, Recovery, Loss) and what a timeout does
 // (RFC 5681, 6582, 6675, 5682). ack.ts calls it once for each ACK that is not plain progress; it only marks and settles
-// `ack.rexmit`: retransmit.ts sends when the window is settled.
+// `ack.rexmit`: retransmit.ts sends when the window is settled, and at once only what a failed probe of the MTU held.
 
 import { TcpExt } from '../../core/mib.js';
 import {
@@ -43,6 +43,7 @@ import type { TcpSock } from '../sock.js';
 import { armRetransmit } from '../tcp-timer.js';
 import { ROW_FLAGS, ROW_SENT_US, TCPCB_SACKED_ACKED } from '../write-queue.js';
 import { rackMarkLost, rackTimeLeft } from './rack.js';
+import { xmitRetransmitQueue } from './retransmit.js';
 import { addRenoSack, markFirstSegmentLost, markLost } from './scoreboard-marks.js';
 import {
   initUndo,
@@ -120,8 +121,12 @@ function considerRecovery(
     tryToOpen(sk, ece);
     return false;
   }
-  if (sk.mtup !== null && probeLost(sk, sk.mtup)) simpleRetransmit(sk);
-  else enterRecovery(sk, ece);
+  if (sk.mtup !== null && probeLost(sk, sk.mtup)) {
+    // At once: this ACK has yet to change how much may leave together.
+    if (simpleRetransmit(sk)) xmitRetransmitQueue(sk);
+    return false;
+  }
+  enterRecovery(sk, ece);
   return true;
 }
 
