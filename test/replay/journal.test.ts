@@ -279,7 +279,7 @@ describe('a replay that is stopped', () => {
     expect(frames).toBe(4);
     // ARP's question and answer, the SYN and, in the same event, what answers it.
     expect(stack?.sockets()).toEqual([
-      expect.objectContaining({ state: 'LISTEN', synQueue: ['10.0.0.1:38618'] }),
+      expect.objectContaining({ state: 'LISTEN', synQueue: ['10.0.0.1:36348'] }),
     ]);
   });
 });
