@@ -49,6 +49,13 @@ describe('the generator', () => {
     expect(about.flatMap((is, index) => (is ? [index] : []))).toEqual([9, 19]);
   });
 
+  it('sets no receive buffer that two datagrams may fill', () => {
+    // Of 1,472 and 5,000 bytes, where 10,000 are free: the second fits or not by what the kernel makes of it.
+    const lines = generate(910_281, 16_429).split('\n');
+    expect(lines.some((line) => / SO_RCVBUF /.test(line))).toBe(true);
+    expect(lines.filter((line) => /SO_RCVBUF (?!200000)/.test(line))).toEqual([]);
+  });
+
   it('fills nothing a third time', () => {
     const most = Array.from({ length: 2000 }, (_, index) => {
       const fills = generate(12_758_972, index)

@@ -1,6 +1,6 @@
 // Random scripts about datagram sockets: who hears whom, which errors are told when, datagrams put together from several sends,
 // and what epoll sees of it. Over loopback all of it happens at once, so that little has to be left out: what a datagram weighs
-// while it is put together (SIOCOUTQ), and buffers that are filled.
+// while it is put together (SIOCOUTQ), and receive buffers that a script could fill, since what fits depends on how the loopback packs it.
 
 import type { Dice } from './dice.js';
 
@@ -8,7 +8,7 @@ const sizes = [0, 1, 1, 3, 10, 100, 1472, 5000, 60_000, 65_507, 65_508];
 /** 17 1 is UDP_CORK, 0 10 IP_MTU_DISCOVER, 0 11 IP_RECVERR, 0 14 IP_MTU, 1 11 SO_NO_CHECK. */
 const settings = [
   '17 1 1', '17 1 0', '17 1 0', 'SO_PEEK_OFF 0', 'SO_PEEK_OFF 3', 'SO_PEEK_OFF -1', 'SO_RCVLOWAT 5', '0 11 1', '0 11 0',
-  '0 10 2', '0 10 0', 'SO_RCVBUF 5000', '1 11 1', 'SO_BROADCAST 1',
+  '0 10 2', '0 10 0', 'SO_RCVBUF 200000', '1 11 1', 'SO_BROADCAST 1',
 ]; // biome-ignore format: a list to choose from
 const interests = ['IN', 'IN|OUT|RDHUP|ET', 'IN|OUT|ET', 'OUT|ONESHOT', 'IN|PRI|ERR', 'OUT|ET'];
 
