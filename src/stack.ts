@@ -2,6 +2,7 @@
 // and `stack.sys`; a stack without a link is reachable through 127.0.0.1 and needs no privilege.
 
 import { Host } from './core/host.js';
+import { type Known, refuseUnknown } from './core/known-options.js';
 import { type Random, SeededRandom, SystemRandom } from './core/random.js';
 import { Icmp } from './icmp/icmp.js';
 import { Ip } from './ip/ip.js';
@@ -64,6 +65,24 @@ export interface StackOptions extends Partial<InterfaceOptions> {
   onLinkDown?: (name: string, error: Error) => void;
 }
 
+const STACK_OPTIONS: Known<StackOptions> = {
+  link: true,
+  address: true,
+  gateway: true,
+  neighbours: true,
+  interfaces: true,
+  routes: true,
+  clock: true,
+  random: true,
+  seed: true,
+  memory: true,
+  sysctl: true,
+  nofile: true,
+  doctor: true,
+  interposers: true,
+  onLinkDown: true,
+};
+
 /**
  * A TCP/IP stack: interfaces and their routes, protocols, counters and tunables, and a first process whose calls are `sys` and
  * `blocking`. Without a link it has its loopback, 127.0.0.0/8, and needs no privilege.
@@ -88,6 +107,7 @@ export class Stack {
 
   /** @throws RangeError, TypeError when the options make no sense; the links are the caller's to close then. */
   constructor(options: StackOptions = {}) {
+    refuseUnknown('a stack', options, STACK_OPTIONS);
     const random =
       options.random ?? (options.seed === undefined ? new SystemRandom() : new SeededRandom(options.seed));
     this.host = new Host(options.clock ?? new RealClock(), new PacketMemory(options.memory), random);
@@ -266,6 +286,11 @@ export class Stack {
       if (orphan !== undefined)
         throw new TypeError(`\`${orphan}\` was given without a \`link\` for it to belong to`);
       return [...interfaces];
+    }
+    if (typeof (link as { then?: unknown }).then === 'function') {
+      throw new TypeError(
+        'the `link` is still a promise: await it first, or make the stack by `await Stack.create`',
+      );
     }
     if (address === undefined) {
       throw new TypeError("a link needs an `address` with its prefix length, such as '192.0.2.2/24'");

@@ -36,8 +36,10 @@ export class SeededRandom implements Random {
   #c = 0x9e3779b9 | 0;
   #counter = 1;
 
-  /** @param seed Its low 32 bits; the same seed gives the same numbers. */
+  /** @param seed Its low 32 bits; the same seed gives the same numbers. @throws TypeError for what is no number */
   constructor(seed: number) {
+    if (!Number.isFinite(seed))
+      throw new TypeError(`a seed is a number, and not ${typeof seed === 'string' ? `'${seed}'` : seed}`);
     this.#b = seed | 0;
     for (let i = 0; i < 12; i++) this.int32();
   }

@@ -1,10 +1,11 @@
 // A cable of the lab: two ends, and a pipe in each direction. An end is the link of a stack, or a port of a switch or router.
 
+import { type Known, refuseUnknown } from '../core/known-options.js';
 import type { Random } from '../core/random.js';
 import type { Clock } from '../time/clock.js';
 import { CableEnd } from './cable-end.js';
 import { Pipe } from './pipe.js';
-import { checkMtu, checkPipeOptions, type PipeOptions } from './pipe-options.js';
+import { checkMtu, checkPipeOptions, PIPE_OPTIONS, type PipeOptions } from './pipe-options.js';
 
 /** What a cable is like; what stands outside of `ab` and `ba` holds both ways. */
 export interface CableOptions extends PipeOptions {
@@ -17,6 +18,8 @@ export interface CableOptions extends PipeOptions {
   /** What is different on the way back. */
   ba?: PipeOptions;
 }
+
+const CABLE_OPTIONS: Known<CableOptions> = { name: true, mtu: true, ab: true, ba: true, ...PIPE_OPTIONS };
 
 /** Two ends and what lies between them: bandwidth, delay, queues and faults, each way its own. `lab.cable()` makes one. */
 export class Cable {
@@ -33,6 +36,7 @@ export class Cable {
 
   /** Use `lab.cable`. */
   constructor(clock: Clock, random: Random, station: number, options: CableOptions) {
+    refuseUnknown('a cable', options, CABLE_OPTIONS);
     const { name = `cable${station >> 1}`, mtu = 1500, ab, ba, ...both } = options;
     checkMtu(mtu);
     this.name = name;

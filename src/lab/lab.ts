@@ -1,6 +1,7 @@
 // A network in memory under one virtual clock: stacks, switches and routers joined by cables with faults. Everything that
 // happens follows from the seed, to the byte and to the microsecond.
 
+import { refuseUnknown } from '../core/known-options.js';
 import { SeededRandom } from '../core/random.js';
 import type { Link } from '../link/link.js';
 import { capture } from '../link/pcap-link.js';
@@ -64,7 +65,9 @@ export class Lab {
   readonly #random: SeededRandom;
   readonly #series: Series[] = [];
 
-  constructor({ seed = 1, epoch = 0 }: LabOptions = {}) {
+  constructor(options: LabOptions = {}) {
+    refuseUnknown('a lab', options, { seed: true, epoch: true });
+    const { seed = 1, epoch = 0 } = options;
     this.seed = seed;
     this.clock = new VirtualClock(epoch);
     this.clock.moveTo(START_US);
@@ -86,6 +89,7 @@ export class Lab {
   /** A host: a stack of its own under the lab's clock. */
   stack(options: LabStackOptions = {}): Stack {
     const { capture: target, record, link, ...rest } = options;
+    if (link instanceof Cable) throw new TypeError('a cable has two ends: a `link` is its .a or its .b');
     const recorded: Link | undefined =
       link !== undefined && target !== undefined ? capture(link, target, this.clock) : link;
     const seed = this.#random.int32();

@@ -1,6 +1,7 @@
 // What a direction of a cable is like, and which of that makes sense: a loss of 5 where 0.05 is meant would lose everything, and a
 // delay that is no number would stop time.
 
+import { type Known, refuseUnknown } from '../core/known-options.js';
 import type { Loss } from './loss.js';
 import { DISCIPLINES, type QueueOptions } from './queue.js';
 
@@ -26,6 +27,18 @@ export interface PipeOptions {
   corrupt?: number;
 }
 
+export const PIPE_OPTIONS: Known<PipeOptions> = {
+  bandwidth: true,
+  queue: true,
+  delayUs: true,
+  jitterUs: true,
+  loss: true,
+  duplicate: true,
+  reorder: true,
+  reorderUs: true,
+  corrupt: true,
+};
+
 const MTU_MIN = 68;
 const MTU_MAX = 65535;
 
@@ -34,8 +47,9 @@ export function checkMtu(mtu: number): void {
     refuse('mtu', mtu, `a whole number of bytes from ${MTU_MIN} to ${MTU_MAX}`);
 }
 
-/** @throws RangeError for what cannot be: it says which option, and what it may be. */
+/** @throws RangeError for what cannot be, TypeError for what there is not: it says which option, and what it may be. */
 export function checkPipeOptions(options: PipeOptions): void {
+  refuseUnknown('a cable', options, PIPE_OPTIONS);
   const { bandwidth, loss, queue } = options;
   if (bandwidth !== undefined && !(bandwidth > 0)) refuse('bandwidth', bandwidth, 'bits per second, above 0');
   for (const name of ['delayUs', 'jitterUs', 'reorderUs'] as const)

@@ -1,6 +1,7 @@
 // A Linux TAP device as a link: its other end is an ordinary network interface of the host (or of a network namespace),
 // so the host's programs can talk to the stack. Frames are moved by the addon, in batches, through packet memory.
 
+import { type Known, refuseUnknown } from '../core/known-options.js';
 import { SystemRandom } from '../core/random.js';
 import type { PacketMemory } from '../memory/packet-memory.js';
 import { CHUNK_LARGE } from '../memory/packet-memory.js';
@@ -35,6 +36,19 @@ export interface TapOptions {
   /** Leave the device (and a namespace made for it) behind at close. Default false. */
   persist?: boolean;
 }
+
+const TAP_OPTIONS: Known<TapOptions> = {
+  name: true,
+  hostAddress: true,
+  mtu: true,
+  hostMac: true,
+  mac: true,
+  offload: true,
+  gro: true,
+  netns: true,
+  busyPoll: true,
+  persist: true,
+};
 
 const TX_SLOTS = 1024;
 const RX_SLOTS = 512;
@@ -104,6 +118,7 @@ export class TapLink implements Link {
 
   /** `open` at once; throws what `open` rejects with. */
   static openSync(options: TapOptions = {}): TapLink {
+    refuseUnknown('a TAP device', options, TAP_OPTIONS);
     const mac = options.mac === undefined ? randomMac() : parseMac(options.mac);
     const busyPoll = options.busyPoll ?? 0;
     if (!Number.isInteger(busyPoll) || busyPoll < 0 || busyPoll > 10_000) {

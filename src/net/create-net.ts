@@ -3,6 +3,7 @@
 
 import dns from 'node:dns';
 import builtin, { BlockList, isIP, isIPv4, isIPv6, type LookupFunction, SocketAddress } from 'node:net';
+import { refuseUnknown } from '../core/known-options.js';
 import type { Stack } from '../stack.js';
 import { NetContext } from './context.js';
 import { clientSocket } from './diagnostics.js';
@@ -44,12 +45,21 @@ type ServerClass = (new (
  * (docs/net.md).
  */
 export function createNet(stack: Stack, options: NetOptionsOfStack = {}): Net {
+  if ((stack as Stack | undefined)?.sys === undefined) {
+    throw new TypeError(
+      'createNet takes a stack: createNet(new Stack()), or createNet(await Stack.create(…))',
+    );
+  }
   return createNetOn(() => stack, options);
 }
 
 /** A net whose stack is made when it is first needed. */
 export function createNetOn(stackOf: () => Stack, options: NetOptionsOfStack = {}): Net {
   hearObservers();
+  refuseUnknown('createNet', options, { timers: true, lookup: true, kernel: true });
+  if (options.kernel !== undefined && typeof options.kernel.check !== 'function') {
+    throw new TypeError('`kernel` of createNet is a BlockList of node:net');
+  }
   let stack: Stack | null = null;
   const theStack = (): Stack => {
     stack ??= stackOf();
