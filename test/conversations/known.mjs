@@ -35,6 +35,9 @@ function reneged({ conversation, at }) {
   );
 }
 
+/** Whether a segment is as far beside the ACK of a handshake in its number as in its acknowledgement. */
+const isAsFarBesideInBoth = (segment) => segment?.seq > 0 && segment.seq === segment.ack;
+
 /** Whether a program has said how large its receive buffer is to be. */
 const fixesReceiveBuffer = ({ options }) =>
   options.some(([level, name]) => level === SOL_SOCKET && name === SO_RCVBUF);
@@ -167,7 +170,7 @@ const KNOWN = [
   [
     'SYN cookies',
     ({ conversation, step, kernel, stack }) =>
-      conversation.sysctl.tcp_syncookies !== undefined &&
+      (conversation.sysctl.tcp_syncookies !== undefined || isAsFarBesideInBoth(step.segment)) &&
       step.segment?.flags.includes('.') &&
       /\| (\d: )?R /.test(stack) &&
       !/\| (\d: )?R /.test(kernel),

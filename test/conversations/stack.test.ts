@@ -6,12 +6,12 @@ import { describe, expect, it } from 'vitest';
 
 interface Played {
   options: unknown[];
-  steps: { segment?: { flags: string; seq: number; length?: number }; call?: unknown[] }[];
+  steps: { segment?: { flags: string; seq: number; ack: number; length?: number }; call?: unknown[] }[];
 }
 
 const directory = new URL('.', import.meta.url).href;
 const { Conversation } = (await import(`${directory}conversation.mjs`)) as {
-  Conversation: new (seed: number) => Played;
+  Conversation: new (seed: number, theme?: string) => Played;
 };
 const { playToStack } = (await import(`${directory}stack.mjs`)) as {
   playToStack: (played: Played, fields: string[], seed: number) => Promise<string[]>;
@@ -68,6 +68,18 @@ describe('a difference that is told apart', () => {
     expect(told(full, theirs)).toBe('what segments weigh in the receive buffer');
     expect(told(full, `${theirs} TcpExt.RcvPruned=1`)).toBeUndefined();
     expect(told({ ...full, options: [] }, theirs)).toBeUndefined();
+  });
+
+  it('is a cookie that comes back as far beside in both numbers, where cookies are sent unasked for', () => {
+    const shifted = new Conversation(88_120_363, 'fastopen');
+    const at = shifted.steps.findIndex(({ segment }) => segment?.seq === 100 && segment.ack === 100);
+    const ours = ' | 1: R 100(0) id 0';
+    expect([knownAs(shifted, at, '', ours), knownAs(shifted, at, ours, '')]).toEqual([
+      'SYN cookies',
+      undefined,
+    ]);
+    const before = shifted.steps.findIndex(({ segment }) => segment?.flags === 'R.');
+    expect(knownAs(shifted, before, '', ours)).toBeUndefined();
   });
 
   it('is what was once part of something sent again, where the peer has forgotten that it came', () => {
