@@ -18,6 +18,7 @@ import {
   SOL_SOCKET,
 } from '../uapi/socket.js';
 import { TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY } from '../uapi/tcp.js';
+import type { OpenHandle } from './open-handles.js';
 import type { Driven, Reachable, Reactor } from './reactor.js';
 
 export interface AddressOut {
@@ -32,6 +33,8 @@ export abstract class HandleBase implements Driven {
   fd = -1;
   /** Whom the callbacks are for. */
   owner: unknown = null;
+  openBefore: OpenHandle | null = null;
+  openAfter: OpenHandle | null = null;
 
   protected readonly reactor: Reactor;
   protected sk: TcpSock | null = null;

@@ -12,11 +12,12 @@ import type { IpAddress } from '../packet/address.js';
 import type { Stack } from '../stack.js';
 import type { Clock } from '../time/clock.js';
 import { ECANCELED, ECONNABORTED, ENETDOWN } from '../uapi/errno.js';
+import { type OpenHandle, OpenHandles } from './open-handles.js';
 import { soon, type Turn, turn } from './turn.js';
 import { canUnscope, type Turns, type Unscoped, unscope } from './unscoped.js';
 
 /** What a reactor drives. */
-export interface Driven {
+export interface Driven extends OpenHandle {
   /** EPOLL* bits that have come true. True: it wants to be called once more for the same. */
   onEvent(events: number): boolean;
   /** The turn after `feed`. */
@@ -70,7 +71,7 @@ export class Reactor implements Turns {
   /** The stack was closed: nothing will happen any more for which the process should live. */
   #over = false;
   /** What may end without having asked. */
-  readonly #open = new Set<Driven>();
+  readonly #open = new OpenHandles<Driven>();
   #why = '';
   readonly #event: EpollEvent = { events: 0, data: null };
 
@@ -98,7 +99,7 @@ export class Reactor implements Turns {
       const { devices } = ip.routes;
       const left: Reachable = ({ isAny, a }) =>
         devices.some(({ up, loopback, mask, network }) => up && (isAny ? !loopback : (a & mask) === network));
-      for (const handle of this.#open) handle.onLinkDown(left);
+      for (const handle of this.#open.all()) handle.onLinkDown(left);
       onLinkDown(device, error);
     };
   }
@@ -113,7 +114,7 @@ export class Reactor implements Turns {
     this.#closing = soon(() => this.#runClosing());
     if (this.#more) this.#poll.arm();
     if (this.#closed.length > 0) this.#closing.arm();
-    for (const handle of [...this.#open]) {
+    for (const handle of this.#open.all()) {
       try {
         handle.onStackClosed();
       } catch (error) {
