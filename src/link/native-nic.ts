@@ -136,7 +136,27 @@ export interface SystemError extends Error {
   syscall?: string;
 }
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+/** What a bundler has taken it into does not stand where it did. */
+export const UNBUNDLE =
+  'Leave tapstack out of the bundle (esbuild: --external:tapstack), and install it beside.';
+
+export interface Package {
+  /** The folder with the addon. */
+  readonly root: string;
+  readonly version: string;
+}
+
+/** The package of which this file is a part; null: it is part of something else, a bundle. */
+export function ownPackage(): Package | null {
+  try {
+    const root = fileURLToPath(new URL('../..', import.meta.url));
+    const { name, version } = createRequire(root)('./package.json') as { name?: string; version: string };
+    return name === 'tapstack' ? { root, version } : null;
+  } catch {
+    return null;
+  }
+}
+
 let loaded: NativeNic | undefined;
 
 function refuse(code: string, message: string, cause?: unknown): SystemError {
@@ -152,6 +172,12 @@ export function nativeNic(): NativeNic {
       'A TAP device needs Linux; in-memory links and loopback work on this system too.',
     );
   }
+  const own = ownPackage();
+  if (own === null) {
+    const message = `The native addon, which a TAP device needs, is not here: this is a bundle. ${UNBUNDLE}`;
+    throw refuse('ERR_ADDON_MISSING', message);
+  }
+  const { root } = own;
   try {
     const load = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => NativeNic;
     loaded = load(root);
@@ -159,7 +185,7 @@ export function nativeNic(): NativeNic {
     const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
     throw refuse(
       'ERR_ADDON_MISSING',
-      `The native addon, which a TAP device needs, cannot be loaded: ${why} Build it with \`npm run build:native\` in ` +
+      `The native addon, which a TAP device needs, cannot be loaded: ${why}${/[.!?]$/.test(why) ? '' : '.'} Build it with \`npm run build:native\` in ` +
         `${root} (as a dependency: \`npm rebuild tapstack\`); that takes g++, make and python3.`,
       cause,
     );

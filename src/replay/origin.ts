@@ -3,12 +3,10 @@
 
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-
-const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+import { ownPackage, UNBUNDLE } from '../link/native-nic.js';
 
 /** What decides how a recorded stack behaves, beside what the journal holds. */
 export interface Origin {
@@ -27,9 +25,9 @@ const ABOVE: ReadonlySet<string> = new Set(['cli', 'control', 'lab', 'net']);
 
 let known: Origin | undefined;
 
-/** Of this process. */
+/** Of this process. @throws Error in a bundle */
 export function originHere(): Origin {
-  known ??= { version, build: digest(), node: process.version, endianness: endianness() };
+  known ??= lookHere();
   return known;
 }
 
@@ -46,6 +44,13 @@ export function foreignness(recorded: Origin): string | null {
     );
   if (how.length === 0) return null;
   return `It was recorded ${how.join(', and ')}: where it goes differently, that may be why.`;
+}
+
+function lookHere(): Origin {
+  const own = ownPackage();
+  if (own === null)
+    throw new Error(`A bundle cannot tell whose code it is made of, as journals have to. ${UNBUNDLE}`);
+  return { version: own.version, build: digest(), node: process.version, endianness: endianness() };
 }
 
 function digest(): string {

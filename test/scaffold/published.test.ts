@@ -9,6 +9,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -158,6 +159,51 @@ describe('an installed package', { timeout: 400_000 }, () => {
     succeeded(run(project, 'npm', ['rebuild', 'tapstack'], { npm_config_build_from_source: 'true' }));
     expect(addonOf(project)).toBe('build/Release/tapstack.node');
     works(project);
+  });
+
+  it('works in a bundle, in memory; devices and journals say why they do not', () => {
+    const project = join(scratch, 'bundled');
+    mkdirSync(join(project, 'node_modules'), { recursive: true });
+    succeeded(run(project, 'tar', ['xzf', archive, '-C', 'node_modules']));
+    renameSync(join(project, 'node_modules/package'), join(project, 'node_modules/tapstack'));
+    writeFileSync(
+      join(project, 'app.js'),
+      `import { Stack, TapLink } from 'tapstack';
+       import { createNet } from 'tapstack/net';
+       import { recordSession } from 'tapstack/replay';
+       const net = createNet(new Stack());
+       const server = net.createServer((socket) => socket.end('hello')).listen(7, '127.0.0.1', () => {
+         net.connect(7, '127.0.0.1').on('data', (data) => console.log(String(data))).on('close', () => server.close());
+       });
+       TapLink.open().catch(({ code, message }) => console.log(code, message));
+       try { recordSession({}, 'journal'); } catch ({ message }) { console.log(message); }`,
+    );
+    for (const [format, file] of [
+      ['esm', 'app.mjs'],
+      ['cjs', 'app.cjs'],
+    ]) {
+      succeeded(
+        run(project, join(bin, 'rolldown'), [
+          'app.js',
+          '--platform',
+          'node',
+          '--format',
+          format,
+          '--file',
+          `out/x/${file}`,
+        ]),
+      );
+      expect(
+        succeeded(run(project, process.execPath, [`out/x/${file}`]))
+          .split('\n')
+          .sort(),
+      ).toEqual([
+        '',
+        expect.stringMatching(/^A bundle cannot tell whose code it is made of.*--external:tapstack/),
+        expect.stringMatching(/^ERR_ADDON_MISSING .*this is a bundle.*--external:tapstack/),
+        'hello',
+      ]);
+    }
   });
 
   it('installs without addon and compiler, says so, and does what needs none', () => {
