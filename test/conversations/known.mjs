@@ -72,6 +72,15 @@ const KNOWN = [
       [kernel, stack].every((line) => line.includes('| S. -1(0)')),
   ],
   [
+    'an acknowledgement of nothing, while SYNs that crossed',
+    ({ conversation: { role, steps }, at, step, kernel, stack }) =>
+      role === 'client' &&
+      step.segment?.ack === -1 &&
+      steps.slice(0, at).some(({ segment }) => segment?.flags === 'S') &&
+      stack.includes('| R -1(0)') &&
+      !kernel.includes('| R '),
+  ],
+  [
     'a FIN behind a hole',
     ({ conversation, at, kernel, stack }) =>
       withoutBlocks(kernel) === withoutBlocks(stack) &&

@@ -82,6 +82,18 @@ describe('a difference that is told apart', () => {
     expect(knownAs(shifted, before, '', ours)).toBeUndefined();
   });
 
+  it('is an acknowledgement of nothing, after a SYN that crossed ours', () => {
+    const crossed = new Conversation(88_120_383, 'opening');
+    const at = crossed.steps.findIndex(({ segment }) => segment?.ack === -1 && segment.length === 10);
+    const [theirs, ours] = [' | . 0(0) ack 10 echo 1903', ' | R -1(0) id 0'];
+    const nothing = 'an acknowledgement of nothing, while SYNs that crossed';
+    expect([knownAs(crossed, at, theirs, ours), knownAs(crossed, at, ours, theirs)]).toEqual([
+      nothing,
+      undefined,
+    ]);
+    expect(knownAs({ ...crossed, steps: crossed.steps.slice(at) }, 0, theirs, ours)).toBeUndefined();
+  });
+
   it('is what was once part of something sent again, where the peer has forgotten that it came', () => {
     const forgotten = new Conversation(7_102_670);
     const info = forgotten.steps.length - 2;
