@@ -19,7 +19,7 @@ import { rateDelivered } from './rate.js';
 import { rackAdvance } from './recovery/rack.js';
 import { checkSackReordering } from './recovery/scoreboard.js';
 import { removeRenoSacks } from './recovery/scoreboard-marks.js';
-import { rowPackets } from './row-packets.js';
+import { rowLength, rowPackets } from './row-packets.js';
 import { updateMinRtt, updateRtt } from './rtt.js';
 import { after, before } from './seq.js';
 import type { TcpSock } from './sock.js';
@@ -56,7 +56,11 @@ export function cleanRtxQueue(sk: TcpSock, ack: AckState, priorSacked: number): 
     let packets = rowPackets(sk, 0);
     whole = !after(end, una);
     // Row by row, for what a row completes is told before the next one's stamps.
-    if (sk.extras !== null) stampAcked(sk, sk.extras, whole ? end : una);
+    if (sk.extras !== null) {
+      // What is acknowledged of a large segment is cut off first (tcp_trim_head).
+      const cut = !whole && packets > 1 && after(una, seq) ? (una - seq) | 0 : 0;
+      stampAcked(sk, sk.extras, whole ? end : una, (seq + cut) | 0, rowLength(sk, 0) - cut);
+    }
     if (!whole) {
       // A row of one packet stays as it was sent: that it began below `una` looks like reordering once all of it is acknowledged.
       if (packets === 1 || !after(una, seq)) break;

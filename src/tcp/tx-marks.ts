@@ -75,7 +75,7 @@ export function markWritten(
 export function markSynData(sk: TcpSock, extras: SockExtras, flags: number, taken: number): void {
   if ((flags & MSG_ZEROCOPY) === 0 || !extras.zerocopy) return;
   markZerocopy(sk, extras, (sk.writeSeq - 1) | 0, taken, true);
-  stampAcked(sk, extras, sk.sndUna);
+  completeSends(sk, extras, sk.sndUna);
 }
 
 /** A blocking write gives up: its last byte is the one to be timed. */
@@ -145,15 +145,25 @@ export function stampSent(
   }
 }
 
-/** Everything before `una` is acknowledged; its bytes are still in the send queue. */
-export function stampAcked(sk: TcpSock, extras: SockExtras, una: number): void {
+/** Everything before `una` is acknowledged, at last of a row of `length` bytes from `start` on, all of them still in the send queue. */
+export function stampAcked(
+  sk: TcpSock,
+  extras: SockExtras,
+  una: number,
+  start: number,
+  length: number,
+): void {
   const marks = extras.txMarks;
   let done = 0;
   for (; done < marks.length && before(marks[done].seq, una); done++) {
     const { seq, flags } = marks[done];
-    if ((flags & SOF_TIMESTAMPING_TX_ACK) !== 0) reportAck(sk, extras, seq);
+    if ((flags & SOF_TIMESTAMPING_TX_ACK) !== 0) report(sk, extras, seq, SCM_TSTAMP_ACK, 0, 0, start, length);
   }
   if (done > 0) marks.splice(0, done);
+  completeSends(sk, extras, una);
+}
+
+function completeSends(sk: TcpSock, extras: SockExtras, una: number): void {
   const sends = extras.zerocopySends;
   while (sends.length > 0 && before(sends[0].seq, una)) completeFirst(sk, extras);
 }
@@ -168,12 +178,6 @@ function completeFirst(sk: TcpSock, extras: SockExtras): void {
   const send = extras.zerocopySends.shift();
   if (send === undefined || sk.orphan) return;
   extras.errorQueue.zerocopyDone(sk, send.first, send.last, send.copied);
-}
-
-function reportAck(sk: TcpSock, extras: SockExtras, seq: number): void {
-  const first = sk.tx.sndQueueSeq;
-  const length = Math.min((seq + 1 - first) | 0, sk.mss);
-  report(sk, extras, seq, SCM_TSTAMP_ACK, 0, 0, (seq + 1 - length) | 0, length);
 }
 
 /** __skb_tstamp_tx */
