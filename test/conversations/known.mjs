@@ -4,6 +4,7 @@ const MSG_OOB = 1;
 const MSG_MORE = 0x8000;
 const MSG_ZEROCOPY = 0x4000000;
 const POLLPRI = 2;
+const POLLOUT = 4;
 const SOL_SOCKET = 1;
 const IPPROTO_TCP = 6;
 const TCP_DEFER_ACCEPT = 9;
@@ -70,6 +71,15 @@ const KNOWN = [
       conversation.role === 'client' &&
       step.segment?.flags.replace(/[^SRA.]/g, '') === 'S' &&
       [kernel, stack].every((line) => line.includes('| S. -1(0)')),
+  ],
+  [
+    "a handshake's acknowledgement that bears a SYN",
+    ({ conversation: { role, steps }, at, step, kernel, stack }) =>
+      role === 'server' &&
+      step.call?.[0] === 'poll' &&
+      kernel === '0' &&
+      stack === String(POLLOUT) &&
+      steps.slice(0, at).some(({ segment }) => segment && /S.*\./.test(segment.flags)),
   ],
   [
     'an acknowledgement of nothing, while SYNs that crossed',

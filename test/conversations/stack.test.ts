@@ -94,6 +94,15 @@ describe('a difference that is told apart', () => {
     expect(knownAs({ ...crossed, steps: crossed.steps.slice(at) }, 0, theirs, ours)).toBeUndefined();
   });
 
+  it('is a connection that is none on Linux, made by an acknowledgement with a SYN', () => {
+    const made = new Conversation(55_311_091);
+    const by = made.steps.findIndex(({ segment }) => segment?.flags === 'SF.');
+    const poll = made.steps.findIndex(({ call }, at) => at > by && call?.[0] === 'poll');
+    const row = "a handshake's acknowledgement that bears a SYN";
+    expect([knownAs(made, poll, '0', '4'), knownAs(made, poll, '4', '0')]).toEqual([row, undefined]);
+    expect(knownAs({ ...made, steps: made.steps.slice(poll) }, 0, '0', '4')).toBeUndefined();
+  });
+
   it('is what was once part of something sent again, where the peer has forgotten that it came', () => {
     const forgotten = new Conversation(7_102_670);
     const info = forgotten.steps.length - 2;
