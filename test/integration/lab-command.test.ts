@@ -58,6 +58,6 @@ test('a shell that is not there is told of, and not taken for a missing device',
     status: 1,
     stderr:
       'tapstack: The shell /no/such/shell cannot be started: spawn /no/such/shell ENOENT.\n' +
-      '  - another one: SHELL=/bin/bash tapstack lab\n',
+      '  - another one: SHELL=/bin/bash npx tapstack lab\n',
   });
 });
