@@ -73,11 +73,11 @@ static bool open_here(struct netns_fds *fds, struct nic_error *error) {
           "container was not given the device (docker: --device /dev/net/tun)");
     if (reason == EACCES)
       return nic_fail(
-          error, reason, NULL, "open",
+          error, reason, "ERR_TUN_CLOSED", "open",
           "not permitted to open /dev/net/tun: its mode keeps you out, in a namespace lab of your "
           "own, too. Run as root, or let root open it to all users: `chmod 0666 /dev/net/tun`");
     if (reason == EPERM)
-      return nic_fail(error, reason, NULL, "open",
+      return nic_fail(error, reason, "ERR_TUN_CLOSED", "open",
                       "not permitted to open /dev/net/tun, by whatever confines this process: a container "
                       "that was not given the device (docker: --device /dev/net/tun)");
     return nic_fail(error, reason, NULL, "open", "cannot open /dev/net/tun: %s", strerror(reason));

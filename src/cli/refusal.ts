@@ -29,8 +29,6 @@ const permission: Entry = {
   title: 'Not permitted',
   remedies: [`as root: ${AS_ROOT} …`, `without any privilege, in a private network: ${TAPSTACK} lab`],
 };
-/** That root lets nobody else at /dev/net/tun, or a container nobody at all: a private network changes neither. */
-const closed: Entry = { title: 'Not permitted', remedies: [`what is in the way here: ${TAPSTACK} doctor`] };
 const argument: Entry = {
   title: 'The device cannot be set up like that',
   remedies: [`all options: ${TAPSTACK} help echo`],
@@ -39,6 +37,8 @@ const argument: Entry = {
 const table: Readonly<Record<string, Entry>> = {
   EPERM: permission,
   EACCES: permission,
+  // Root lets nobody else at /dev/net/tun, or a container nobody at all: a private network changes neither.
+  ERR_TUN_CLOSED: { title: 'Not permitted', remedies: [`what is in the way here: ${TAPSTACK} doctor`] },
   EBUSY: { title: 'The TAP device is taken', remedies: [OTHER_NAME, OWN_NAMESPACE] },
   EEXIST: { title: 'There can be no TAP device of that name', remedies: [OTHER_NAME, OWN_NAMESPACE] },
   ERR_ROUTE_SHADOW: {
@@ -72,13 +72,9 @@ export function refusalFor(error: unknown): Refusal | undefined {
   if (error instanceof Refusal) return error;
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
   if (error.code === 'ERR_TAPSTACK_SETTINGS') return new Refusal(error.message, [], 2, error);
-  const entry = isClosed(error) ? closed : table[aliases[error.code] ?? error.code];
+  const entry = table[aliases[error.code] ?? error.code];
   if (entry === undefined) return undefined;
   return new Refusal(`${entry.title}: ${sentence(error.message)}`, entry.remedies, 1, error);
-}
-
-function isClosed(error: Error): boolean {
-  return error.message.startsWith('not permitted to open /dev/net/tun');
 }
 
 /** Refuses for an error that says itself what happened and what to do, as those of captures and journals do. */

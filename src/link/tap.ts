@@ -108,9 +108,9 @@ export class TapLink implements Link {
 
   /**
    * Opens the device, configures the host's side and brings it up. Rejects with a `code`: EPERM or EACCES (not
-   * permitted), ENOENT (no /dev/net/tun), ENOTTY (something else of that name), EBUSY (in use), EEXIST (the name belongs to something else), EINVAL,
-   * ERR_ROUTE_SHADOW (the host has such a route or address already), ENOTSUP (not Linux), ERR_ADDON_MISSING. Nothing
-   * is left behind then.
+   * permitted), ERR_TUN_CLOSED (not permitted to open /dev/net/tun at all), ENOENT (there is none), ENOTTY (something else of that name),
+   * EBUSY (in use), EEXIST (the name belongs to something else), EINVAL, ERR_ROUTE_SHADOW (the host has such a route or address
+   * already), ENOTSUP (not Linux), ERR_ADDON_MISSING. Nothing is left behind then.
    */
   static async open(options: TapOptions = {}): Promise<TapLink> {
     return TapLink.openSync(options);

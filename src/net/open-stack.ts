@@ -45,8 +45,7 @@ export function openStack(settings: StackSettings, onLinkDown: (error: Error) =>
     ...(netns === undefined ? {} : { netns }),
   });
   try {
-    const link = pcap === undefined ? tap : understood(() => capture(tap, pcap));
-    if (link !== tap) (link as CaptureLink).writer.onError = say;
+    const link = pcap === undefined ? tap : understood(() => captured(tap, pcap));
     const way = gateway === undefined ? {} : { gateway };
     const stack = understood(() => make(settings, { ...options, link, address, ...way }));
     // The device alone keeps no process: that is for sockets to decide.
@@ -63,6 +62,12 @@ export function openStack(settings: StackSettings, onLinkDown: (error: Error) =>
     void tap.close();
     throw error;
   }
+}
+
+function captured(tap: TapLink, pcap: string): CaptureLink {
+  const link = capture(tap, pcap);
+  link.writer.onError = say;
+  return link;
 }
 
 function make({ record, recordLimit }: StackSettings, options: StackOptions): Stack {
