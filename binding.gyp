@@ -13,6 +13,7 @@
           "sources": [
             "native/binding.cc",
             "native/pump.cc",
+            "native/napi-switch.cc",
             "native/unscoped.cc",
             "native/csum.c",
             "native/duty.c",
@@ -20,6 +21,7 @@
             "native/gro.c",
             "native/gso.c",
             "native/guard.c",
+            "native/napi.c",
             "native/netlink.c",
             "native/netns.c",
             "native/options.c",

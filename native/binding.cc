@@ -5,9 +5,11 @@
 // be thrown, and node-addon-api would end the process (hence NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS in
 // binding.gyp).
 
+#include "napi-switch.h"
 #include "pump.h"
 #include "unscoped.h"
 
+#include <memory>
 #include <string>
 
 namespace {
@@ -77,6 +79,7 @@ public:
                            InstanceMethod<&Nic::TakeIn>("takeIn"),
                            InstanceMethod<&Nic::Close>("close"),
                            InstanceMethod<&Nic::BusyPoll>("busyPoll"),
+                           InstanceMethod<&Nic::ThreadNapi>("threadNapi"),
                            InstanceMethod<&Nic::RefHandle>("ref"),
                            InstanceMethod<&Nic::UnrefHandle>("unref"),
                            InstanceMethod<&Nic::Stats>("stats"),
@@ -96,6 +99,7 @@ public:
     if (device == nullptr)
       return;
     nic_info info = *nic_get_info(device);
+    napi_ = std::make_shared<NapiSwitch>(nic_take_napi(device));
     pump_ = Pump::Create(env, device, this);
     if (pump_ == nullptr)
       return;
@@ -128,6 +132,7 @@ private:
     options.offload = Flag(object, "offload");
     options.no_gro = Flag(object, "noGro");
     options.persist = Flag(object, "persist");
+    options.napi = Flag(object, "napi");
     if (!Member(object, "mtu").IsUndefined() && !Word(object, "mtu", options.mtu)) {
       Misuse(env, "mtu must be a whole number");
       return nullptr;
@@ -143,6 +148,11 @@ private:
     return device;
   }
 
+  // Why something cannot be had: an errno's name, or null where it can.
+  static Napi::Value Refusal(Napi::Env env, int errnum) {
+    return errnum == 0 ? env.Null() : Napi::String::New(env, nic_errno_name(errnum)).As<Napi::Value>();
+  }
+
   void Describe(Napi::Env env, const nic_info &from) {
     Napi::Object info = Napi::Object::New(env);
     info.Set("name", from.name);
@@ -151,9 +161,8 @@ private:
     info.Set("hostMac", Napi::Buffer<uint8_t>::Copy(env, from.host_mac, sizeof from.host_mac));
     info.Set("offloads", from.offloads);
     info.Set("vnetHdr", from.vnet_hdr);
-    info.Set("noIoUring", from.no_batch == 0
-                              ? env.Null()
-                              : Napi::String::New(env, nic_errno_name(from.no_batch)).As<Napi::Value>());
+    info.Set("noIoUring", Refusal(env, from.no_batch));
+    info.Set("noThreadedNapi", Refusal(env, from.no_napi));
     info.Set("created", from.created);
     info.Set("netnsCreated", from.netns_created);
     info_ = Napi::Persistent(info);
@@ -217,6 +226,11 @@ private:
       pump_->SetBusyPoll(call[0].As<Napi::Number>().Uint32Value());
   }
 
+  void ThreadNapi(const Napi::CallbackInfo &call) {
+    if (pump_ != nullptr && call[0].IsBoolean())
+      NapiSwitch::Begin(napi_, call.Env(), call[0].As<Napi::Boolean>());
+  }
+
   void RefHandle(const Napi::CallbackInfo &) {
     if (pump_ != nullptr)
       pump_->SetRef(true);
@@ -242,6 +256,7 @@ private:
     set("txInvalid", from.tx_invalid);
     set("txEagain", from.tx_eagain);
     set("txBatched", from.tx_batched);
+    stats.Set("napi", napi_->State());
     return stats;
   }
 
@@ -251,6 +266,7 @@ private:
   bool started_ = false;
   bool finalizing_ = false;
   nic_stats last_{}; // the counters as they were at close
+  std::shared_ptr<NapiSwitch> napi_ = std::make_shared<NapiSwitch>(-1);
   Napi::ObjectReference info_;
 };
 

@@ -36,6 +36,7 @@ static const struct {
     {ENOSYS, "ENOSYS"},
     {EBADFD, "EBADFD"},
     {ENOTSUP, "ENOTSUP"},
+    {ECANCELED, "ECANCELED"},
     {EADDRINUSE, "EADDRINUSE"},
     {EADDRNOTAVAIL, "EADDRNOTAVAIL"},
     {ENETDOWN, "ENETDOWN"},

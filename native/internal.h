@@ -144,10 +144,17 @@ bool route_check_shadow(int nl, int ifindex, uint32_t address, uint8_t prefix, b
 struct netns_fds {
   int tun;
   int netlink;
+  int sysfs; /* as napi_sysfs says; -ECANCELED where nobody asked for it */
   bool created;
 };
-bool netns_open_fds(const char *name, struct netns_fds *fds, struct nic_error *error);
+bool netns_open_fds(const char *name, bool sysfs, struct netns_fds *fds, struct nic_error *error);
 bool netns_name_valid(const char *name);
+
+/* napi.c */
+/* A sysfs that shows the namespace of the calling thread and where NAPI can be switched, or -errno. */
+int napi_sysfs(void);
+/* What is written to switch the device's NAPI: a descriptor, or -errno. */
+int napi_attribute(int sysfs, const char *name);
 
 /* guard.c */
 struct guard {

@@ -66,6 +66,7 @@ struct nic_options {
   bool offload;             /* ask for the virtio header and checksum/TSO offloads */
   bool no_gro;              /* hand on every frame as it came, none joined to another */
   bool persist;             /* a device that we create outlives us */
+  bool napi; /* of a device of our own: make it so that its NAPI can be threaded (nic_take_napi) */
 };
 
 struct nic_info {
@@ -77,6 +78,7 @@ struct nic_info {
   bool
       vnet_hdr; /* frames carry a virtio header: we may hand partial checksums and TSO frames to the kernel */
   int no_batch; /* why each frame is a system call: an errno of io_uring_setup; 0: several are one */
+  int no_napi;  /* why the device's NAPI cannot be threaded: an errno; 0: it can */
   bool created; /* the device did not exist before */
   bool netns_created; /* nor did its namespace */
 };
@@ -141,6 +143,11 @@ void nic_close(struct nic *nic);
 
 const struct nic_info *nic_get_info(const struct nic *nic);
 struct nic_queue *nic_get_queue(struct nic *nic, unsigned index);
+
+/* The descriptor to which "1" is written that a thread of the kernel's receive for the host what we send, and
+ * "0" that it be done inside our writes, as at first. The caller's from now on; -1 where info's no_napi says
+ * why not. Such a write can take 30 ms (napi_stop_kthread sleeps). */
+int nic_take_napi(struct nic *nic);
 
 /* Gives a queue its rings. Fails with EINVAL when the layout does not fit the memory. */
 bool nic_queue_attach(struct nic_queue *queue, void *memory, size_t size, const struct nic_layout *layout,

@@ -20,11 +20,19 @@
  */
 #define TX_QUEUE_LENGTH 10000
 
+/*
+ * Bytes that may wait for a thread of the kernel's that does not get to run (napi.c), more than connections
+ * have under way. Beyond it the device is full (EAGAIN).
+ */
+#define NAPI_BUFFER (32 << 20)
+
 struct nic {
   struct nic_info info;
   struct nic_queue queues[NIC_QUEUES_MAX];
   unsigned queue_count;
   int netlink; /* in the device's namespace, for taking things back; -1 when adopted */
+  int sysfs;   /* as napi_sysfs says; there while the device is opened */
+  int napi;    /* what nic_take_napi gives; -1: nothing */
   char *netns; /* its name, when we made it */
   struct guard guard;
   struct exit_duty duty;
@@ -35,11 +43,19 @@ struct nic {
   uint8_t prefix;
 };
 
+static void drop(int *fd) {
+  if (*fd >= 0)
+    close(*fd);
+  *fd = -1;
+}
+
 static struct nic *nic_new(void) {
   struct nic *nic = calloc(1, sizeof *nic);
   if (nic == NULL)
     return NULL;
   nic->netlink = -1;
+  nic->napi = nic->sysfs = -1;
+  nic->info.no_napi = ECANCELED;
   nic->queue_count = 1;
   nic->queues[0].fd = -1;
   return nic;
@@ -89,6 +105,15 @@ static bool check_name(struct nic *nic, const char *name, bool *exists, struct n
   return true;
 }
 
+/* Why the device cannot have NAPI, an errno; 0: it can. One that was there before us is left as it is. */
+static int napi_refused(const struct nic *nic, unsigned features) {
+  if (nic->sysfs < 0)
+    return -nic->sysfs;
+  if (nic->before.ifindex != 0)
+    return EEXIST;
+  return (features & IFF_NAPI) == 0 ? EOPNOTSUPP : 0;
+}
+
 static bool set_iff(struct nic *nic, const char *name, bool offload, struct nic_error *error) {
   int fd = nic->queues[0].fd;
   unsigned features = 0;
@@ -97,7 +122,8 @@ static bool set_iff(struct nic *nic, const char *name, bool offload, struct nic_
   struct ifreq request;
   memset(&request, 0, sizeof request);
   memcpy(request.ifr_name, name, strlen(name));
-  const short plain = IFF_TAP | IFF_NO_PI;
+  nic->info.no_napi = napi_refused(nic, features);
+  const short plain = IFF_TAP | IFF_NO_PI | (nic->info.no_napi == 0 ? IFF_NAPI : 0);
   const short vnet = offload && (features & IFF_VNET_HDR) ? IFF_VNET_HDR : 0;
   request.ifr_flags = plain | vnet;
   int result = ioctl(fd, TUNSETIFF, &request);
@@ -208,6 +234,21 @@ static bool configure(struct nic *nic, const struct nic_options *options, const 
   return true;
 }
 
+/* Finishes what IFF_NAPI has begun. A batch that meets a full device may overtake itself then (queue_batches
+ * has looked before): rarer than the kernel's own dropping, which an unbounded queue would only put off. */
+static void prepare_napi(struct nic *nic) {
+  const int buffer = NAPI_BUFFER;
+  const int napi = napi_attribute(nic->sysfs, nic->info.name);
+  if (napi < 0) {
+    nic->info.no_napi = -napi;
+  } else if (ioctl(nic->queues[0].fd, TUNSETSNDBUF, &buffer) < 0) {
+    nic->info.no_napi = errno;
+    close(napi);
+  } else {
+    nic->napi = napi;
+  }
+}
+
 struct nic *nic_open(const struct nic_options *options, struct nic_error *error) {
   struct parsed_options parsed;
   struct netns_fds fds;
@@ -222,7 +263,7 @@ struct nic *nic_open(const struct nic_options *options, struct nic_error *error)
     free(nic);
     return NULL;
   }
-  if (!netns_open_fds(netns, &fds, error)) {
+  if (!netns_open_fds(netns, options->napi && !options->persist, &fds, error)) {
     free(netns);
     free(nic);
     return NULL;
@@ -230,6 +271,7 @@ struct nic *nic_open(const struct nic_options *options, struct nic_error *error)
   nic->queues[0].fd = fds.tun;
   nic->queues[0].no_gro = options->no_gro;
   nic->netlink = fds.netlink;
+  nic->sysfs = fds.sysfs;
   nic->info.netns_created = fds.created;
   if (fds.created)
     nic->netns = netns;
@@ -258,6 +300,9 @@ struct nic *nic_open(const struct nic_options *options, struct nic_error *error)
   if (options->persist)
     exit_duty_drop(&nic->duty);
   nic->info.no_batch = queue_batches(&nic->queues[0]);
+  if (nic->info.no_napi == 0)
+    prepare_napi(nic);
+  drop(&nic->sysfs);
   return nic;
 }
 
@@ -288,10 +333,17 @@ void nic_close(struct nic *nic) {
     if (nic->queues[i].fd >= 0)
       close(nic->queues[i].fd);
   }
-  if (nic->netlink >= 0)
-    close(nic->netlink);
+  drop(&nic->netlink);
+  drop(&nic->sysfs);
+  drop(&nic->napi);
   free(nic->netns);
   free(nic);
+}
+
+int nic_take_napi(struct nic *nic) {
+  const int napi = nic->napi;
+  nic->napi = -1;
+  return napi;
 }
 
 const struct nic_info *nic_get_info(const struct nic *nic) { return &nic->info; }

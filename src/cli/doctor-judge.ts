@@ -34,6 +34,7 @@ export function judge(facts: Facts): Finding[] {
     namespaces(facts),
     offloads(facts),
     batches(facts),
+    threadedNapi(facts),
     tools(facts),
     control(facts),
   ];
@@ -177,6 +178,21 @@ function batches({ device }: Facts): Finding {
         'as root, where it is forbidden: sysctl -w kernel.io_uring_disabled=0',
         'in a container: a seccomp profile that allows io_uring_setup and io_uring_enter',
       );
+}
+
+function threadedNapi({ device }: Facts): Finding {
+  const what = 'threaded NAPI';
+  if (device === null) return finding(what, 'ok', 'not tried');
+  // With one processor nobody asks for it.
+  if (device.noThreadedNapi === null || device.noThreadedNapi === 'ECANCELED')
+    return finding(what, 'ok', "a thread of the kernel's can do the host's share of what is sent");
+  return finding(
+    what,
+    'warning',
+    `cannot be had (${device.noThreadedNapi}): everything works, a busy server somewhat slower`,
+    'Linux 5.12 or newer has what is needed',
+    'in a container: the right to mount sysfs (CAP_SYS_ADMIN)',
+  );
 }
 
 function tools({ missingTools }: Facts): Finding {

@@ -123,10 +123,10 @@ function interfacesText(interfaces: readonly InterfaceDetail[]): string {
 function statsText(stats: InterfaceDetail['stats']): string {
   if (stats === null) return '';
   const { rxFrames, rxBytes, rxDropped, rxErrors, rxBusyPolled } = stats;
-  const { txFrames, txBytes, txDropped, txInvalid, txEagain, txBatched } = stats;
+  const { txFrames, txBytes, txDropped, txInvalid, txEagain, txBatched, napi } = stats;
   return (
     `    RX ${rxFrames} frames ${rxBytes} bytes ${rxDropped} dropped ${rxErrors} errors ${rxBusyPolled} busy-polled\n` +
-    `    TX ${txFrames} frames ${txBytes} bytes ${txDropped} dropped ${txInvalid} invalid ${txEagain} deferred ${txBatched} batched\n`
+    `    TX ${txFrames} frames ${txBytes} bytes ${txDropped} dropped ${txInvalid} invalid ${txEagain} deferred ${txBatched} batched, NAPI ${napi}\n`
   );
 }
 

@@ -31,6 +31,7 @@ export async function openNetwork(
     hostAddress: formatCidr(options.hostAddress),
     offload: options.offload,
     busyPoll: options.busyPoll,
+    napi: options.napi,
     ...(options.netns === undefined ? {} : { netns: options.netns }),
   });
   lifetime.onEnd(() => tap.close());

@@ -12,6 +12,7 @@ export interface LinkOptions {
   mtu: number;
   offload: boolean;
   busyPoll: number;
+  napi: 'auto' | 'threaded' | 'softirq';
   pcap: string | undefined;
   record: string | undefined;
   recordLimit: number;
@@ -54,6 +55,14 @@ export function addLinkOptions(command: Command): Command {
       )
         .argParser(busyPoll)
         .default(0),
+    )
+    .addOption(
+      new Option(
+        '--napi <mode>',
+        "the host receives what we send on a thread of the kernel's, inside our writes (softirq), or by what is faster",
+      )
+        .choices(['auto', 'threaded', 'softirq'])
+        .default('auto'),
     )
     .option('--pcap <file>', 'record every frame to a pcapng file')
     .option('--record <file>', 'record the session to a journal, which tapstack replay makes happen again')

@@ -34,7 +34,7 @@ async function run(program: string, args: readonly string[], command: Command): 
   const { settingsFromEnvironment } = await import('../net/settings.js');
   const { registerProgram } = await import('./register-program.js');
   const given = command.opts<Given>();
-  const { tap, address, hostAddress, mtu, offload, busyPoll, netns, pcap, record, recordLimit } =
+  const { tap, address, hostAddress, mtu, offload, busyPoll, napi, netns, pcap, record, recordLimit } =
     linkOptions(command);
   const environment = {
     TAPSTACK_TAP: tap,
@@ -43,6 +43,7 @@ async function run(program: string, args: readonly string[], command: Command): 
     TAPSTACK_MTU: String(mtu),
     TAPSTACK_OFFLOAD: offload ? '1' : '0',
     TAPSTACK_BUSY_POLL: String(busyPoll),
+    TAPSTACK_NAPI: napi,
     TAPSTACK_NETNS: netns,
     TAPSTACK_PCAP: pcap,
     TAPSTACK_RECORD: record,

@@ -16,6 +16,8 @@ export interface NicOptions {
   /** Hand on every frame as it came. */
   noGro?: boolean;
   persist: boolean;
+  /** Make a new device so that `threadNapi` can switch it. */
+  napi?: boolean;
 }
 
 /** A TAP's descriptor (or a socket that keeps frames apart) that somebody else opened; `close` closes it. */
@@ -41,6 +43,12 @@ export interface NicInfo {
    * errno of io_uring_setup(2), such as `EPERM` where it is forbidden and `EINVAL` before Linux 6.1.
    */
   noIoUring: string | null;
+  /**
+   * Null: threaded NAPI can be had, so that the host's share of what is sent may be done by a thread of the kernel's. Else why not, an
+   * errno: `EPERM` (sysfs may not be mounted), `ENOENT` (before Linux 5.12), `EEXIST` (the device was there before, and is left as it
+   * is), `ECANCELED` (it was not asked for).
+   */
+  noThreadedNapi: string | null;
   /** The device did not exist before. */
   created: boolean;
   netnsCreated: boolean;
@@ -82,6 +90,8 @@ export interface NicStats {
   txEagain: number;
   /** Of `txFrames`, those handed to the kernel together with others, by io_uring. */
   txBatched: number;
+  /** Who does the host's share of what is sent, now. */
+  napi: 'softirq' | 'threaded' | 'switching';
 }
 
 export interface Nic {
@@ -105,6 +115,8 @@ export interface Nic {
   takeIn(): boolean;
   /** Looks for frames for so many microseconds, again and again, before the event loop sleeps; 0, as at first, does not. */
   busyPoll(us: number): void;
+  /** Begins to switch, unless it is doing that; `stats` says when that is done, and it may take 30 ms. Nothing where `info` says why not. */
+  threadNapi(threaded: boolean): void;
   /** Idempotent, and safe inside any of the callbacks. */
   close(): void;
   /** Whether the open device keeps the event loop alive; it does at first. */

@@ -35,13 +35,14 @@ export function openStack(settings: StackSettings, onLinkDown: (error: Error) =>
     const stack = understood(() => make(settings, options));
     return { stack, tap: undefined, leave: () => {} };
   }
-  const { name, mtu, hostAddress, offload, busyPoll, netns, address, gateway, pcap } = wanted;
+  const { name, mtu, hostAddress, offload, busyPoll, napi, netns, address, gateway, pcap } = wanted;
   const tap = TapLink.openSync({
     name,
     mtu,
     hostAddress,
     offload,
     busyPoll,
+    napi,
     ...(netns === undefined ? {} : { netns }),
   });
   try {

@@ -17,6 +17,8 @@ export interface TapSettings {
   offload: boolean;
   /** Microseconds of busy polling. */
   busyPoll: number;
+  /** Who does the host's share of what is sent. */
+  napi: 'auto' | 'threaded' | 'softirq';
   pcap: string | undefined;
 }
 
@@ -46,6 +48,7 @@ const OF_THE_TAP = [
   'MTU',
   'OFFLOAD',
   'BUSY_POLL',
+  'NAPI',
   'PCAP',
 ] as const;
 
@@ -146,6 +149,9 @@ function tapSettings(name: string, get: (name: string) => string | undefined, ca
     throw new SettingsError(
       `${called('BUSY_POLL')} is '${get('BUSY_POLL')}': it is a whole number of microseconds from 0 to 10,000.`,
     );
+  const napi = get('NAPI') ?? 'auto';
+  if (napi !== 'auto' && napi !== 'threaded' && napi !== 'softirq')
+    throw new SettingsError(`${called('NAPI')} is '${napi}': it is auto, threaded or softirq.`);
   return {
     name,
     address: formatCidr(ends.address),
@@ -155,6 +161,7 @@ function tapSettings(name: string, get: (name: string) => string | undefined, ca
     mtu,
     offload: offload === '1',
     busyPoll,
+    napi,
     pcap: get('PCAP'),
   };
 }

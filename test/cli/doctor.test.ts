@@ -18,7 +18,7 @@ const HEALTHY: Facts = {
   netAdmin: true,
   forbidding: [],
   labError: null,
-  device: { vnetHdr: true, offloads: 11, noIoUring: null, netdevice: 'doctor0' },
+  device: { vnetHdr: true, offloads: 11, noIoUring: null, noThreadedNapi: null, netdevice: 'doctor0' },
   missingTools: [],
   controlError: null,
 };
@@ -65,17 +65,24 @@ describe('what is wrong, and what to do', () => {
     ],
     [
       'no offloads',
-      { device: { vnetHdr: false, offloads: 0, noIoUring: null, netdevice: 'x' } },
+      { device: { vnetHdr: false, offloads: 0, noIoUring: null, noThreadedNapi: null, netdevice: 'x' } },
       'warning',
       'offloads',
       '--mtu',
     ],
     [
       'io_uring forbidden',
-      { device: { vnetHdr: true, offloads: 11, noIoUring: 'EPERM', netdevice: 'x' } },
+      { device: { vnetHdr: true, offloads: 11, noIoUring: 'EPERM', noThreadedNapi: null, netdevice: 'x' } },
       'warning',
       'io_uring',
       'kernel.io_uring_disabled=0',
+    ],
+    [
+      'no sysfs to be mounted',
+      { device: { vnetHdr: true, offloads: 11, noIoUring: null, noThreadedNapi: 'EPERM', netdevice: 'x' } },
+      'warning',
+      'threaded NAPI',
+      'CAP_SYS_ADMIN',
     ],
     ['no device to try', { device: null }, 'warning', 'offloads', 'look again'],
     [
@@ -132,13 +139,13 @@ describe('this machine', () => {
     // A machine may lack io_uring, and is fit without.
     const rest = stdout.replace(/^\w+ +io_uring: .*\n( .*\n)*/m, '');
     expect(rest).not.toBe(stdout);
-    expect(rest).toMatch(/^ok {6}system: Linux\n(ok {6}[^\n]+\n){8}\nThe stack can work here\.\n$/);
+    expect(rest).toMatch(/^ok {6}system: Linux\n(ok {6}[^\n]+\n){9}\nThe stack can work here\.\n$/);
   }, 60_000);
 
   test('as JSON', () => {
     const report = JSON.parse(run({}, '--json').stdout) as { healthy: boolean; findings: Finding[] };
     expect(report.healthy).toBe(true);
-    expect(report.findings).toHaveLength(10);
+    expect(report.findings).toHaveLength(11);
   }, 60_000);
 
   test('without rights to the device: status 1', () => {

@@ -48,6 +48,7 @@ async function echoed(stack: string, path: string): Promise<string> {
 describe.each([
   { mode: 'TSO', options: [] },
   { mode: 'plain', options: ['--no-offload'] },
+  { mode: 'plain, received by a thread', options: ['--no-offload', '--napi', 'threaded'] },
 ])('$mode', ({ options }) => {
   const net = (mtu: number, recorded: number) =>
     [576, 1500, 9000].indexOf(mtu) * 10 + recorded * 5 + options.length;

@@ -102,6 +102,7 @@ describe('TAP device', () => {
         'remove in vain: 1, false',
         'start: 1, false',
         'stats: 1, false',
+        'switch NAPI: 1, false',
         'others: 1, false',
       ].join('\n'),
       complained: '',

@@ -29,6 +29,14 @@ const calls = {
     const nic = new Nic(options);
     return () => nic.stats();
   },
+  'switch NAPI': () => {
+    const nic = new Nic({ ...options, napi: true });
+    let threaded = false;
+    return () => {
+      threaded = !threaded;
+      nic.threadNapi(threaded);
+    };
+  },
   others: () => {
     const nic = new Nic(options);
     return () => [nic.info, nic.takeIn(), nic.flush(), nic.turn(), nic.ref(), nic.busyPoll(5)];

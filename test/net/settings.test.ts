@@ -26,6 +26,7 @@ test('a device brings addresses along', () => {
     mtu: 1500,
     offload: true,
     busyPoll: 0,
+    napi: 'auto',
     pcap: undefined,
   });
 });
@@ -51,6 +52,7 @@ test('everything said', () => {
     MTU: '9000',
     OFFLOAD: '0',
     BUSY_POLL: '50',
+    NAPI: 'threaded',
     PCAP: '/tmp/x',
     SYSCTL: 'net.ipv4.tcp_sack=0, net.ipv4.tcp_rmem = 4096 131072 6291456',
   });
@@ -63,6 +65,7 @@ test('everything said', () => {
     mtu: 9000,
     offload: false,
     busyPoll: 50,
+    napi: 'threaded',
     pcap: '/tmp/x',
   });
   expect(said.sysctl).toEqual({ 'net.ipv4.tcp_sack': '0', 'net.ipv4.tcp_rmem': '4096 131072 6291456' });
@@ -102,6 +105,7 @@ test.each([
   [{ TAP: 't', MTU: 'big' }, /TAPSTACK_MTU/],
   [{ TAP: 't', OFFLOAD: 'no' }, /TAPSTACK_OFFLOAD is 'no'/],
   [{ TAP: 't', BUSY_POLL: '1.5' }, /TAPSTACK_BUSY_POLL is '1.5'/],
+  [{ TAP: 't', NAPI: 'on' }, /TAPSTACK_NAPI is 'on'/],
   [{ KERNEL: 'localhost' }, /TAPSTACK_KERNEL has 'localhost'/],
   [{ KERNEL: '10.0.0.0/33' }, /TAPSTACK_KERNEL/],
   [{ KERNEL: '10.0.0.0/x' }, /TAPSTACK_KERNEL/],

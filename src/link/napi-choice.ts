@@ -1,0 +1,150 @@
+// Where the host's share of what we send is done: inside our writes (NAPI by softirq), or by a thread of the kernel's on another
+// processor (threaded NAPI). Looked at between batches of frames, far from a frame's way: the thread pays for a busy event loop with
+// many small frames, costs a wake-up where the loop sleeps, and both depend on the machine. So it is tried, and kept if it pays.
+
+import type { NicStats } from './native-nic.js';
+
+/** What the choice is about, and what it goes by. */
+export interface NapiDevice {
+  threadNapi(threaded: boolean): void;
+  stats(): Pick<NicStats, 'rxBytes' | 'txBytes' | 'txFrames' | 'napi'>;
+}
+
+/** Milliseconds: what time it is, and for how many of them the event loop has slept so far. */
+export interface LoopTime {
+  now(): number;
+  slept(): number;
+}
+
+/** Batches between two looks at the clock. */
+const BATCHES = 32;
+const WINDOW_MS = 20;
+/** A window this long has nothing in it for most of the time, and says nothing. */
+const PAUSE_MS = 60;
+const BUSY = 0.9;
+const FRAMES_PER_MS = 1;
+/** Bytes in a frame beyond which copying it is the greater part, which stays with us, and the thread only competes for the cache. */
+const LARGE = 8192;
+const BASELINE_WINDOWS = 5;
+/** The first window after the switch is part of both worlds. */
+const TRIAL_WINDOWS = 1 + 5;
+/** What it brings where it brings something is 1.1 to 1.9; traffic itself varies by a few hundredths. */
+const GAIN = 1.05;
+/** No longer worth a thread: the loop sleeps, or frames are large, in so many windows one after another. */
+const IDLE = 0.6;
+const IDLE_WINDOWS = 4;
+/** After one second of traffic it has to prove itself again, for it may have been luck, or all be different; then after two, four … */
+const KEEP_WINDOWS = 50;
+const KEEP_WINDOWS_MAX = 1600;
+/** Milliseconds until the next trial after one that has failed: so many at first, then twice as many each time. */
+const REST_MS = 1000;
+const REST_MAX_MS = 64_000;
+const STUCK_WINDOWS = 50;
+
+type Phase = 'softirq' | 'trial' | 'threaded';
+
+export class NapiChoice {
+  readonly #device: NapiDevice;
+  readonly #time: LoopTime;
+  #batches = 0;
+  #phase: Phase = 'softirq';
+  #since = 0;
+  #slept = 0;
+  #last: ReturnType<NapiDevice['stats']>;
+  /** Windows of this phase, the sum of their bytes per millisecond, and those in a row that speak against it. */
+  #windows = 0;
+  #sum = 0;
+  #against = 0;
+  #baseline = 0;
+  #keepWindows = KEEP_WINDOWS;
+  #restMs = REST_MS;
+  #restUntil = 0;
+
+  constructor(device: NapiDevice, time: LoopTime) {
+    this.#device = device;
+    this.#time = time;
+    this.#last = device.stats();
+  }
+
+  /** A batch of frames was received. */
+  batch(): void {
+    this.#batches = (this.#batches + 1) | 0;
+    if (this.#batches % BATCHES === 0) this.#look();
+  }
+
+  #look(): void {
+    const now = this.#time.now();
+    const length = now - this.#since;
+    if (length < WINDOW_MS) return;
+    const slept = this.#time.slept();
+    const stats = this.#device.stats();
+    const { rxBytes, txBytes, txFrames } = this.#last;
+    const sent = stats.txBytes - txBytes;
+    const frames = stats.txFrames - txFrames;
+    const rate = (stats.rxBytes - rxBytes + sent) / length;
+    const busy = 1 - (slept - this.#slept) / length;
+    this.#since = now;
+    this.#slept = slept;
+    this.#last = stats;
+    if (length > PAUSE_MS) return;
+    const small = sent <= frames * LARGE;
+    if (this.#phase === 'softirq')
+      this.#wait(rate, busy >= BUSY && small && frames >= length * FRAMES_PER_MS && now >= this.#restUntil);
+    else if (this.#phase === 'trial') this.#try(now, rate, small);
+    else this.#keep(now, busy >= IDLE && small);
+  }
+
+  /** Softirq: until so many windows in a row are such that a thread might pay. */
+  #wait(rate: number, promising: boolean): void {
+    if (!promising || this.#last.napi !== 'softirq') {
+      this.#enter('softirq');
+      return;
+    }
+    this.#sum += rate;
+    if (++this.#windows < BASELINE_WINDOWS) return;
+    this.#baseline = this.#sum / BASELINE_WINDOWS;
+    this.#enter('trial');
+    this.#device.threadNapi(true);
+  }
+
+  #try(now: number, rate: number, small: boolean): void {
+    if (this.#last.napi !== 'threaded') {
+      // It fails where the device is gone or no thread can be made.
+      if (this.#last.napi === 'softirq' || ++this.#against > STUCK_WINDOWS) this.#fail(now);
+      return;
+    }
+    if (++this.#windows > 1) this.#sum += rate;
+    if (this.#windows < TRIAL_WINDOWS && small) return;
+    if (!small || this.#sum < (TRIAL_WINDOWS - 1) * this.#baseline * GAIN) {
+      this.#fail(now);
+      return;
+    }
+    this.#restMs = REST_MS;
+    this.#enter('threaded');
+  }
+
+  #fail(now: number): void {
+    this.#restUntil = now + this.#restMs;
+    this.#restMs = Math.min(this.#restMs * 2, REST_MAX_MS);
+    this.#keepWindows = KEEP_WINDOWS;
+    this.#return();
+  }
+
+  #keep(now: number, well: boolean): void {
+    this.#against = well ? 0 : this.#against + 1;
+    if (++this.#windows < this.#keepWindows && this.#against < IDLE_WINDOWS) return;
+    this.#keepWindows = well ? Math.min(this.#keepWindows * 2, KEEP_WINDOWS_MAX) : KEEP_WINDOWS;
+    this.#restUntil = now;
+    this.#return();
+  }
+
+  #return(): void {
+    this.#enter('softirq');
+    this.#device.threadNapi(false);
+  }
+
+  #enter(phase: Phase): void {
+    this.#phase = phase;
+    this.#windows = this.#sum = this.#against = 0;
+  }
+}

@@ -1,0 +1,149 @@
+// When the host's share goes to a thread of the kernel's, and when it comes back: twenty milliseconds at a time, on a device that is made up.
+
+import { expect, test } from 'vitest';
+import { NapiChoice } from '../../src/link/napi-choice.js';
+
+const BATCHES = 32;
+const ROUND_TRIPS = { frames: 2000, bytes: 200_000, slept: 0 };
+
+/** Traffic of `windows` times 20 ms, as `work` has it for the state that the device is in; says what was switched, and after which. */
+class Scene {
+  readonly #stats = {
+    rxBytes: 0,
+    txBytes: 0,
+    txFrames: 0,
+    napi: 'softirq' as 'softirq' | 'threaded' | 'switching',
+  };
+  readonly said: string[] = [];
+  #now = 0;
+  #slept = 0;
+  window = 0;
+  /** What becomes of a switch. */
+  switches: 'at once' | 'never' | 'in vain' = 'at once';
+  readonly #choice = new NapiChoice(
+    {
+      threadNapi: (threaded) => {
+        const to = threaded ? 'threaded' : 'softirq';
+        this.said.push(`${this.window}: ${to}`);
+        if (this.switches === 'at once') this.#stats.napi = to;
+        else if (this.switches === 'never') this.#stats.napi = 'switching';
+      },
+      stats: () => ({ ...this.#stats }),
+    },
+    { now: () => this.#now, slept: () => this.#slept },
+  );
+
+  play(windows: number, work: (threaded: boolean) => { frames: number; bytes: number; slept: number }): void {
+    for (let i = 0; i < windows; i++) {
+      this.window++;
+      const { frames, bytes, slept } = work(this.#stats.napi === 'threaded');
+      this.#stats.txFrames += frames;
+      this.#stats.txBytes += bytes;
+      this.#stats.rxBytes += bytes;
+      this.#slept += slept;
+      this.#now += 20;
+      for (let batch = 0; batch < BATCHES; batch++) this.#choice.batch();
+    }
+  }
+
+  pause(ms: number): void {
+    this.#now += ms;
+    this.#slept += ms;
+    for (let batch = 0; batch < BATCHES; batch++) this.#choice.batch();
+  }
+}
+
+/** More gets through by the thread, or less. */
+const times = (factor: number) => (threaded: boolean) => ({
+  ...ROUND_TRIPS,
+  bytes: ROUND_TRIPS.bytes * (threaded ? factor : 1),
+});
+
+test('a busy loop with small frames tries the thread, and keeps it if more gets through', () => {
+  const scene = new Scene();
+  scene.play(60, times(1.2));
+  expect(scene.said).toEqual(['5: threaded']);
+});
+
+test('where no more gets through the thread is given up, and tried again ever more rarely', () => {
+  const scene = new Scene();
+  scene.play(500, times(0.8));
+  // Five windows to see what is, six to try; then a rest of 1 s, 2 s, 4 s.
+  expect(scene.said).toEqual([
+    ...['5: threaded', '11: softirq', '65: threaded', '71: softirq'],
+    ...['175: threaded', '181: softirq', '385: threaded', '391: softirq'],
+  ]);
+  const same = new Scene();
+  same.play(20, times(1.04));
+  expect(same.said).toEqual(['5: threaded', '11: softirq']);
+});
+
+test.each([
+  ['the loop sleeps', { ...ROUND_TRIPS, slept: 5 }],
+  ['frames are few', { ...ROUND_TRIPS, frames: 10, bytes: 1000 }],
+  ['frames are large', { ...ROUND_TRIPS, bytes: 2000 * 60_000 }],
+])('nothing is tried while %s', (_what, work) => {
+  const scene = new Scene();
+  scene.play(1000, () => work);
+  expect(scene.said).toEqual([]);
+});
+
+test('the thread is kept while the loop sleeps a little, and not while it sleeps a lot', () => {
+  const scene = new Scene();
+  scene.play(15, times(1.2));
+  scene.play(10, () => ({ ...ROUND_TRIPS, slept: 7 }));
+  scene.play(3, () => ({ ...ROUND_TRIPS, slept: 9 }));
+  scene.play(10, () => ({ ...ROUND_TRIPS, slept: 7 }));
+  expect(scene.said).toEqual(['5: threaded']);
+  scene.play(4, () => ({ ...ROUND_TRIPS, slept: 9 }));
+  expect(scene.said).toEqual(['5: threaded', '42: softirq']);
+});
+
+test('nor when frames become large, in the trial or behind it', () => {
+  const large = () => ({ ...ROUND_TRIPS, bytes: 2000 * 60_000 });
+  const scene = new Scene();
+  scene.play(7, times(1.2));
+  scene.play(1, large);
+  expect(scene.said).toEqual(['5: threaded', '8: softirq']);
+  scene.pause(1000);
+  scene.play(20, times(1.2));
+  scene.play(4, large);
+  expect(scene.said.slice(2)).toEqual(['13: threaded', '32: softirq']);
+});
+
+test('what was kept has to prove itself again after a second of traffic, then after two', () => {
+  const scene = new Scene();
+  scene.play(180, times(1.2));
+  expect(scene.said).toEqual(['5: threaded', '61: softirq', '66: threaded', '172: softirq', '177: threaded']);
+  scene.play(300, times(0.9));
+  expect(scene.said.slice(5)).toEqual([
+    '183: softirq',
+    '237: threaded',
+    '243: softirq',
+    '347: threaded',
+    '353: softirq',
+  ]);
+});
+
+test('a pause says nothing: what follows it goes on where it was', () => {
+  const scene = new Scene();
+  scene.play(4, times(1.2));
+  scene.pause(5000);
+  scene.play(3, times(1.2));
+  scene.pause(5000);
+  scene.play(20, times(1.2));
+  scene.pause(60_000);
+  scene.play(10, times(1.2));
+  expect(scene.said).toEqual(['5: threaded']);
+});
+
+test('a switch that fails, or never ends, is given up', () => {
+  const vain = new Scene();
+  vain.switches = 'in vain';
+  vain.play(40, times(1.2));
+  expect(vain.said).toEqual(['5: threaded', '6: softirq']);
+  const stuck = new Scene();
+  stuck.switches = 'never';
+  stuck.play(1000, times(1.2));
+  expect(stuck.said).toEqual(['5: threaded', '56: softirq']);
+});

@@ -1,0 +1,109 @@
+// A TAP device whose frames a thread of the kernel's receives for the host: who may have one, and that nothing is lost or overtaken.
+
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeAll, expect, test } from 'vitest';
+import { TapLink, type TapOptions } from '../../src/link/tap.js';
+import { TX_IPV4_CSUM } from '../../src/link/tx-ring.js';
+import { PacketMemory } from '../../src/memory/packet-memory.js';
+import { ip, requireLab } from './lab.js';
+
+const HOST = '10.77.1.1';
+const UDP = 17;
+const opened: TapLink[] = [];
+
+async function open(options: TapOptions): Promise<TapLink> {
+  const link = await TapLink.open({ name: 'napi0', hostAddress: `${HOST}/24`, ...options });
+  opened.push(link);
+  return link;
+}
+
+beforeAll(requireLab);
+afterEach(async () => {
+  for (const link of opened.splice(0)) await link.close();
+});
+
+async function until(link: TapLink, napi: string): Promise<void> {
+  for (let i = 0; i < 300 && link.stats().napi !== napi; i++) await sleep(10);
+  expect(link.stats().napi).toBe(napi);
+  expect(readFileSync('/sys/class/net/napi0/threaded', 'utf8')).toBe(napi === 'threaded' ? '1\n' : '0\n');
+}
+
+test.each([
+  ['plain', false],
+  ['with offloads', true],
+])('frames that the thread receives arrive in order, %s', async (_how, offload) => {
+  const link = await open({ napi: 'threaded', offload });
+  expect(link.info.noThreadedNapi).toBeNull();
+  await until(link, 'threaded');
+  const memory = new PacketMemory(16 << 20);
+  link.attach({ receiveBatch() {}, flushDeferred() {}, linkDown() {} }, memory);
+  const socket = createSocket('udp4');
+  socket.bind(9, HOST);
+  await once(socket, 'listening');
+  const came: number[] = [];
+  socket.on('message', (message) => came.push(message.readUInt16BE()));
+  const all = Array.from({ length: 1000 }, (_, i) => i);
+  for (const i of all) {
+    // No more at once than its socket holds.
+    for (let turn = 0; turn < 1000 && i - came.length >= 200; turn++) await sleep(1);
+    const frame = link.tx.claim();
+    memory.bytes.set(link.info.hostMac, frame);
+    memory.bytes.set(link.mac, frame + 6);
+    const header = [0x45, 0, 0, 30, 0, 0, 0, 0, 64, UDP, 0, 0, 10, 77, 1, 2, 10, 77, 1, 1];
+    memory.bytes.set([8, 0, ...header, 0, 9, 0, 9, 0, 10, 0, 0, i >> 8, i], frame + 12);
+    link.tx.commit(frame, 44, 0, 0, 0, TX_IPV4_CSUM); // no UDP checksum is one, too
+    if (i % 100 === 99) link.flush();
+  }
+  for (let i = 0; i < 300 && came.length < all.length; i++) await sleep(10);
+  socket.close();
+  expect(came).toEqual(all);
+});
+
+test.each([
+  [{ napi: 'softirq' }, 'ECANCELED'],
+  [{ busyPoll: 50 }, 'ECANCELED'],
+  [{ persist: true }, 'ECANCELED'],
+  [{}, availableParallelism() > 1 ? null : 'ECANCELED'],
+] as [TapOptions, string | null][])('is for those who may gain by it: %j', async (options, refused) => {
+  const link = await open(options);
+  if (options.persist) {
+    await link.close();
+    ip('link', 'delete', 'napi0');
+  }
+  expect([link.info.noThreadedNapi, link.stats().napi]).toEqual([refused, 'softirq']);
+});
+
+test('of a namespace that the process is not in', async () => {
+  const link = await open({ napi: 'threaded', netns: 'tapstack-napi' });
+  expect(link.info).toMatchObject({ netnsCreated: true, noThreadedNapi: null });
+  for (let i = 0; i < 300 && link.stats().napi !== 'threaded'; i++) await sleep(10);
+  // `ip netns exec` has a sysfs of its own.
+  expect(ip('netns', 'exec', 'tapstack-napi', 'cat', '/sys/class/net/napi0/threaded')).toBe('1\n');
+});
+
+test('a device that was there before is left as it is, and who insists hears of it', async () => {
+  ip('tuntap', 'add', 'dev', 'napi0', 'mode', 'tap');
+  const link = await open({});
+  expect(link.info).toMatchObject({ created: false, noThreadedNapi: 'EEXIST' });
+  await link.close();
+  await expect(open({ napi: 'threaded' })).rejects.toMatchObject({
+    code: 'ENOTSUP',
+    message: expect.stringMatching(/napi0 cannot have threaded NAPI: the device was there before/),
+  });
+  expect(ip('address', 'show', 'napi0')).not.toMatch(/10\.77|,UP/);
+  ip('link', 'delete', 'napi0');
+});
+
+test.each([
+  ['no kind of NAPI', { napi: 'yes' as 'auto' }, /'auto', 'threaded' or 'softirq', not "yes"/],
+  ['a thread for what is left behind', { napi: 'threaded', persist: true }, /left without threaded NAPI/],
+] as [string, TapOptions, RegExp][])('refused: %s', async (_what, options, message) => {
+  await expect(open(options)).rejects.toMatchObject({
+    code: 'EINVAL',
+    message: expect.stringMatching(message),
+  });
+});
