@@ -119,7 +119,7 @@ static int read_batch(void) {
 int main(int argc, char **argv) {
   if (argc != 4)
     return fprintf(stderr, "usage: lwip-server TAP HOST-ADDRESS OUR-ADDRESS\n"), 2;
-  tap = tap_open(argv[1], argv[2], false);
+  tap = tap_open(argv[1], argv[2], false, false);
   lwip_init();
   ip4_addr_t us, mask, gateway;
   ip4addr_aton(argv[3], &us);

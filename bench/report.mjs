@@ -170,11 +170,13 @@ ${idle === undefined ? '' : `\n${idleSection(idle, works.find(({ name }) => name
 - **lwIP**: as Debian builds it, on a TAP with plain frames, through its raw API in one thread. Its window (64 KiB), buffers and
   software checksums are fixed in that library, so they could not be tuned here.
 - **limit of the TAP**: a C program on the same TAP device with no TCP behind it, which copies and acknowledges, blasts valid
-  frames, or bounces one. No stack on this device can be much faster.
+  frames, or bounces one. No stack on this device can be much faster. Plain frames are received for the host by a thread of the
+  kernel's (threaded NAPI), as they are for tapstack while that is faster.
 
 The client is \`bench/client.c\`. Bulk into a server counts what it has acknowledged, bulk out of it what has been read. A
 connection is \`connect\`, 64 bytes, their echo, \`close\`, in order and without TIME_WAIT. CPU seconds are those of the server's
-process; over a TAP that includes the kernel's whole receive path, which runs inside the server's \`write\`, over a veth pair much of
+process; over a TAP that includes the kernel's whole receive path, which runs inside the server's \`write\` (but for threaded
+NAPI, whose thread is counted nowhere), over a veth pair much of
 the kernel's work is charged to the client.
 `;
   writeFileSync(docs('performance.md'), text);

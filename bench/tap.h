@@ -22,15 +22,15 @@ static void tap_fail(const char *what) {
   exit(1);
 }
 
-/* address: of the host's end, in a network of 16 bits. */
-static int tap_open(const char *name, const char *address, bool offload) {
+/* address: of the host's end, in a network of 16 bits. napi: the device can have threaded NAPI. */
+static int tap_open(const char *name, const char *address, bool offload, bool napi) {
   int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0)
     tap_fail("/dev/net/tun");
   struct ifreq request;
   memset(&request, 0, sizeof request);
   snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
-  request.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0));
+  request.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | (offload ? IFF_VNET_HDR : 0) | (napi ? IFF_NAPI : 0));
   if (ioctl(fd, TUNSETIFF, &request) < 0)
     tap_fail("TUNSETIFF");
   int size = sizeof(struct virtio_net_hdr);
