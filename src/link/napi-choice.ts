@@ -16,8 +16,8 @@ export interface LoopTime {
   slept(): number;
 }
 
-/** Batches between two looks at the clock. */
-const BATCHES = 32;
+/** Batches between two looks at the clock: while much is sent one takes milliseconds. */
+const BATCHES = 4;
 const WINDOW_MS = 20;
 /** A window this long has nothing in it for most of the time, and says nothing. */
 const PAUSE_MS = 60;
@@ -36,12 +36,22 @@ const IDLE_WINDOWS = 4;
 /** After one second of traffic it has to prove itself again, for it may have been luck, or all be different; then after two, four … */
 const KEEP_WINDOWS = 50;
 const KEEP_WINDOWS_MAX = 1600;
-/** Milliseconds until the next trial after one that has failed: so many at first, then twice as many each time. */
+/**
+ * Milliseconds until the next trial after one that has failed: so many at first, then twice as many each time, unless the traffic is of
+ * another kind by then: it moves another amount of bytes, or frames of another size are sent.
+ */
 const REST_MS = 1000;
 const REST_MAX_MS = 64_000;
+const REST_OTHER_MS = 200;
+const OTHER_RATE = 1.5;
+const OTHER_SIZE = 2;
 const STUCK_WINDOWS = 50;
 
 type Phase = 'softirq' | 'trial' | 'threaded';
+
+function alike(a: number, b: number, factor: number): boolean {
+  return a < b * factor && b < a * factor;
+}
 
 export class NapiChoice {
   readonly #device: NapiDevice;
@@ -55,10 +65,15 @@ export class NapiChoice {
   #windows = 0;
   #sum = 0;
   #against = 0;
+  /** Before the trial: bytes per millisecond, bytes in a frame sent. */
   #baseline = 0;
+  #baselineSize = 0;
   #keepWindows = KEEP_WINDOWS;
   #restMs = REST_MS;
-  #restUntil = 0;
+  /** Of the trial that failed last: when, and what stood before it. */
+  #failed = Number.NEGATIVE_INFINITY;
+  #failedRate = 0;
+  #failedSize = 0;
 
   constructor(device: NapiDevice, time: LoopTime) {
     this.#device = device;
@@ -87,22 +102,25 @@ export class NapiChoice {
     this.#slept = slept;
     this.#last = stats;
     if (length > PAUSE_MS) return;
-    const small = sent <= frames * LARGE;
+    const size = sent / Math.max(1, frames);
+    const small = size <= LARGE;
     if (this.#phase === 'softirq')
-      this.#wait(rate, busy >= BUSY && small && frames >= length * FRAMES_PER_MS && now >= this.#restUntil);
+      this.#wait(now, rate, size, busy >= BUSY && small && frames >= length * FRAMES_PER_MS);
     else if (this.#phase === 'trial') this.#try(now, rate, small);
-    else this.#keep(now, busy >= IDLE && small);
+    else this.#keep(busy >= IDLE && small);
   }
 
   /** Softirq: until so many windows in a row are such that a thread might pay. */
-  #wait(rate: number, promising: boolean): void {
-    if (!promising || this.#last.napi !== 'softirq') {
+  #wait(now: number, rate: number, size: number, promising: boolean): void {
+    const rest = this.#hasFailedAt(rate, size) ? this.#restMs : REST_OTHER_MS;
+    if (!promising || this.#last.napi !== 'softirq' || now - this.#failed < rest) {
       this.#enter('softirq');
       return;
     }
     this.#sum += rate;
     if (++this.#windows < BASELINE_WINDOWS) return;
     this.#baseline = this.#sum / BASELINE_WINDOWS;
+    this.#baselineSize = size;
     this.#enter('trial');
     this.#device.threadNapi(true);
   }
@@ -119,22 +137,29 @@ export class NapiChoice {
       this.#fail(now);
       return;
     }
-    this.#restMs = REST_MS;
+    this.#failedRate = 0; // of no kind any more
     this.#enter('threaded');
   }
 
+  /** Was traffic as this is tried in vain last? */
+  #hasFailedAt(rate: number, size: number): boolean {
+    return alike(rate, this.#failedRate, OTHER_RATE) && alike(size, this.#failedSize, OTHER_SIZE);
+  }
+
   #fail(now: number): void {
-    this.#restUntil = now + this.#restMs;
-    this.#restMs = Math.min(this.#restMs * 2, REST_MAX_MS);
+    const again = this.#hasFailedAt(this.#baseline, this.#baselineSize);
+    this.#restMs = again ? Math.min(this.#restMs * 2, REST_MAX_MS) : REST_MS;
+    this.#failed = now;
+    this.#failedRate = this.#baseline;
+    this.#failedSize = this.#baselineSize;
     this.#keepWindows = KEEP_WINDOWS;
     this.#return();
   }
 
-  #keep(now: number, well: boolean): void {
+  #keep(well: boolean): void {
     this.#against = well ? 0 : this.#against + 1;
     if (++this.#windows < this.#keepWindows && this.#against < IDLE_WINDOWS) return;
     this.#keepWindows = well ? Math.min(this.#keepWindows * 2, KEEP_WINDOWS_MAX) : KEEP_WINDOWS;
-    this.#restUntil = now;
     this.#return();
   }
 

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { NapiChoice } from '../../src/link/napi-choice.js';
 
-const BATCHES = 32;
+const BATCHES = 4;
 const ROUND_TRIPS = { frames: 2000, bytes: 200_000, slept: 0 };
 
 /** Traffic of `windows` times 20 ms, as `work` has it for the state that the device is in; says what was switched, and after which. */
@@ -76,6 +76,19 @@ test('where no more gets through the thread is given up, and tried again ever mo
   const same = new Scene();
   same.play(20, times(1.04));
   expect(same.said).toEqual(['5: threaded', '11: softirq']);
+});
+
+test('but traffic of another kind has not been tried: it need not wait', () => {
+  const scene = new Scene();
+  const slower = times(0.8);
+  scene.play(100, slower);
+  expect(scene.said.length).toBe(4);
+  // Frames of another size: acknowledgements became data.
+  scene.play(12, (threaded) => ({ ...slower(threaded), frames: 100 }));
+  expect(scene.said.slice(4)).toEqual(['105: threaded', '111: softirq']);
+  // Twice as much of it, but not within 200 ms of that failure.
+  scene.play(30, (threaded) => ({ frames: 200, bytes: 2 * slower(threaded).bytes, slept: 0 }));
+  expect(scene.said.slice(6)).toEqual(['125: threaded', '131: softirq']);
 });
 
 test.each([
