@@ -138,6 +138,19 @@ test('what was kept has to prove itself again after a second of traffic, then af
   ]);
 });
 
+test('a success makes an earlier failure forgotten, a failure earlier successes', () => {
+  const scene = new Scene();
+  scene.play(20, times(0.8));
+  scene.play(217, times(1.2));
+  scene.play(59, times(0.8));
+  scene.play(60, times(1.2));
+  expect(scene.said).toEqual([
+    ...['5: threaded', '11: softirq'],
+    ...['65: threaded', '121: softirq', '126: threaded', '232: softirq', '237: threaded'],
+    ...['243: softirq', '297: threaded', '353: softirq'],
+  ]);
+});
+
 test('a pause says nothing: what follows it goes on where it was', () => {
   const scene = new Scene();
   scene.play(4, times(1.2));
