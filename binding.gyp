@@ -13,7 +13,7 @@
           "sources": [
             "native/binding.cc",
             "native/pump.cc",
-            "native/napi-switch.cc",
+            "native/napiswitch.cc",
             "native/unscoped.cc",
             "native/csum.c",
             "native/duty.c",

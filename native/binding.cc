@@ -5,11 +5,10 @@
 // be thrown, and node-addon-api would end the process (hence NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS in
 // binding.gyp).
 
-#include "napi-switch.h"
+#include "napiswitch.h"
 #include "pump.h"
 #include "unscoped.h"
 
-#include <memory>
 #include <string>
 
 namespace {
@@ -99,7 +98,7 @@ public:
     if (device == nullptr)
       return;
     nic_info info = *nic_get_info(device);
-    napi_ = std::make_shared<NapiSwitch>(nic_take_napi(device));
+    napi_ = new NapiSwitch(nic_take_napi(device));
     pump_ = Pump::Create(env, device, this);
     if (pump_ == nullptr)
       return;
@@ -111,15 +110,23 @@ public:
     finalizing_ = true;
     if (pump_ != nullptr)
       pump_->Close();
+    ReleaseNapi();
   }
 
   void PumpClosed() override {
     pump_ = nullptr;
+    ReleaseNapi();
     if (!finalizing_)
       Unref();
   }
 
 private:
+  void ReleaseNapi() {
+    if (napi_ != nullptr)
+      napi_->Release();
+    napi_ = nullptr;
+  }
+
   // Null, with an exception pending, when it fails.
   static nic *Open(Napi::Env env, const Napi::Object &object) {
     std::string name, netns, address, mac;
@@ -228,7 +235,7 @@ private:
 
   void ThreadNapi(const Napi::CallbackInfo &call) {
     if (pump_ != nullptr && call[0].IsBoolean())
-      NapiSwitch::Begin(napi_, call.Env(), call[0].As<Napi::Boolean>());
+      napi_->Begin(call.Env(), call[0].As<Napi::Boolean>());
   }
 
   void RefHandle(const Napi::CallbackInfo &) {
@@ -256,7 +263,7 @@ private:
     set("txInvalid", from.tx_invalid);
     set("txEagain", from.tx_eagain);
     set("txBatched", from.tx_batched);
-    stats.Set("napi", napi_->State());
+    stats.Set("napi", napi_ != nullptr ? napi_->State() : "softirq");
     return stats;
   }
 
@@ -265,8 +272,8 @@ private:
   Pump *pump_ = nullptr; // null once closed
   bool started_ = false;
   bool finalizing_ = false;
-  nic_stats last_{}; // the counters as they were at close
-  std::shared_ptr<NapiSwitch> napi_ = std::make_shared<NapiSwitch>(-1);
+  nic_stats last_{};           // the counters as they were at close
+  NapiSwitch *napi_ = nullptr; // null once closed
   Napi::ObjectReference info_;
 };
 

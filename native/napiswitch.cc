@@ -1,0 +1,49 @@
+// See napiswitch.h.
+
+#include "napiswitch.h"
+
+#include <unistd.h>
+
+class NapiSwitch::Worker final : public Napi::AsyncWorker {
+public:
+  Worker(Napi::Env env, NapiSwitch *owner, bool threaded)
+      : Napi::AsyncWorker(env, "tapstack.NapiSwitch"), owner_(owner), threaded_(threaded) {}
+
+  // Also when Node is stopping and it was never begun.
+  ~Worker() override {
+    owner_->switching_ = false;
+    if (owner_->released_)
+      delete owner_;
+  }
+
+  void Execute() override { done_ = pwrite(owner_->fd_, threaded_ ? "1" : "0", 1, 0) == 1; }
+
+  // What failed (the device is gone, a thread cannot be made) leaves everything as it was.
+  void OnOK() override {
+    if (done_)
+      owner_->threaded_ = threaded_;
+  }
+
+private:
+  NapiSwitch *owner_;
+  bool threaded_;
+  bool done_ = false;
+};
+
+NapiSwitch::~NapiSwitch() {
+  if (fd_ >= 0)
+    close(fd_);
+}
+
+void NapiSwitch::Release() {
+  released_ = true;
+  if (!switching_)
+    delete this;
+}
+
+void NapiSwitch::Begin(Napi::Env env, bool threaded) {
+  if (fd_ < 0 || switching_)
+    return;
+  switching_ = true;
+  (new Worker(env, this, threaded))->Queue(); // it deletes itself
+}
