@@ -3,9 +3,10 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, expect, test } from 'vitest';
+import { nativeNic } from '../../src/link/native-nic.js';
 import { TapLink, type TapOptions } from '../../src/link/tap.js';
 import { TX_IPV4_CSUM } from '../../src/link/tx-ring.js';
 import { PacketMemory } from '../../src/memory/packet-memory.js';
@@ -88,6 +89,19 @@ test('of a namespace that the process is not in', async () => {
   for (let i = 0; i < 300 && link.stats().napi !== 'threaded'; i++) await sleep(10);
   // `ip netns exec` has a sysfs of its own.
   expect(ip('netns', 'exec', 'tapstack-napi', 'cat', '/sys/class/net/napi0/threaded')).toBe('1\n');
+});
+
+test('a device that is closed is switched no more, and one that is closed meanwhile does no harm', async () => {
+  const { Nic } = nativeNic();
+  for (const early of [true, false]) {
+    const nic = new Nic({ name: 'napi0', offload: true, persist: false, napi: true });
+    nic.threadNapi(true);
+    if (!early) while (nic.stats().napi === 'switching') await sleep(1);
+    nic.close();
+    nic.threadNapi(true);
+    expect(nic.stats().napi).toBe('softirq');
+    expect(networkInterfaces()).not.toHaveProperty('napi0');
+  }
 });
 
 test('a device that was there before is left as it is, and who insists hears of it', async () => {
