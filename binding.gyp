@@ -13,6 +13,7 @@
           "sources": [
             "native/binding.cc",
             "native/pump.cc",
+            "native/pumplife.cc",
             "native/napiswitch.cc",
             "native/unscoped.cc",
             "native/csum.c",

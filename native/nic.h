@@ -66,7 +66,7 @@ struct nic_options {
   bool offload;             /* ask for the virtio header and checksum/TSO offloads */
   bool no_gro;              /* hand on every frame as it came, none joined to another */
   bool persist;             /* a device that we create outlives us */
-  bool napi; /* of a device of our own: make it so that its NAPI can be threaded (nic_take_napi) */
+  bool napi; /* of a device of our own that does not persist: let its NAPI be threaded (nic_take_napi) */
 };
 
 struct nic_info {

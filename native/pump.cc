@@ -1,12 +1,12 @@
-// See pump.h. The order within one turn of the event loop: receive a batch, run what it woke (microtasks,
-// then what waits to be called outside of every callback: unscoped.h), collect deferred work (pending ACKs),
-// transmit. So an answer carries the ACK, and a batch costs one flush.
+// See pump.h; how a Pump begins and ends is in pumplife.cc. The order within one turn of the event loop:
+// receive a batch, run what it woke (microtasks, then what waits to be called outside of every callback:
+// unscoped.h), collect deferred work (pending ACKs), transmit. So an answer carries the ACK, and a batch
+// costs one flush.
 
 #include "pump.h"
 #include "unscoped.h"
 
 #include <cerrno>
-#include <cstring>
 #include <string>
 
 namespace {
@@ -22,58 +22,6 @@ constexpr uint64_t kSpinLongestNs = 1000000;
 constexpr uint64_t kRestMs = 10;
 
 } // namespace
-
-Pump::Pump(Napi::Env env, nic *device, PumpOwner *owner)
-    : env_(env), nic_(device), queue_(nic_get_queue(device, 0)), owner_(owner) {}
-
-Pump *Pump::Create(Napi::Env env, nic *device, PumpOwner *owner) {
-  Pump *pump = new Pump(env, device, owner);
-  // An asynchronous hook, because libuv gives handles back only from a later turn of its loop.
-  if (napi_add_async_cleanup_hook(env, OnCleanup, pump, &pump->cleanup_) == napi_ok)
-    return pump;
-  nic_close(device);
-  delete pump;
-  Napi::Error::New(env, "the environment is shutting down").ThrowAsJavaScriptException();
-  return nullptr;
-}
-
-bool Pump::Start(Napi::ArrayBuffer memory, const nic_layout &layout, Napi::Function onReceive,
-                 Napi::Function onFlush, Napi::Function onError) {
-  nic_error error{};
-  if (!nic_queue_attach(queue_, memory.Data(), memory.ByteLength(), &layout, &error)) {
-    Napi::RangeError::New(env_, error.message).ThrowAsJavaScriptException();
-    return false;
-  }
-  uv_loop_t *loop = nullptr;
-  napi_value resource = Napi::Object::New(env_), name = Napi::String::New(env_, "tapstack.Nic");
-  if (napi_get_uv_event_loop(env_, &loop) != napi_ok ||
-      (context_ == nullptr && napi_async_init(env_, resource, name, &context_) != napi_ok)) {
-    Napi::Error::New(env_, "the environment is shutting down").ThrowAsJavaScriptException();
-    return false;
-  }
-  int result = uv_poll_init(loop, &poll_, queue_->fd);
-  if (result != 0) {
-    Napi::Error::New(env_, std::string("cannot watch the TAP device: ") + uv_strerror(result))
-        .ThrowAsJavaScriptException();
-    return false;
-  }
-  uv_prepare_init(loop, &prepare_);
-  uv_idle_init(loop, &idle_);
-  uv_timer_init(loop, &timer_);
-  handles_ = 4;
-  poll_.data = prepare_.data = idle_.data = timer_.data = this;
-  uv_unref(reinterpret_cast<uv_handle_t *>(&prepare_));
-  uv_unref(reinterpret_cast<uv_handle_t *>(&idle_));
-  memory_ = Napi::Persistent(memory);
-  receiver_ = Napi::Persistent(Napi::Object::New(env_));
-  onReceive_ = Napi::Persistent(onReceive);
-  onFlush_ = Napi::Persistent(onFlush);
-  onError_ = Napi::Persistent(onError);
-  started_ = true;
-  Watch();
-  uv_prepare_start(&prepare_, OnPrepare);
-  return true;
-}
 
 void Pump::OnPoll(uv_poll_t *handle, int status, int events) {
   Pump *self = static_cast<Pump *>(handle->data);
@@ -105,7 +53,7 @@ void Pump::OnPrepare(uv_prepare_t *handle) {
   if (!self->Renew() || !self->Deferred())
     return;
   self->Transmit();
-  if (self->busyNs_ != 0)
+  if (self->spin_.Wanted())
     self->Spin();
   // Of what was read ahead the device says nothing, and what is put off may be more than was done now.
   if (!self->closed_ && !self->stopped_ && self->Renew() &&
@@ -144,21 +92,19 @@ void Pump::OnRested(uv_timer_t *handle) {
   self->Receive();
 }
 
-// Busy polling (as SO_BUSY_POLL and napi_busy_loop do it): to be woken costs more than a frame, so who
-// expects one does not sleep. Adaptive: the time is halved each time in vain, and whole again once it would
-// have paid.
+// Busy polling, for as long as spinbudget.h says.
 void Pump::Spin() {
   if (closed_ || stopped_)
     return;
   const uint64_t start = uv_hrtime();
   uint64_t longest = kSpinLongestNs;
   const int timeout = uv_backend_timeout(poll_.loop); // milliseconds to the next timer; negative: none
-  if (timeout == 0 || blocked_ || start - lastFrameNs_ > longest)
+  if (timeout == 0 || blocked_ || spin_.Quiet(start) > longest)
     return;
   if (timeout > 0 && timeout * uint64_t{1000000} < longest)
     longest = timeout * uint64_t{1000000};
   uint64_t since = start;
-  for (uint64_t now = start; now - since < budgetNs_; now = uv_hrtime()) {
+  for (uint64_t now = start; now - since < spin_.Left(); now = uv_hrtime()) {
     if (now - start > longest) {
       StayAwake(); // frames keep coming: the loop looks around, and comes back
       return;
@@ -169,12 +115,12 @@ void Pump::Spin() {
     if (queue_->stats.rx_frames == frames)
       continue;
     queue_->stats.rx_busy_polled += queue_->stats.rx_frames - frames;
-    budgetNs_ = busyNs_;
-    lastFrameNs_ = since = uv_hrtime();
+    since = uv_hrtime();
+    spin_.Found(since);
     if (uv_backend_timeout(poll_.loop) == 0)
       return;
   }
-  budgetNs_ /= 2;
+  spin_.InVain();
 }
 
 void Pump::Receive() {
@@ -186,13 +132,8 @@ void Pump::Receive() {
     if (batches_ == batches)
       break;
   }
-  if (busyNs_ == 0 || batches_ == before)
-    return;
-  // Would busy polling have caught this one?
-  const uint64_t now = uv_hrtime();
-  if (now - lastFrameNs_ < 2 * busyNs_)
-    budgetNs_ = busyNs_;
-  lastFrameNs_ = now;
+  if (spin_.Wanted() && batches_ != before)
+    spin_.Woken(uv_hrtime());
 }
 
 // What is waiting, and what it provokes. False when nothing may be touched any more.
@@ -355,56 +296,7 @@ void Pump::Broken(const char *code, const char *message) {
   Call(onError_, {Napi::String::New(env_, code), Napi::String::New(env_, message)});
 }
 
-void Pump::SetRef(bool ref) {
-  if (closed_ || handles_ == 0)
-    return;
-  for (uv_handle_t *handle :
-       {reinterpret_cast<uv_handle_t *>(&poll_), reinterpret_cast<uv_handle_t *>(&timer_)}) {
-    if (ref)
-      uv_ref(handle);
-    else
-      uv_unref(handle);
-  }
-}
-
 nic_stats Pump::DropWaiting() {
   nic_drop_waiting(queue_);
   return queue_->stats;
 }
-
-void Pump::Close() {
-  if (closed_)
-    return;
-  closed_ = true;
-  if (handles_ > 0) { // uv_close stops polling at once, so the descriptor may go right after
-    uv_close(reinterpret_cast<uv_handle_t *>(&poll_), OnHandleClosed);
-    uv_close(reinterpret_cast<uv_handle_t *>(&prepare_), OnHandleClosed);
-    uv_close(reinterpret_cast<uv_handle_t *>(&idle_), OnHandleClosed);
-    uv_close(reinterpret_cast<uv_handle_t *>(&timer_), OnHandleClosed);
-  }
-  nic_close(nic_);
-  nic_ = nullptr;
-  queue_ = nullptr;
-  PumpOwner *owner = owner_;
-  owner_ = nullptr;
-  if (handles_ == 0)
-    Release();
-  owner->PumpClosed();
-}
-
-void Pump::OnHandleClosed(uv_handle_t *handle) {
-  Pump *self = static_cast<Pump *>(handle->data);
-  if (--self->handles_ == 0)
-    self->Release();
-}
-
-void Pump::Release() {
-  if (context_ != nullptr)
-    napi_async_destroy(env_, context_);
-  // The references go before the hook: without it Node may take the environment down.
-  napi_async_cleanup_hook_handle cleanup = cleanup_;
-  delete this;
-  napi_remove_async_cleanup_hook(cleanup);
-}
-
-void Pump::OnCleanup(napi_async_cleanup_hook_handle, void *self) { static_cast<Pump *>(self)->Close(); }

@@ -4,6 +4,7 @@
 #define TAPSTACK_PUMP_H
 
 #include "nic.h"
+#include "spinbudget.h"
 
 #include <napi.h>
 #include <uv.h>
@@ -38,7 +39,7 @@ public:
   void Close();
   void SetRef(bool ref);
   // Microseconds to look for frames again and again before the event loop sleeps; 0: none.
-  void SetBusyPoll(uint32_t us) { busyNs_ = budgetNs_ = us * uint64_t{1000}; }
+  void SetBusyPoll(uint32_t us) { spin_.Set(us); }
 
   const nic_queue &Queue() const { return *queue_; }
   const nic_info &Info() const { return *nic_get_info(nic_); }
@@ -84,18 +85,16 @@ private:
   Napi::FunctionReference onError_;
   uv_poll_t poll_{};
   uv_prepare_t prepare_{};
-  uv_idle_t idle_{};         // while it is started, the loop does not sleep
-  uv_timer_t timer_{};       // the end of a rest
-  uint32_t batches_ = 0;     // received so far (wrapping)
-  uint64_t busyNs_ = 0;      // busy polling asked for,
-  uint64_t budgetNs_ = 0;    // what of it the last frames were worth,
-  uint64_t lastFrameNs_ = 0; // and when they came (uv_hrtime)
-  int handles_ = 0;          // libuv handles not yet closed
-  bool started_ = false;     // rings are attached
-  bool stopped_ = false;     // device or memory is gone: nothing moves any more
-  bool blocked_ = false;     // the device is full: waiting for writability
-  bool resting_ = false;     // the device is not looked at: it got us nowhere
-  bool inside_ = false;      // of TakeIn
+  uv_idle_t idle_{};     // while it is started, the loop does not sleep
+  uv_timer_t timer_{};   // the end of a rest
+  uint32_t batches_ = 0; // received so far (wrapping)
+  SpinBudget spin_;
+  int handles_ = 0;      // libuv handles not yet closed
+  bool started_ = false; // rings are attached
+  bool stopped_ = false; // device or memory is gone: nothing moves any more
+  bool blocked_ = false; // the device is full: waiting for writability
+  bool resting_ = false; // the device is not looked at: it got us nowhere
+  bool inside_ = false;  // of TakeIn
   bool closed_ = false;
   bool renewed_ = false; // the rings were looked for since JavaScript ran last
 };

@@ -263,7 +263,7 @@ struct nic *nic_open(const struct nic_options *options, struct nic_error *error)
     free(nic);
     return NULL;
   }
-  if (!netns_open_fds(netns, options->napi && !options->persist, &fds, error)) {
+  if (!netns_open_fds(netns, options->napi, &fds, error)) {
     free(netns);
     free(nic);
     return NULL;

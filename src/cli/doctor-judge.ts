@@ -183,9 +183,10 @@ function batches({ device }: Facts): Finding {
 function threadedNapi({ device }: Facts): Finding {
   const what = 'threaded NAPI';
   if (device === null) return finding(what, 'ok', 'not tried');
-  // With one processor nobody asks for it.
-  if (device.noThreadedNapi === null || device.noThreadedNapi === 'ECANCELED')
+  if (device.noThreadedNapi === null)
     return finding(what, 'ok', "a thread of the kernel's can do the host's share of what is sent");
+  if (device.noThreadedNapi === 'ECANCELED')
+    return finding(what, 'ok', 'not asked for: there is one processor');
   return finding(
     what,
     'warning',

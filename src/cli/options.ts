@@ -2,6 +2,7 @@
 // before anything is made.
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { NAPI_MODES, type NapiMode } from '../link/napi-mode.js';
 import { areNeighbours, type Cidr, formatCidr, neighbourOf, parseCidr } from '../net/cidr.js';
 import { Refusal } from './refusal.js';
 
@@ -12,7 +13,7 @@ export interface LinkOptions {
   mtu: number;
   offload: boolean;
   busyPoll: number;
-  napi: 'auto' | 'threaded' | 'softirq';
+  napi: NapiMode;
   pcap: string | undefined;
   record: string | undefined;
   recordLimit: number;
@@ -61,7 +62,7 @@ export function addLinkOptions(command: Command): Command {
         '--napi <mode>',
         "the host receives what we send on a thread of the kernel's, inside our writes (softirq), or by what is faster",
       )
-        .choices(['auto', 'threaded', 'softirq'])
+        .choices(NAPI_MODES)
         .default('auto'),
     )
     .option('--pcap <file>', 'record every frame to a pcapng file')

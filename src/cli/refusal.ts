@@ -45,6 +45,10 @@ const table: Readonly<Record<string, Entry>> = {
     title: 'The addresses are in use on this machine',
     remedies: ['another network: --address 10.9.9.2/24', OWN_NAMESPACE],
   },
+  ERR_NO_THREADED_NAPI: {
+    title: argument.title,
+    remedies: ['with what can be had: --napi auto', `what is in the way here: ${TAPSTACK} doctor`],
+  },
   ENOTSUP: {
     title: 'This needs Linux',
     remedies: ['a Linux machine, a virtual one, or a container that has /dev/net/tun'],

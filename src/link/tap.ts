@@ -1,15 +1,14 @@
 // A Linux TAP device as a link: its other end is an ordinary network interface of the host (or of a network namespace),
 // so the host's programs can talk to the stack. Frames are moved by the addon, in batches, through packet memory.
 
-import { availableParallelism } from 'node:os';
-import { performance } from 'node:perf_hooks';
 import { type Known, refuseUnknown } from '../core/known-options.js';
 import { SystemRandom } from '../core/random.js';
 import type { PacketMemory } from '../memory/packet-memory.js';
 import { CHUNK_LARGE } from '../memory/packet-memory.js';
 import { CTRL_FLUSH } from '../memory/ring-control.js';
 import { LINK_F_CSUM, LINK_F_ECN, LINK_F_TSO4, type Link, type LinkReceiver, RX_WORDS } from './link.js';
-import { type LoopTime, NapiChoice } from './napi-choice.js';
+import type { NapiChoice } from './napi-choice.js';
+import { beginNapi, type NapiMode, napiMode } from './napi-mode.js';
 import { type Nic, type NicInfo, type NicStats, nativeNic, type SystemError } from './native-nic.js';
 import { TX_SLOT, TxRing } from './tx-ring.js';
 
@@ -38,10 +37,10 @@ export interface TapOptions {
   busyPoll?: number;
   /**
    * Who does the host's share of what is sent. `'softirq'`: we do, within our writes, as on any TAP. `'threaded'`: a thread of the
-   * kernel's, on another processor if there is one (threaded NAPI); ENOTSUP where that cannot be had. `'auto'`: the thread while the event loop is busy and
+   * kernel's, on another processor if there is one (threaded NAPI); ERR_NO_THREADED_NAPI where that cannot be had. `'auto'`: the thread while the event loop is busy and
    * more gets through with it; never with `busyPoll`, `persist`, a device that was there before, or one processor. Default 'auto'.
    */
-  napi?: 'auto' | 'threaded' | 'softirq';
+  napi?: NapiMode;
   /** Leave the device (and a namespace made for it) behind at close. Default false. */
   persist?: boolean;
 }
@@ -87,44 +86,6 @@ function randomMac(): Uint8Array {
   return mac;
 }
 
-const NAPI = ['auto', 'threaded', 'softirq'] as const;
-
-/** What is wanted of the device's NAPI; 'auto' only where there may be something to choose. */
-function napiOption({ napi = 'auto', busyPoll = 0, persist = false }: TapOptions): (typeof NAPI)[number] {
-  if (!NAPI.includes(napi)) {
-    const message = `napi is 'auto', 'threaded' or 'softirq', not ${JSON.stringify(napi)}`;
-    throw Object.assign(new TypeError(message), { code: 'EINVAL' });
-  }
-  if (napi === 'threaded' && persist) {
-    const message = 'a device that is left behind (persist) is left without threaded NAPI';
-    throw Object.assign(new TypeError(message), { code: 'EINVAL' });
-  }
-  const choice = busyPoll === 0 && !persist && availableParallelism() > 1;
-  return napi === 'auto' && !choice ? 'softirq' : napi;
-}
-
-/** For who insists on it. */
-function thread(nic: Nic): void {
-  const { name, noThreadedNapi } = nic.info;
-  if (noThreadedNapi === null) {
-    nic.threadNapi(true);
-    return;
-  }
-  nic.close();
-  const why =
-    noThreadedNapi === 'EEXIST'
-      ? 'the device was there before, and is left as it is'
-      : `it takes Linux 5.12 and the right to mount sysfs (${noThreadedNapi})`;
-  throw Object.assign(new Error(`${name} cannot have threaded NAPI: ${why}. Without, choose napi 'auto'.`), {
-    code: 'ENOTSUP',
-  });
-}
-
-const loopTime: LoopTime = {
-  now: () => performance.now(),
-  slept: () => performance.eventLoopUtilization().idle,
-};
-
 /** The host's end of a cable: a Linux TAP device, and our Ethernet address on it. `TapLink.open` makes one. */
 export class TapLink implements Link {
   /** The device's name, as `ip link` on the host shows it. */
@@ -160,7 +121,7 @@ export class TapLink implements Link {
    * Opens the device, configures the host's side and brings it up. Rejects with a `code`: EPERM or EACCES (not
    * permitted), ERR_TUN_CLOSED (not permitted to open /dev/net/tun at all), ENOENT (there is none), ENOTTY (something else of that name),
    * EBUSY (in use), EEXIST (the name belongs to something else), EINVAL, ERR_ROUTE_SHADOW (the host has such a route or address
-   * already), ENOTSUP (not Linux; no threaded NAPI), ERR_ADDON_MISSING. Nothing is left behind then.
+   * already), ERR_NO_THREADED_NAPI (`napi: 'threaded'` cannot be had), ENOTSUP (not Linux), ERR_ADDON_MISSING. Nothing is left behind then.
    */
   static async open(options: TapOptions = {}): Promise<TapLink> {
     return TapLink.openSync(options);
@@ -175,7 +136,7 @@ export class TapLink implements Link {
       const message = `busyPoll is a whole number of microseconds from 0 to 10,000, not ${busyPoll}`;
       throw Object.assign(new RangeError(message), { code: 'EINVAL' });
     }
-    const napi = napiOption(options);
+    const napi = napiMode(options);
     const { Nic } = nativeNic();
     const nic = new Nic({
       name: options.name ?? 'tap0',
@@ -189,9 +150,7 @@ export class TapLink implements Link {
       napi: napi !== 'softirq',
     });
     nic.busyPoll(busyPoll);
-    if (napi === 'threaded') thread(nic);
-    const choose = napi === 'auto' && nic.info.noThreadedNapi === null;
-    return new TapLink(nic, mac, choose ? new NapiChoice(nic, loopTime) : null);
+    return new TapLink(nic, mac, beginNapi(nic, napi));
   }
 
   get tx(): TxRing {

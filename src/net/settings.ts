@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import { isNapiMode, NAPI_MODES, type NapiMode } from '../link/napi-mode.js';
 import { areNeighbours, type Cidr, formatCidr, neighbourOf, parseCidr } from './cidr.js';
 
 export interface TapSettings {
@@ -18,7 +19,7 @@ export interface TapSettings {
   /** Microseconds of busy polling. */
   busyPoll: number;
   /** Who does the host's share of what is sent. */
-  napi: 'auto' | 'threaded' | 'softirq';
+  napi: NapiMode;
   pcap: string | undefined;
 }
 
@@ -150,8 +151,8 @@ function tapSettings(name: string, get: (name: string) => string | undefined, ca
       `${called('BUSY_POLL')} is '${get('BUSY_POLL')}': it is a whole number of microseconds from 0 to 10,000.`,
     );
   const napi = get('NAPI') ?? 'auto';
-  if (napi !== 'auto' && napi !== 'threaded' && napi !== 'softirq')
-    throw new SettingsError(`${called('NAPI')} is '${napi}': it is auto, threaded or softirq.`);
+  if (!isNapiMode(napi))
+    throw new SettingsError(`${called('NAPI')} is '${napi}': it is ${NAPI_MODES.join(', ')}.`);
   return {
     name,
     address: formatCidr(ends.address),

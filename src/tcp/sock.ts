@@ -4,20 +4,14 @@
 import type { Host } from '../core/host.js';
 import type { Route } from '../ip/routes.js';
 import { ByteQueue, QUEUE_RECEIVE } from '../memory/byte-queue.js';
-import type { Timer } from '../time/timer-wheel.js';
 import { IPPROTO_TCP, SOCK_STREAM } from '../uapi/socket.js';
 import { TCP_CA_Open } from '../uapi/tcp.js';
-import type { Backlog } from './backlog.js';
 import { forgetCounts } from './byte-counts.js';
 import type { CongestionControl } from './congestion/congestion.js';
 import { TCP_INFINITE_SSTHRESH, TCP_INIT_CWND, TCP_MSS_DEFAULT, TCP_TIMEOUT_INIT } from './constants.js';
-import { FastOpenState } from './fastopen/fastopen.js';
-import { FlaggedSock } from './flagged-sock.js';
-import type { ListenState } from './listen/listen-state.js';
 import { usualPacingRate } from './pacing.js';
-import type { MtuProbing } from './path/mtu-probe.js';
 import { tcpPoll, writeSpace } from './poll.js';
-import { NOTHING_RARE, RareState } from './rare-state.js';
+import { RareSock } from './rare-sock.js';
 import { ReceiveState, UNRECEIVED } from './receive-state.js';
 import { spaceFromWindow } from './scaling-ratio.js';
 import { SendState, UNSENT } from './send-state.js';
@@ -31,7 +25,7 @@ import { NO_SEGMENTS, WriteQueue } from './write-queue.js';
  * A TCP connection (struct tcp_sock). A congestion control reads it, and moves `sndCwnd` and `sndSsthresh`; names are the
  * kernel's in camel case.
  */
-export class TcpSock extends FlaggedSock {
+export class TcpSock extends RareSock {
   /** What it shares with the other TCP socks of its stack. */
   readonly tcp: TcpShared;
   /** Hash of the four-tuple, by which the demux table has it. */
@@ -42,8 +36,6 @@ export class TcpSock extends FlaggedSock {
   route: Route | null = null;
   /** Options that most never set; `ownTuning` before writing. */
   tuning: TcpTuning = DEFAULT_TUNING;
-  /** What few have: a listener's queues, Fast Open, a backlog …; NOTHING_RARE, which must not be written to, until `ownRare`. */
-  rare: RareState = NOTHING_RARE;
 
   // Send sequence space (RFC 9293 section 3.3.1).
   /** Our initial sequence number (ISS). */
@@ -301,61 +293,6 @@ export class TcpSock extends FlaggedSock {
   ownTuning(): TcpTuning {
     this.tuning = this.tuning.clone();
     return this.tuning;
-  }
-
-  /** Its own record of what few have, made now if it had none. */
-  ownRare(): RareState {
-    if (this.rare === NOTHING_RARE) this.rare = new RareState();
-    return this.rare;
-  }
-
-  /** sk_backlog: segments that came while a call was inside. */
-  get backlog(): Backlog | null {
-    return this.rare.backlog;
-  }
-
-  /** A listener's queues (icsk_accept_queue); else null. */
-  get listener(): ListenState | null {
-    return this.rare.listener;
-  }
-
-  set listener(listener: ListenState | null) {
-    if (listener !== this.rare.listener) this.ownRare().listener = listener;
-  }
-
-  /** Its part in Fast Open (RFC 7413), if it has any. */
-  get fastopen(): FastOpenState | null {
-    return this.rare.fastopen;
-  }
-
-  /** What it has to do with Fast Open, made now if there was nothing yet. */
-  ownFastOpen(): FastOpenState {
-    const rare = this.ownRare();
-    rare.fastopen ??= new FastOpenState();
-    return rare.fastopen;
-  }
-
-  /** icsk_mtup: the search for larger packets (RFC 4821), while there is one. */
-  get mtup(): MtuProbing | null {
-    return this.rare.mtup;
-  }
-
-  set mtup(mtup: MtuProbing | null) {
-    if (mtup !== this.rare.mtup) this.ownRare().mtup = mtup;
-  }
-
-  /** snd_cwnd_clamp: bound of `sndCwnd`, segments. */
-  get sndCwndClamp(): number {
-    return this.rare.sndCwndClamp;
-  }
-
-  set sndCwndClamp(clamp: number) {
-    if (clamp !== this.rare.sndCwndClamp) this.ownRare().sndCwndClamp = clamp;
-  }
-
-  /** sk_timer, once it was needed. */
-  get keepaliveTimer(): Timer | null {
-    return this.rare.keepaliveTimer;
   }
 
   /** When an acknowledgement was last sent for a segment outside the window, or a challenge; 0: never. */

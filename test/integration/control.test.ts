@@ -238,7 +238,7 @@ test('what cannot be written is said; none of something is refused', async () =>
 
 test('trace: by points and by port, in words and as JSON; netstat beside it', async () => {
   privateDirectory();
-  const server = await start('http', place(ROOM, 4));
+  const server = await start('http', place(ROOM, 4), { options: ['--napi', 'threaded'] });
   const { stack } = server.at;
   const inWords = launch('trace', 'tcp_set_state', 'inet_csk_accept', '--port', '80');
   const inJson = launch('trace', 'inet_csk_accept', '-c', '2', '--json');
@@ -270,6 +270,7 @@ test('trace: by points and by port, in words and as JSON; netstat beside it', as
   expect(there).toMatch(
     /^ {4}RX [1-9]\d* frames \d+ bytes 0 dropped 0 errors 0 busy-polled\n {4}TX [1-9]\d* frames /m,
   );
+  expect(there).toMatch(/ \d+ batched, NAPI threaded$/m);
   expect(there.match(/ RX /g)).toHaveLength(1); // The loopback has no device to count.
   expect(tapstack('trace', '--list').stdout.split('\n')).toContain('ep_poll_callback');
   expect(tapstack('trace', 'tcp_nothing')).toMatchObject({

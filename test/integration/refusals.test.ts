@@ -31,6 +31,21 @@ function refused(script: string, ...args: string[]): string {
 }
 const node = (...options: string[]): string => [process.execPath, ...options, main, 'echo'].join(' ');
 
+test('a thread of the kernel for a device that somebody else made', () => {
+  const { options, tap } = place(ROOM, 20);
+  ip('tuntap', 'add', 'dev', tap, 'mode', 'tap');
+  let said: string;
+  try {
+    said = refused(node(), ...options, '--napi', 'threaded');
+  } finally {
+    ip('link', 'delete', tap);
+  }
+  expect(said).toMatch(
+    /cannot be set up like that: .+ cannot have threaded NAPI: the device was there before/,
+  );
+  expect(said).toContain('--napi auto');
+});
+
 test('the name belongs to another interface', () => {
   const said = refused(node(), ...place(ROOM, 1).options, '--tap', 'lo');
   expect(said).toMatch(

@@ -1,11 +1,12 @@
 // A TAP device whose frames a thread of the kernel's receives for the host: who may have one, and that nothing is lost or overtaken.
 
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { nativeNic } from '../../src/link/native-nic.js';
 import { TapLink, type TapOptions } from '../../src/link/tap.js';
 import { TX_IPV4_CSUM } from '../../src/link/tx-ring.js';
@@ -31,10 +32,19 @@ afterEach(async () => {
   for (const link of opened.splice(0)) await link.close();
 });
 
-async function until(link: TapLink, napi: string): Promise<void> {
-  for (let i = 0; i < 300 && link.stats().napi !== napi; i++) await sleep(10);
-  expect(link.stats().napi).toBe(napi);
-  expect(readFileSync('/sys/class/net/napi0/threaded', 'utf8')).toBe(napi === 'threaded' ? '1\n' : '0\n');
+async function untilThreaded(link: TapLink): Promise<void> {
+  for (let i = 0; i < 300 && link.stats().napi !== 'threaded'; i++) await sleep(10);
+  expect(link.stats().napi).toBe('threaded');
+}
+
+/** Claims, fills and commits a datagram for port 9 of the host. */
+function datagram(link: TapLink, memory: PacketMemory, number: number): void {
+  const frame = link.tx.claim();
+  memory.bytes.set(link.info.hostMac, frame);
+  memory.bytes.set(link.mac, frame + 6);
+  const header = [0x45, 0, 0, 30, 0, 0, 0, 0, 64, UDP, 0, 0, 10, 77, 1, 2, 10, 77, 1, 1];
+  memory.bytes.set([8, 0, ...header, 0, 9, 0, 9, 0, 10, 0, 0, number >> 8, number], frame + 12);
+  link.tx.commit(frame, 44, 0, 0, 0, TX_IPV4_CSUM); // no UDP checksum is one, too
 }
 
 test.each([
@@ -43,7 +53,8 @@ test.each([
 ])('frames that the thread receives arrive in order, %s', async (_how, offload) => {
   const link = await open({ napi: 'threaded', offload });
   expect([link.info.noThreadedNapi, hasNapi()]).toEqual([null, true]);
-  await until(link, 'threaded');
+  await untilThreaded(link);
+  expect(readFileSync('/sys/class/net/napi0/threaded', 'utf8')).toBe('1\n');
   const memory = new PacketMemory(16 << 20);
   link.attach({ receiveBatch() {}, flushDeferred() {}, linkDown() {} }, memory);
   const socket = createSocket('udp4');
@@ -55,12 +66,7 @@ test.each([
   for (const i of all) {
     // No more at once than its socket holds.
     for (let turn = 0; turn < 1000 && i - came.length >= 200; turn++) await sleep(1);
-    const frame = link.tx.claim();
-    memory.bytes.set(link.info.hostMac, frame);
-    memory.bytes.set(link.mac, frame + 6);
-    const header = [0x45, 0, 0, 30, 0, 0, 0, 0, 64, UDP, 0, 0, 10, 77, 1, 2, 10, 77, 1, 1];
-    memory.bytes.set([8, 0, ...header, 0, 9, 0, 9, 0, 10, 0, 0, i >> 8, i], frame + 12);
-    link.tx.commit(frame, 44, 0, 0, 0, TX_IPV4_CSUM); // no UDP checksum is one, too
+    datagram(link, memory, i);
     if (i % 100 === 99) link.flush();
   }
   for (let i = 0; i < 300 && came.length < all.length; i++) await sleep(10);
@@ -83,10 +89,40 @@ test.each([
   expect([link.info.noThreadedNapi, link.stats().napi, has]).toEqual([refused, 'softirq', refused === null]);
 });
 
+test.skipIf(availableParallelism() === 1)(
+  'without being asked a device tries it while its loop is busy with small frames',
+  async () => {
+    const link = await open({});
+    const memory = new PacketMemory(16 << 20);
+    const seen = new Set<string>();
+    const receiver = {
+      receiveBatch() {
+        seen.add(link.stats().napi);
+        for (let i = 0; i < 32; i++) datagram(link, memory, i);
+        // What comes meanwhile keeps the loop from sleeping.
+        for (const end = performance.now() + 2; performance.now() < end; );
+      },
+      flushDeferred() {},
+      linkDown() {},
+    };
+    link.attach(receiver, memory);
+    ip('neighbour', 'add', '10.77.1.2', 'lladdr', '02:00:00:00:00:02', 'dev', 'napi0');
+    const script = `import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(("10.77.1.2", 7))
+end = time.time() + 20
+while time.time() < end: s.send(b"x"); time.sleep(0.0001)`;
+    const sender = spawn('python3', ['-c', script], { stdio: 'ignore' });
+    onTestFinished(() => void sender.kill('SIGKILL'));
+    for (let i = 0; i < 1500 && !seen.has('threaded'); i++) await sleep(10);
+    expect([...seen]).toEqual(expect.arrayContaining(['softirq', 'threaded']));
+  },
+);
+
 test('of a namespace that the process is not in', async () => {
   const link = await open({ napi: 'threaded', netns: 'tapstack-napi' });
   expect(link.info).toMatchObject({ netnsCreated: true, noThreadedNapi: null });
-  for (let i = 0; i < 300 && link.stats().napi !== 'threaded'; i++) await sleep(10);
+  await untilThreaded(link);
   // `ip netns exec` has a sysfs of its own.
   expect(ip('netns', 'exec', 'tapstack-napi', 'cat', '/sys/class/net/napi0/threaded')).toBe('1\n');
 });
@@ -111,7 +147,7 @@ test('a device that was there before is left as it is, and who insists hears of 
   expect(hasNapi()).toBe(false);
   await link.close();
   await expect(open({ napi: 'threaded' })).rejects.toMatchObject({
-    code: 'ENOTSUP',
+    code: 'ERR_NO_THREADED_NAPI',
     message: expect.stringMatching(/napi0 cannot have threaded NAPI: the device was there before/),
   });
   expect(ip('address', 'show', 'napi0')).not.toMatch(/10\.77|,UP/);

@@ -323,6 +323,28 @@ describe('a device that cannot be opened', () => {
   });
 });
 
+test.each([
+  [
+    'a setting',
+    (tap: string) => ({ TAPSTACK_TAP: tap, TAPSTACK_NAPI: 'threaded' }),
+    ['--import', 'tapstack/register'],
+  ],
+  ['an option of tapstack run', () => ({}), [main, 'run', '--napi', 'threaded', '--tap']],
+] as const)('a thread of the kernel receives for the host, by %s', (_how, environment, before) => {
+  const { tap } = place(ROOM, 61);
+  const file = program(`
+    import { readFileSync } from 'node:fs';
+    import { setTimeout as sleep } from 'node:timers/promises';
+    const threaded = () => readFileSync('/sys/class/net/${tap}/threaded', 'utf8').trim();
+    for (let i = 0; i < 300 && threaded() !== '1'; i++) await sleep(10);
+    console.log(threaded());
+  `);
+  const args = [...before, ...(before.length > 2 ? [tap] : []), file];
+  const env = { ...process.env, ...environment(tap) };
+  const run = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', timeout: 60_000, env });
+  expect(run).toMatchObject({ status: 0, stdout: '1\n' });
+});
+
 test('without a device there is loopback, inside the process, without any privilege', () => {
   const source = `
     import { createServer } from 'node:http';
