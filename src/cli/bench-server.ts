@@ -27,6 +27,7 @@ import {
 } from '../index.js';
 import { formatCidr } from '../net/cidr.js';
 import { listenWithNet } from './bench-server-net.js';
+import { LentReader } from './lent-reader.js';
 import { Lifetime } from './lifetime.js';
 import { openNetwork } from './network.js';
 import { listenerOptions } from './options.js';
@@ -76,6 +77,7 @@ class BenchServer {
   readonly #epfd: number;
   readonly #buffer = new Uint8Array(BUFFER);
   readonly #mapped: Uint8Array;
+  readonly #reader: LentReader;
   readonly #completion = { msg_iov: [new Uint8Array(0)] };
   /** By descriptor: ECHO, SINK or SOURCE. */
   #kinds = new Uint8Array(1024);
@@ -89,6 +91,7 @@ class BenchServer {
     const mapped = sys.mmap(BUFFER);
     if (typeof mapped === 'number') throw cannotGoOn('mmap', mapped);
     this.#mapped = mapped;
+    this.#reader = new LentReader(sys, this.#buffer);
     for (const kind of [ECHO, SINK, SOURCE]) {
       const fd = check('socket', sys.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
       check('setsockopt', sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1));
@@ -152,7 +155,7 @@ class BenchServer {
   }
 
   #sink(fd: number): void {
-    const count = this.#sys.read(fd, this.#buffer);
+    const count = this.#reader.read(fd);
     if (count <= 0 && count !== -EAGAIN) this.#close(fd);
   }
 

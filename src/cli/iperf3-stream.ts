@@ -7,11 +7,8 @@ import {
   IPPROTO_TCP,
   MSG_NOSIGNAL,
   MSG_SPLICE_PAGES,
-  MSG_TRUNC,
   TCP_INFO,
-  TCP_ZEROCOPY_RECEIVE,
   type TcpInfo,
-  type TcpZerocopyReceive,
 } from '../index.js';
 import { IESTREAMREAD, IESTREAMWRITE, IperfError } from './iperf3-protocol.js';
 import type { ReadyLoop, Watched } from './ready-loop.js';
@@ -37,9 +34,8 @@ export interface StreamInterval {
 /** What the streams of a test have in common: one block that all send from and receive into. */
 export interface StreamOwner {
   readonly block: Uint8Array;
-  readonly receiveFlags: number;
-  /** What is lent to whoever received last (TCP_ZEROCOPY_RECEIVE); null: receivers read into the block. */
-  readonly lent: { readonly value: TcpZerocopyReceive } | null;
+  /** Takes at most a block from the head of a stream: how much; 0 at its end; -errno. */
+  take(fd: number): number;
   /** Blocks that may be sent now. After 0 the stream sleeps until `resume`. */
   allowed(stream: IperfStream): number;
   transferred(stream: IperfStream, bytes: number, wholeBlock: boolean): void;
@@ -186,7 +182,7 @@ export class IperfStream implements Watched {
   #receive(): void {
     const { block } = this.#owner;
     for (let i = 0; i < HELPING; i++) {
-      const count = this.#take();
+      const count = this.#owner.take(this.fd);
       if (count === -EAGAIN) return;
       if (count <= 0) {
         if (count === 0) this.#watch(0);
@@ -200,18 +196,6 @@ export class IperfStream implements Watched {
     }
   }
 
-  /** Bytes lent, or read where there are too few to lend; 0 at the end of the stream; -errno. */
-  #take(): number {
-    const { sys } = this.#loop;
-    const { block, lent, receiveFlags } = this.#owner;
-    if (lent !== null) {
-      lent.value.length = block.length;
-      const result = sys.getsockopt(this.fd, IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE, lent);
-      if (result === 0 && lent.value.length > 0) return lent.value.length;
-    }
-    return sys.recv(this.fd, block, block.length, receiveFlags);
-  }
-
   #watch(events: number): void {
     this.#watching = events;
     // The end of a stream would be reported for ever; what is to come is the control connection's to say.
@@ -222,9 +206,4 @@ export class IperfStream implements Watched {
   #fail(code: number, message: string, errno: number): void {
     this.#owner.failed(new IperfError(code, message, errno));
   }
-}
-
-/** How a receiver is to read. */
-export function receiveFlags(skipCopy: boolean): number {
-  return skipCopy ? MSG_TRUNC : 0;
 }

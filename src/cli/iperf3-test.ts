@@ -7,21 +7,20 @@ import {
   IP_TOS,
   IPPROTO_IP,
   IPPROTO_TCP,
+  MSG_TRUNC,
   SO_MAX_PACING_RATE,
   SOL_SOCKET,
   TCP_CONGESTION,
   TCP_NODELAY,
-  type TcpZerocopyReceive,
 } from '../index.js';
 import { IESETCONGESTION, IperfError, type TestParameters, type TestResults } from './iperf3-protocol.js';
-import { IperfStream, receiveFlags, type StreamOwner } from './iperf3-stream.js';
+import { IperfStream, type StreamOwner } from './iperf3-stream.js';
+import { LentReader } from './lent-reader.js';
 import type { Alarm, ReadyLoop } from './ready-loop.js';
 
 /** How long a throttled sender pauses, in milliseconds. */
 const THROTTLE_MS = 1;
 const NAME_MAX = 15;
-/** What comes in one piece is lent whole (TCP_ZEROCOPY_RECEIVE): whoever wants to have it in less reads. */
-const LARGEST_PIECE = 68 << 10;
 
 /** Who looks on: a report, line by line. */
 export interface Observer {
@@ -34,8 +33,6 @@ export class IperfTest implements StreamOwner {
   readonly streams: IperfStream[] = [];
   /** Sent by reference where nothing is received into it, and there is memory to be mapped. */
   readonly block: Uint8Array;
-  readonly receiveFlags: number;
-  readonly lent: { readonly value: TcpZerocopyReceive } | null;
   /** Bytes and whole blocks of all streams since the start, or since what is omitted ended. */
   sent = 0;
   received = 0;
@@ -55,6 +52,7 @@ export class IperfTest implements StreamOwner {
   readonly #loop: ReadyLoop;
   readonly #interval: number;
   readonly #observer: Observer;
+  readonly #reader: LentReader;
   #running = false;
   #intervalFrom = 0;
   #cpuFrom: NodeJS.CpuUsage = { user: 0, system: 0 };
@@ -81,9 +79,7 @@ export class IperfTest implements StreamOwner {
     if (parameters.repeatingPayload)
       for (let i = 0; i < this.block.length; i++) this.block[i] = 48 + (i % 10);
     else randomFillSync(this.block);
-    this.receiveFlags = receiveFlags(parameters.skipCopy);
-    const lends = !parameters.skipCopy && parameters.blockSize >= LARGEST_PIECE;
-    this.lent = lends ? { value: { length: 0, iov: [] } } : null;
+    this.#reader = new LentReader(loop.sys, this.block);
   }
 
   /** How many streams we write to, and how many we read from. */
@@ -132,12 +128,17 @@ export class IperfTest implements StreamOwner {
       this.#endInterval(this.endedAt);
   }
 
+  take(fd: number): number {
+    if (!this.parameters.skipCopy) return this.#reader.read(fd);
+    return this.#loop.sys.recv(fd, this.block, this.block.length, MSG_TRUNC);
+  }
+
   close(): void {
     this.stop();
     for (const stream of this.streams) stream.close();
     // -EINVAL where it was not mapped, or is no more.
     this.#loop.sys.munmap(this.block);
-    for (const part of this.lent?.value.iov ?? []) this.#loop.sys.munmap(part);
+    this.#reader.close();
   }
 
   /** Seconds that were measured. */
