@@ -21,7 +21,7 @@ extern "C" {
 #define NIC_QUEUES_MAX 1           /* IFF_MULTI_QUEUE would raise it; nothing else assumes one */
 #define NIC_FRAME_MAX (65535 + 18) /* the longest IPv4 packet, an Ethernet header and a VLAN tag */
 #define NIC_FRAME_ROOM 65600       /* what nic_receive wants free in a block before it reads */
-#define NIC_RX_BATCH (1 << 20)     /* bytes after which a batch is handed up */
+#define NIC_RX_BATCH (2 << 20)     /* bytes after which a batch is handed up */
 #define NIC_TX_HEADROOM 16         /* bytes before a transmitted frame that are ours (virtio header) */
 
 /* Words of the control block that both sides share. */

@@ -61,8 +61,10 @@ const TAP_OPTIONS: Known<TapOptions> = {
 
 const TX_SLOTS = 1024;
 const RX_SLOTS = 512;
-/** Blocks posted for receiving: a batch of at most a mebibyte of large frames. */
-const RX_BLOCKS = 16;
+/** Blocks posted for receiving: a batch of at most two mebibytes of large frames. */
+const RX_BLOCKS = 32;
+/** The part of a small packet memory that may be posted; the rest is for the queues. */
+const RX_SHARE = 8;
 
 function parseMac(text: string): Uint8Array {
   const wellFormed = typeof text === 'string' && /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text);
@@ -101,6 +103,7 @@ export class TapLink implements Link {
   #tx: TxRing | null = null;
   #flushWord = 0;
   #rxList = 0;
+  #rxBlocks = 0;
   #words: Int32Array = new Int32Array(0);
   #memory: PacketMemory | null = null;
   #closed = false;
@@ -164,7 +167,8 @@ export class TapLink implements Link {
     const tx = new TxRing(memory, TX_SLOTS);
     const rxDescOffset = memory.region(RX_SLOTS * RX_WORDS * 4);
     const rxListOffset = memory.region(RX_BLOCKS * 4);
-    if (memory.post(rxListOffset >> 2, RX_BLOCKS) === 0) {
+    const rxBlocks = Math.min(RX_BLOCKS, Math.floor(memory.capacity / CHUNK_LARGE / RX_SHARE));
+    if (memory.post(rxListOffset >> 2, rxBlocks) === 0) {
       memory.unwatchRing(tx.ctrl);
       throw new Error(
         'a link must be attached before traffic fills the packet memory: it has nothing to receive into',
@@ -173,7 +177,7 @@ export class TapLink implements Link {
     const descriptors = new Int32Array(memory.buffer, rxDescOffset, RX_SLOTS * RX_WORDS);
     const layout = {
       rxListOffset,
-      rxBlocks: RX_BLOCKS,
+      rxBlocks,
       rxBlockSize: CHUNK_LARGE,
       rxDescOffset,
       rxDescCount: RX_SLOTS,
@@ -186,6 +190,7 @@ export class TapLink implements Link {
     this.#tx = tx;
     this.#memory = memory;
     this.#rxList = rxListOffset >> 2;
+    this.#rxBlocks = rxBlocks;
     this.#words = memory.words;
     this.#flushWord = tx.ctrl + CTRL_FLUSH;
     this.#nic.start(
@@ -254,6 +259,6 @@ export class TapLink implements Link {
   #release(): void {
     if (this.#tx === null || this.#memory === null) return;
     this.#memory.unwatchRing(this.#tx.ctrl);
-    this.#memory.unpost(this.#rxList, RX_BLOCKS);
+    this.#memory.unpost(this.#rxList, this.#rxBlocks);
   }
 }

@@ -342,6 +342,22 @@ describe('opening', () => {
     ]);
   });
 
+  test.each([
+    [4, 7],
+    [8, 15],
+    [64, 32],
+  ])('of %i MiB of packet memory %i blocks are posted, and given back', async (mebibytes, count) => {
+    const link = await open();
+    const echo = new Echo(mebibytes << 20);
+    const { memory } = echo;
+    link.attach(echo, memory);
+    const { list } = memory.posted[0];
+    expect(memory.posted).toEqual([{ list, count }]);
+    expect(memory.words.subarray(list, list + count + 1).indexOf(0)).toBe(count);
+    await link.close();
+    expect(memory.words.subarray(list, list + count).every((word) => word === 0)).toBe(true);
+  });
+
   test('a link serves one stack', async () => {
     const link = await open();
     const echo = new Echo();
