@@ -29,11 +29,7 @@ export const inNamespace =
   ({ namespace }) => ['ip', ['netns', 'exec', namespace, ...command]];
 
 /** What the tapstack command sets for itself (src/inlining.ts): Node's server is to have no worse compiler. */
-const inlining = [
-  '--max-inlined-bytecode-size=1000',
-  '--max-inlined-bytecode-size-cumulative=8000',
-  '--max-inlined-bytecode-size-absolute=20000',
-];
+const inlining = '--max-inlined-bytecode-size-cumulative=4000';
 
 /** A program in C that opens its TAP itself. */
 const program =
@@ -58,7 +54,7 @@ export const contenders = [
     name: 'node-net',
     title: 'Node net, kernel',
     kernel: true,
-    command: inNamespace(process.execPath, ...inlining, here('net-server.mjs')),
+    command: inNamespace(process.execPath, inlining, here('net-server.mjs')),
   },
   {
     name: 'kernel',

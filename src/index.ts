@@ -4,7 +4,7 @@ export type { Random } from './core/random.js';
 export { SeededRandom } from './core/random.js';
 export { epollEvents } from './eventpoll/ep-send-events.js';
 export type { EpollEvent } from './eventpoll/epitem.js';
-export { raiseInliningLimits } from './inlining.js';
+export { raiseInliningLimit } from './inlining.js';
 export type { Blocking } from './kernel/blocking.js';
 export type { DoctorCode, DoctorWarning } from './kernel/doctor.js';
 export { EFD_SEMAPHORE } from './kernel/eventfd.js';

@@ -4,7 +4,7 @@
 import { basename } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { serveControl } from '../control/index.js';
-import { raiseInliningLimits } from '../inlining.js';
+import { raiseInliningLimit } from '../inlining.js';
 import { createNet } from '../net/create-net.js';
 import { defaultStack, onLeave } from '../net/default-stack.js';
 import { refuseSharing, warnOnUse } from '../net/elsewhere.js';
@@ -41,7 +41,7 @@ function register(settings: StackSettings): void {
     );
     return;
   }
-  raiseInliningLimits();
+  raiseInliningLimit();
   const stack = defaultStack(settings);
   if (name !== undefined) process.env[OWNER] = `${process.pid} ${name}`;
   // `tapstack ss` finds it by the program's name. The program is the same without being seen.
