@@ -5,9 +5,6 @@ import { IPPROTO_TCP, type Syscalls, TCP_ZEROCOPY_RECEIVE, type TcpZerocopyRecei
 
 /** What comes in one piece is lent whole: whoever wants to have it in less reads. */
 const LARGEST_PIECE = 68 << 10;
-/** What is smaller than a page is never lent. Room for more would have that copied, too, which could be. */
-const PAGE_SIZE = 4096;
-
 export class LentReader {
   readonly #sys: Syscalls;
   readonly #block: Uint8Array;
@@ -17,7 +14,7 @@ export class LentReader {
   constructor(sys: Syscalls, block: Uint8Array) {
     this.#sys = sys;
     this.#block = block;
-    this.#lent = block.length < LARGEST_PIECE ? null : { value: { length: 0, iov: [], copybuf: block } };
+    this.#lent = block.length < LARGEST_PIECE ? null : { value: { length: 0, iov: [] } };
   }
 
   /**
@@ -25,20 +22,19 @@ export class LentReader {
    */
   read(fd: number): number {
     const lent = this.#lent;
+    let count = this.#block.length;
     if (lent !== null) {
       const { value } = lent;
-      value.length = this.#block.length;
-      value.copybuf_len = PAGE_SIZE;
-      const result = this.#sys.getsockopt(fd, IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE, lent);
-      if (result === 0) {
-        // It is told once: recv would take what follows a reset for the end.
+      value.length = count;
+      if (this.#sys.getsockopt(fd, IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE, lent) === 0) {
+        // An error is told once: recv would take what follows a reset for the end.
         if ((value.err as number) < 0) return value.err as number;
-        const taken = value.length + value.copybuf_len;
-        if (taken > 0) return taken;
+        if (value.length > 0) return value.length;
+        // What is too small to be lent, without the large pieces behind it.
+        if ((value.recv_skip_hint as number) > 0) count = value.recv_skip_hint as number;
       }
     }
-    // Nothing there, an urgent byte, the end.
-    return this.#sys.recv(fd, this.#block, this.#block.length, 0);
+    return this.#sys.recv(fd, this.#block, count, 0);
   }
 
   /** Gives back what is lent. */

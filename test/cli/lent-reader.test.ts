@@ -1,5 +1,5 @@
 // What takes in what nobody keeps: lent where it came in large pieces, copied where it did not, and told how it ended.
-import { EAGAIN, ECONNRESET, SO_LINGER, SOL_SOCKET } from 'tapstack';
+import { EAGAIN, ECONNRESET, SO_LINGER, SOL_SOCKET, type Syscalls } from 'tapstack';
 import { beforeEach, expect, it } from 'vitest';
 import { LentReader } from '../../src/cli/lent-reader.js';
 import { Machine } from '../kernel/machine.js';
@@ -35,6 +35,22 @@ it('is lent what is large, and copies what is small', async () => {
   expect(reader.read(receiver)).toBe(60_000);
   expect(copied()).toBe(100);
   expect(reader.read(receiver)).toBe(-EAGAIN);
+});
+
+it('reads no more than what is too small, where what can be lent stands behind it', () => {
+  const asked: number[] = [];
+  const sys = {
+    getsockopt(_fd: number, _level: number, _name: number, out: { value: object }): number {
+      Object.assign(out.value, { length: 0, recv_skip_hint: 60, inq: 60_060, err: 0 });
+      return 0;
+    },
+    recv(_fd: number, _block: Uint8Array, count: number): number {
+      asked.push(count);
+      return count;
+    },
+  };
+  expect(new LentReader(sys as unknown as Syscalls, block).read(5)).toBe(60);
+  expect(asked).toEqual([60]);
 });
 
 it('gives back what was lent with the next read, whichever socket it is of, and with its own end', async () => {
