@@ -6,8 +6,8 @@ import { setFlagsFromString } from 'node:v8';
 const FLAG = '--max-inlined-bytecode-size-cumulative';
 
 /**
- * In bytes of bytecode. With more, and larger functions inlined as well, there are functions so large that what is learnt late throws
- * much away: transfers came to a halt for a quarter of a second in their third second.
+ * In bytes of bytecode. With 8000, and larger functions inlined as well, a server took longer to be compiled, and transfers halved for
+ * a quarter of a second in their third second.
  */
 const LIMIT = 4000;
 

@@ -5,6 +5,7 @@ import { IPPROTO_TCP, type Syscalls, TCP_ZEROCOPY_RECEIVE, type TcpZerocopyRecei
 
 /** What comes in one piece is lent whole: whoever wants to have it in less reads. */
 const LARGEST_PIECE = 68 << 10;
+
 export class LentReader {
   readonly #sys: Syscalls;
   readonly #block: Uint8Array;
