@@ -3,6 +3,7 @@
 import { epollEvents } from '../eventpoll/ep-send-events.js';
 import type { EpollEvent } from '../eventpoll/epitem.js';
 import type { MessageHeader } from '../kernel/sys-message.js';
+import type { TcpZerocopyReceive } from '../tcp/zerocopy-receive.js';
 import type { ByteReader, ByteWriter } from './bytes.js';
 import type { Values } from './values.js';
 
@@ -111,7 +112,20 @@ export function writeOutcome(
     const events = args[1] as readonly EpollEvent[];
     for (let i = 0; i < count; i++) writeEvent(values, to, events[i]);
   }
-  for (const at of FILLED[name] ?? []) values.write(to, args[at], 'digest');
+  for (const at of FILLED[name] ?? []) {
+    values.write(to, name === 'getsockopt' ? copiedOnly(args[at], count) : args[at], 'digest');
+  }
+}
+
+/** Of a copybuf (TCP_ZEROCOPY_RECEIVE) what was copied there; the rest is the program's, and nobody has written it down. */
+function copiedOnly(out: unknown, result: number): unknown {
+  const value = (out as { value?: unknown } | null | undefined)?.value as
+    | TcpZerocopyReceive
+    | null
+    | undefined;
+  const copybuf = value?.copybuf;
+  if (!(copybuf instanceof Uint8Array)) return out;
+  return { value: { ...value, copybuf: copybuf.subarray(0, result < 0 ? 0 : value?.copybuf_len) } };
 }
 
 /** The same, to be shown. */

@@ -85,6 +85,29 @@ describe('a session in the lab', () => {
   });
 });
 
+it('of a buffer for what is not worth a loan only what was copied is compared: the rest is the program’s', async () => {
+  const stack = recordSession({ memory: 8 << 20 }, journals[0]);
+  const { sys, blocking } = stack;
+  const listener = sys.socket(AF_INET, SOCK_STREAM);
+  const address = { family: AF_INET, address: '127.0.0.1', port: 7 };
+  sys.bind(listener, address);
+  sys.listen(listener, 1);
+  const client = sys.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
+  sys.connect(client, address);
+  const server = await blocking.accept(listener);
+  const zc: TcpZerocopyReceive = { length: 0, copybuf: new Uint8Array(4096).fill(7) };
+  for (const size of [50, 70_000, 20, 70_000]) {
+    sys.write(client, new Uint8Array(size).fill(size));
+    Object.assign(zc, { length: 1 << 20, copybuf_len: 4096 });
+    expect(sys.getsockopt(server, IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE, { value: zc })).toBe(0);
+    if (size < 4096) expect([zc.length, zc.copybuf_len]).toEqual([0, size]);
+  }
+  zc.copybuf_len = 5000;
+  expect(sys.getsockopt(server, IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE, { value: zc })).toBeLessThan(0);
+  await stack.close();
+  expect((await replaySession(journals[0])).difference).toBeNull();
+});
+
 it('what is lent and mapped comes back, as it did', async () => {
   const stack = recordSession({ memory: 8 << 20 }, journals[0]);
   const { sys, blocking } = stack;
