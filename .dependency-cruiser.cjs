@@ -17,7 +17,7 @@ const floors = [
   'socket/',
   'eventpoll/',
   'kernel/',
-  'inlining\\.ts$',
+  'v8-flags\\.ts$',
   'stack\\.ts$',
   'index\\.ts$',
   'control/',
@@ -72,13 +72,13 @@ module.exports = {
       name: 'no-node-in-the-stack',
       comment:
         'The stack is plain TypeScript. Only the NIC (link), the real clock (time), the source of randomness ' +
-        '(core/random*), tracing (core/trace), the composition (stack.ts), the compiler (inlining.ts), control, replay, net, lab ' +
+        '(core/random*), tracing (core/trace), the composition (stack.ts), V8 (v8-flags.ts), control, replay, net, lab ' +
         'and cli know Node.',
       severity: 'error',
       from: {
         path: '^src/',
         pathNot:
-          '^src/((time|link|control|replay|net|lab|cli)/|core/(random[^/]*|trace\\.ts)$|(inlining|stack)\\.ts$)',
+          '^src/((time|link|control|replay|net|lab|cli)/|core/(random[^/]*|trace\\.ts)$|(v8-flags|stack)\\.ts$)',
       },
       to: { dependencyTypes: ['core'] },
     },

@@ -28,7 +28,10 @@ export const inNamespace =
   (...command) =>
   ({ namespace }) => ['ip', ['netns', 'exec', namespace, ...command]];
 
-/** What the tapstack command sets for itself (src/inlining.ts): Node's server is to have no worse compiler. */
+/**
+ * What the tapstack command sets for itself (src/v8-flags.ts): Node's server is to have no worse compiler. The other flag, for buffers,
+ * makes it no faster.
+ */
 const inlining = '--max-inlined-bytecode-size-cumulative=4000';
 
 /** A program in C that opens its TAP itself. */

@@ -167,7 +167,7 @@ ${idle === undefined ? '' : `\n${idleSection(idle, works.find(({ name }) => name
   sends by reference from memory that it mapped (\`sys.mmap\`, \`MSG_ZEROCOPY\`), its sink is lent what comes (\`TCP_ZEROCOPY_RECEIVE\`).
   **tapstack/net**: the same services written as one writes them on \`node:net\`.
 - **Node net, kernel** and **C epoll, kernel**: what one has today, on the kernel's TCP at the far end of a veth pair. V8's limit for
-  inlining is the one that the tapstack command sets for itself.
+  inlining is the one that the tapstack command sets for itself; its other flag makes Node's server no faster.
 - **lwIP**: as Debian builds it, on a TAP with plain frames, through its raw API in one thread. Its window (64 KiB), buffers and
   software checksums are fixed in that library, so they could not be tuned here.
 - **limit of the TAP**: a C program on the same TAP device with no TCP behind it, which copies and acknowledges, blasts valid

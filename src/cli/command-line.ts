@@ -1,6 +1,6 @@
 // Runs what the command line says, and tells what went wrong.
 
-import { raiseInliningLimit } from '../inlining.js';
+import { tuneV8 } from '../v8-flags.js';
 import { program } from './program.js';
 import { describeBug, describeRefusal, Refusal, refusalFor } from './refusal.js';
 
@@ -11,7 +11,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(1);
 });
 
-raiseInliningLimit();
+tuneV8();
 try {
   await program().parseAsync();
 } catch (error) {

@@ -4,12 +4,12 @@
 import { basename } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { serveControl } from '../control/index.js';
-import { raiseInliningLimit } from '../inlining.js';
 import { createNet } from '../net/create-net.js';
 import { defaultStack, onLeave } from '../net/default-stack.js';
 import { refuseSharing, warnOnUse } from '../net/elsewhere.js';
 import { installNet } from '../net/install.js';
 import { readSettings, type StackSettings } from '../net/settings.js';
+import { tuneV8 } from '../v8-flags.js';
 import { describeRefusal, refusalFor } from './refusal.js';
 
 /** Set for child processes, which inherit the environment and often our preload too: which device is taken, and by whom. */
@@ -41,7 +41,7 @@ function register(settings: StackSettings): void {
     );
     return;
   }
-  raiseInliningLimit();
+  tuneV8();
   const stack = defaultStack(settings);
   if (name !== undefined) process.env[OWNER] = `${process.pid} ${name}`;
   // `tapstack ss` finds it by the program's name. The program is the same without being seen.
