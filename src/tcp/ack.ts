@@ -250,7 +250,7 @@ export function checkSpace(sk: TcpSock): void {
 /** tcp_sndbuf_expand: room for two windows of segments at what the kernel would charge for each. */
 export function expandSendBuffer(sk: TcpSock): void {
   const segment = Math.max(sk.mssClamp, sk.mss) + 640;
-  const charge = 2 ** (32 - Math.clz32(segment - 1)) + 256;
+  const charge = (1 << (32 - Math.clz32(segment - 1))) + 256;
   const wanted = sk.cc.sendBufferExpand(sk) * Math.max(TCP_INIT_CWND, sk.sndCwnd, sk.reordering + 1) * charge;
   if (sk.sndbuf < wanted) sk.sndbuf = Math.min(wanted, sk.host.sysctl.tcpWmem[2]);
 }

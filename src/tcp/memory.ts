@@ -127,5 +127,5 @@ export function defaultTcpMem(bytes: number): number[] {
 /** tcp_check_oom: there are too many orphans, or too much memory is held, for another one like `sk`; `shift` doubles its weight. */
 export function checkOom(sk: TcpSock, shift: number): boolean {
   const { tcp } = sk;
-  return tcp.orphans * 2 ** shift > tcp.host.sysctl.tcpMaxOrphans || tcp.memory.isOut(sk);
+  return tcp.orphans << shift > tcp.host.sysctl.tcpMaxOrphans || tcp.memory.isOut(sk);
 }

@@ -66,7 +66,7 @@ export function selectInitialWindow(
     most = Math.min(most, clamp);
     wscale = Math.max(0, Math.min(31 - Math.clz32(most) - 15, MAX_TCP_WSCALE));
   }
-  clamp = Math.min(65535 * 2 ** wscale, clamp);
+  clamp = Math.min(65535 << wscale, clamp);
   // What a peer that reads it as a signed number may misunderstand (tcp_workaround_signed_windows).
   const most = host.sysctl.tcpWorkaroundSignedWindows !== 0 ? Math.min(space, MAX_TCP_WINDOW) : space;
   initialWindow.window = metrics.initrwnd === 0 ? most : Math.min(most, metrics.initrwnd * mss);

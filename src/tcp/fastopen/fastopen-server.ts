@@ -182,7 +182,7 @@ export function fastOpenTimer(sk: TcpSock, request: RequestSock): void {
   request.timeouts++;
   countTimeout(sk);
   if (sk.tx.retransStamp === 0) sk.tx.retransStamp = host.nowMs || -1;
-  startRetransmit(sk, TIME_RETRANS, TCP_TIMEOUT_INIT * 2 ** request.timeouts);
+  startRetransmit(sk, TIME_RETRANS, request.timeoutMs);
 }
 
 /** tcp_rtx_synack */

@@ -231,7 +231,7 @@ export function repeatSynAck(request: RequestSock): void {
 
 /** tcp_reqsk_timeout */
 export function armRequest(request: RequestSock): void {
-  const wait = Math.min(TCP_TIMEOUT_INIT * 2 ** request.timeouts, TCP_RTO_MAX);
+  const wait = Math.min(request.timeoutMs, TCP_RTO_MAX);
   request.listener.host.wheel.arm(request, wait);
 }
 

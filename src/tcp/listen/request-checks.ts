@@ -4,7 +4,7 @@
 import type { DropReason } from '../../core/drop-reason.js';
 import { TcpExt } from '../../core/mib.js';
 import { echoRtt } from '../clean-rtx-queue.js';
-import { RST, TCP_TIMEOUT_INIT } from '../constants.js';
+import { RST } from '../constants.js';
 import { pawsRejects } from '../paws.js';
 import type { Segment } from '../segment.js';
 import { before, between } from '../seq.js';
@@ -15,7 +15,7 @@ import type { RequestSock } from './request-sock.js';
 export function oldTimestamp(request: RequestSock, segment: Segment): boolean {
   if (!segment.hasTs) return false;
   const { nowMs } = request.listener.host;
-  const stamp = (nowMs - TCP_TIMEOUT_INIT * 2 ** request.timeouts) | 0;
+  const stamp = (nowMs - request.timeoutMs) | 0;
   return pawsRejects(request.tsRecent, stamp, nowMs, segment.tsVal, (segment.flags & RST) !== 0);
 }
 

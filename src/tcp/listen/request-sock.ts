@@ -4,6 +4,7 @@
 import type { Route } from '../../ip/routes.js';
 import type { IpAddress } from '../../packet/address.js';
 import { Timer } from '../../time/timer-wheel.js';
+import { TCP_TIMEOUT_INIT } from '../constants.js';
 import type { Tuple } from '../demux.js';
 import type { AccEcn } from '../ecn/accecn.js';
 import type { TcpSock } from '../sock.js';
@@ -73,6 +74,11 @@ export class RequestSock extends Timer implements Tuple<RequestSock> {
     this.sport = sport;
     this.daddr = daddr;
     this.dport = dport;
+  }
+
+  /** What it waits for the third ACK: the first timeout, doubled each time, twenty times at most (tcp_reqsk_timeout). */
+  get timeoutMs(): number {
+    return TCP_TIMEOUT_INIT << Math.min(this.timeouts, 20);
   }
 
   override expire(): void {
