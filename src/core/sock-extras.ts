@@ -13,6 +13,9 @@ export const IP_CMSG_ORIGDSTADDR = 1 << 6;
 /** What Linux charges to optmem for a send with MSG_ZEROCOPY until it is complete (a small skb), and what it asks to be free. */
 export const ZEROCOPY_CHARGE = 832;
 export const ZEROCOPY_ASKED = 576;
+/** Bytes and sends that one completion tells of at most (msg_zerocopy_realloc). */
+export const ZEROCOPY_BYTES = 1 << 19;
+export const ZEROCOPY_SENDS = 0xfffe;
 
 /** A byte of the stream of which something is to be told when it is sent or acknowledged. Ascending by `seq`. */
 export interface TxMark {
@@ -26,6 +29,8 @@ export interface ZerocopySend {
   seq: number;
   first: number;
   last: number;
+  /** Bytes that they were asked to send. */
+  asked: number;
   /** Some of it was copied after all. */
   copied: boolean;
 }

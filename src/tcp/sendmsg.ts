@@ -30,7 +30,7 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
   }
   if (sk.err !== 0 || (sk.shutdown & SEND_SHUTDOWN) !== 0) return sk.takeError() || -EPIPE;
   if (sk.extras !== null) {
-    const refused = mayZerocopy(sk, sk.extras, flags);
+    const refused = mayZerocopy(sk, sk.extras, flags, length);
     if (refused !== 0) return refused;
   }
   sk.ownTx();
@@ -77,7 +77,7 @@ export function tcpSend(sk: TcpSock, buffer: Uint8Array, length: number, flags: 
       sk.tx.sndUp = sk.writeSeq;
       sk.tx.urgMode = true;
     }
-    if (sk.extras !== null) markWritten(sk, sk.extras, flags, taken, !full, byReference);
+    if (sk.extras !== null) markWritten(sk, sk.extras, flags, taken, length, byReference);
     push(sk, (flags & MSG_MORE) !== 0 && !full, full, goal);
   }
   if (taken > 0 || length === 0) return taken;

@@ -7,7 +7,9 @@ import {
   WRITE_LATER,
   WRITE_WHOLE,
   ZEROCOPY_ASKED,
+  ZEROCOPY_BYTES,
   ZEROCOPY_CHARGE,
+  ZEROCOPY_SENDS,
 } from '../core/sock-extras.js';
 import { ENOBUFS, ENOMSG } from '../uapi/errno.js';
 import {
@@ -33,18 +35,23 @@ import { ROW_END, ROW_SEQ } from './write-queue.js';
  * 0; -ENOBUFS when a send with MSG_ZEROCOPY finds too many not heard of yet (sock_omalloc, net.core.optmem_max). One that will
  * share the note of the send before it needs no more.
  */
-export function mayZerocopy(sk: TcpSock, extras: SockExtras, flags: number): number {
+export function mayZerocopy(sk: TcpSock, extras: SockExtras, flags: number, asked: number): number {
   if ((flags & MSG_ZEROCOPY) === 0 || !extras.zerocopy || extras.writeStep === WRITE_LATER) return 0;
   const sends = extras.zerocopySends;
   const wanted = sends.length * ZEROCOPY_CHARGE + ZEROCOPY_ASKED;
   if (wanted <= sk.host.sysctl.optmemMax) return 0;
-  return sends.length > 0 && sharesNote(sk, extras, sk.writeSeq) ? 0 : -ENOBUFS;
+  return sends.length > 0 && sharesNote(sk, extras, sk.writeSeq, asked) ? 0 : -ENOBUFS;
 }
 
-/** msg_zerocopy_realloc: the send that begins at `first` follows the last one, and the segment at the tail then still waits. */
-function sharesNote(sk: TcpSock, extras: SockExtras, first: number): boolean {
+/**
+ * msg_zerocopy_realloc: the send of `asked` bytes that begins at `first` follows the last one, which has room for it, and the segment at
+ * the tail then still waits.
+ */
+function sharesNote(sk: TcpSock, extras: SockExtras, first: number, asked: number): boolean {
   const last = extras.zerocopySends[extras.zerocopySends.length - 1];
   if ((last.last + 1) >>> 0 !== extras.zckey) return false;
+  if (last.asked + asked > ZEROCOPY_BYTES || (extras.zckey - last.first) >>> 0 === ZEROCOPY_SENDS)
+    return false;
   const queue = sk.writeQueue;
   for (let i = queue.count - 1; i >= queue.sent; i--) {
     const row = queue.at(i);
@@ -54,7 +61,7 @@ function sharesNote(sk: TcpSock, extras: SockExtras, first: number): boolean {
 }
 
 /**
- * `taken` bytes were written (`all`: it was all the program gave; `byReference`: none was copied), the last of them not sent yet.
+ * `taken` of `asked` bytes were written (`byReference`: none was copied), the last of them not sent yet.
  * Marks within one segment are merged, as there is one to a segment.
  */
 export function markWritten(
@@ -62,19 +69,18 @@ export function markWritten(
   extras: SockExtras,
   flags: number,
   taken: number,
-  all: boolean,
+  asked: number,
   byReference: boolean,
 ): void {
-  const seq = (sk.writeSeq - 1) | 0;
-  if ((flags & MSG_ZEROCOPY) !== 0 && extras.zerocopy) markZerocopy(sk, extras, seq, taken, !byReference);
+  if ((flags & MSG_ZEROCOPY) !== 0 && extras.zerocopy) markZerocopy(sk, extras, taken, asked, !byReference);
   // A call that will go on is timed by its last byte.
-  if (all || extras.writeStep === WRITE_WHOLE) markTimed(sk, extras);
+  if (taken === asked || extras.writeStep === WRITE_WHOLE) markTimed(sk, extras);
 }
 
 /** The SYN took `taken` bytes of a send, which may be acknowledged already (tcp_sendmsg_fastopen). They are not timed. */
 export function markSynData(sk: TcpSock, extras: SockExtras, flags: number, taken: number): void {
   if ((flags & MSG_ZEROCOPY) === 0 || !extras.zerocopy) return;
-  markZerocopy(sk, extras, (sk.writeSeq - 1) | 0, taken, true);
+  markZerocopy(sk, extras, taken, taken, true);
   completeSends(sk, extras, sk.sndUna);
 }
 
@@ -95,7 +101,8 @@ function markTimed(sk: TcpSock, extras: SockExtras): void {
   } else extras.txMarks.push({ seq, flags: wanted });
 }
 
-function markZerocopy(sk: TcpSock, extras: SockExtras, seq: number, taken: number, copied: boolean): void {
+function markZerocopy(sk: TcpSock, extras: SockExtras, taken: number, asked: number, copied: boolean): void {
+  const seq = (sk.writeSeq - 1) | 0;
   const sends = extras.zerocopySends;
   const last = sends[sends.length - 1];
   if (extras.writeStep === WRITE_LATER && last !== undefined) {
@@ -104,13 +111,14 @@ function markZerocopy(sk: TcpSock, extras: SockExtras, seq: number, taken: numbe
     return;
   }
   const id = extras.zckey;
-  const shares = last !== undefined && sharesNote(sk, extras, (sk.writeSeq - taken) | 0);
+  const shares = last !== undefined && sharesNote(sk, extras, (sk.writeSeq - taken) | 0, asked);
   extras.zckey = (id + 1) >>> 0;
   if (shares) {
     last.seq = seq;
     last.last = id;
+    last.asked += asked;
     last.copied ||= copied;
-  } else sends.push({ seq, first: id, last: id, copied });
+  } else sends.push({ seq, first: id, last: id, asked, copied });
 }
 
 /** Whether byte `a`, written before the last byte `b`, waits in one segment with it. */

@@ -13,6 +13,8 @@ export class Cork {
   /** What the first send asked for beside it. */
   readonly cookie: SendCookie | null;
   length = 0;
+  /** Sends of it that asked for MSG_ZEROCOPY: one completion tells of them all. */
+  zerocopies = 0;
   readonly #parts: Uint8Array[] = [];
 
   constructor(route: Route, dport: number, mtu: number, cookie: SendCookie | null) {

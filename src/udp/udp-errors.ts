@@ -59,7 +59,6 @@ export function reportSent(
   sk: UdpSock,
   extras: SockExtras,
   tsflags: number,
-  flags: number,
   frame: number,
   at: number,
   total: number,
@@ -72,11 +71,20 @@ export function reportSent(
     if (scheduled) queueStamp(sk, extras, SCM_TSTAMP_SCHED, key, frame, at, total, device);
     if (sent) queueStamp(sk, extras, SCM_TSTAMP_SND, key, frame, at, total, device);
   }
-  if ((flags & MSG_ZEROCOPY) === 0 || !extras.zerocopy || total === UDP_HLEN) return;
-  // It was copied, so the program's buffer is free already.
-  const id = extras.zckey;
-  extras.zckey = (id + 1) >>> 0;
-  extras.errorQueue.zerocopyDone(sk, id, id, true);
+}
+
+/** Whether the program is to be told when what it sends is done with (SOCK_ZEROCOPY). */
+export function asksZerocopy(sk: UdpSock, flags: number): boolean {
+  return (flags & MSG_ZEROCOPY) !== 0 && sk.extras?.zerocopy === true;
+}
+
+/** A datagram of `sends` that asked for MSG_ZEROCOPY is gone. They were copied, so the program's buffers have long been free. */
+export function zerocopyDone(sk: UdpSock, sends: number): void {
+  if (sk.extras === null || sends === 0) return;
+  const { extras } = sk;
+  const first = extras.zckey;
+  extras.zckey = (first + sends) >>> 0;
+  extras.errorQueue.zerocopyDone(sk, first, (first + sends - 1) >>> 0, true);
 }
 
 function queueStamp(

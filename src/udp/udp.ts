@@ -50,7 +50,7 @@ import {
 } from '../uapi/socket.js';
 import { TCP_CLOSE, TCP_ESTABLISHED } from '../uapi/tcp.js';
 import { Cork } from './cork.js';
-import { queueIcmpError, queueTooLarge, reportSent } from './udp-errors.js';
+import { asksZerocopy, queueIcmpError, queueTooLarge, reportSent, zerocopyDone } from './udp-errors.js';
 import { type Sender, UdpSock } from './udp-sock.js';
 import { ANY_DEVICE, UdpTable } from './udp-table.js';
 
@@ -229,13 +229,15 @@ export class Udp implements IpProtocol {
     if (pending !== 0) return pending;
     if ((sk.shutdown & SEND_SHUTDOWN) !== 0) return -EPIPE;
     const port = daddr === null ? sk.dport : dport;
+    const zerocopies = asksZerocopy(sk, flags) ? 1 : 0;
     if (sk.corked || (flags & MSG_MORE) !== 0) {
       sk.cork = new Cork(route, port, mtu, cookie);
       sk.cork.append(buffer, length);
+      sk.cork.zerocopies = zerocopies;
       if ((flags & MSG_CONFIRM) !== 0) route.confirm();
       return length;
     }
-    return this.#transmit(sk, buffer, length, flags, route, port, mtu, cookie);
+    return this.#transmit(sk, buffer, length, flags, route, port, mtu, cookie, zerocopies);
   }
 
   /** Adds to what was begun, and sends it unless more is to come. One that grows too large is lost, all of it. */
@@ -244,9 +246,11 @@ export class Udp implements IpProtocol {
     if (this.#isTooLarge(sk, packet, cork.mtu, cork.route.destination)) {
       sk.cork = null;
       sk.wakeSpace();
+      zerocopyDone(sk, cork.zerocopies);
       return -EMSGSIZE;
     }
     cork.append(buffer, length);
+    if (length > 0 && asksZerocopy(sk, flags)) cork.zerocopies++;
     if (sk.corked || (flags & MSG_MORE) !== 0) return length;
     const result = this.#push(sk, cork, flags & ~MSG_CONFIRM);
     return result < 0 ? result : length;
@@ -265,8 +269,8 @@ export class Udp implements IpProtocol {
   /** udp_push_pending_frames */
   #push(sk: UdpSock, cork: Cork, flags: number): number {
     sk.cork = null;
-    const { length, route, dport, mtu, cookie } = cork;
-    return this.#transmit(sk, cork.bytes(), length, flags, route, dport, mtu, cookie);
+    const { length, route, dport, mtu, cookie, zerocopies } = cork;
+    return this.#transmit(sk, cork.bytes(), length, flags, route, dport, mtu, cookie, zerocopies);
   }
 
   /** UDP_CORK: taken off, it lets go what waits. */
@@ -284,6 +288,7 @@ export class Udp implements IpProtocol {
     dport: number,
     mtu: number,
     cookie: SendCookie | null,
+    zerocopies: number,
   ): number {
     const { mib, memory } = this.host;
     const total = length + UDP_HLEN;
@@ -330,8 +335,9 @@ export class Udp implements IpProtocol {
     );
     if (result === 0 && sk.extras !== null) {
       const tsflags = cookie === null ? sk.extras.tsflags : cookie.tsflags;
-      reportSent(sk, sk.extras, tsflags, flags, frame, at, total, route.device.index);
+      reportSent(sk, sk.extras, tsflags, frame, at, total, route.device.index);
     }
+    zerocopyDone(sk, zerocopies);
     memory.free(chunk);
     if (result < 0 && result !== -ENOBUFS) return result;
     // A datagram lost to a full ring is lost as on any other hop: counted, and no error to the sender (udp_send_skb).
