@@ -237,7 +237,10 @@ export class Udp implements IpProtocol {
       if ((flags & MSG_CONFIRM) !== 0) route.confirm();
       return length;
     }
-    return this.#transmit(sk, buffer, length, flags, route, port, mtu, cookie, zerocopies);
+    const result = this.#transmit(sk, buffer, length, flags, route, port, mtu, cookie);
+    // What was never put together tells of nothing (net_zcopy_put_abort).
+    if (result !== -ENOBUFS) zerocopyDone(sk, zerocopies);
+    return result;
   }
 
   /** Adds to what was begun, and sends it unless more is to come. One that grows too large is lost, all of it. */
@@ -270,7 +273,9 @@ export class Udp implements IpProtocol {
   #push(sk: UdpSock, cork: Cork, flags: number): number {
     sk.cork = null;
     const { length, route, dport, mtu, cookie, zerocopies } = cork;
-    return this.#transmit(sk, cork.bytes(), length, flags, route, dport, mtu, cookie, zerocopies);
+    const result = this.#transmit(sk, cork.bytes(), length, flags, route, dport, mtu, cookie);
+    zerocopyDone(sk, zerocopies);
+    return result;
   }
 
   /** UDP_CORK: taken off, it lets go what waits. */
@@ -288,7 +293,6 @@ export class Udp implements IpProtocol {
     dport: number,
     mtu: number,
     cookie: SendCookie | null,
-    zerocopies: number,
   ): number {
     const { mib, memory } = this.host;
     const total = length + UDP_HLEN;
@@ -337,7 +341,6 @@ export class Udp implements IpProtocol {
       const tsflags = cookie === null ? sk.extras.tsflags : cookie.tsflags;
       reportSent(sk, sk.extras, tsflags, frame, at, total, route.device.index);
     }
-    zerocopyDone(sk, zerocopies);
     memory.free(chunk);
     if (result < 0 && result !== -ENOBUFS) return result;
     // A datagram lost to a full ring is lost as on any other hop: counted, and no error to the sender (udp_send_skb).

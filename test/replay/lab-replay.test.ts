@@ -9,6 +9,7 @@ import { SocketDetails } from '../../src/control/socket-details.js';
 import { onTrace } from '../../src/core/trace.js';
 import { Lab } from '../../src/lab/index.js';
 import { recordSession, replaySession } from '../../src/replay/index.js';
+import type { Stack } from '../../src/stack.js';
 import type { TcpZerocopyReceive } from '../../src/tcp/zerocopy-receive.js';
 import { AF_INET, IPPROTO_TCP, SOCK_NONBLOCK, SOCK_STREAM } from '../../src/uapi/socket.js';
 import { TCP_ZEROCOPY_RECEIVE } from '../../src/uapi/tcp.js';
@@ -85,9 +86,7 @@ describe('a session in the lab', () => {
   });
 });
 
-it('of a buffer for what is not worth a loan only what was copied is compared: the rest is the program’s', async () => {
-  const stack = recordSession({ memory: 8 << 20 }, journals[0]);
-  const { sys, blocking } = stack;
+async function connection({ sys, blocking }: Stack): Promise<{ client: number; server: number }> {
   const listener = sys.socket(AF_INET, SOCK_STREAM);
   const address = { family: AF_INET, address: '127.0.0.1', port: 7 };
   sys.bind(listener, address);
@@ -95,6 +94,13 @@ it('of a buffer for what is not worth a loan only what was copied is compared: t
   const client = sys.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
   sys.connect(client, address);
   const server = await blocking.accept(listener);
+  return { client, server };
+}
+
+it('of a buffer for what is not worth a loan only what was copied is compared: the rest is the program’s', async () => {
+  const stack = recordSession({ memory: 8 << 20 }, journals[0]);
+  const { sys } = stack;
+  const { client, server } = await connection(stack);
   const zc: TcpZerocopyReceive = { length: 0, copybuf: new Uint8Array(4096).fill(7) };
   for (const size of [50, 70_000, 20, 70_000]) {
     sys.write(client, new Uint8Array(size).fill(size));
@@ -110,14 +116,8 @@ it('of a buffer for what is not worth a loan only what was copied is compared: t
 
 it('what is lent and mapped comes back, as it did', async () => {
   const stack = recordSession({ memory: 8 << 20 }, journals[0]);
-  const { sys, blocking } = stack;
-  const listener = sys.socket(AF_INET, SOCK_STREAM);
-  const address = { family: AF_INET, address: '127.0.0.1', port: 7 };
-  sys.bind(listener, address);
-  sys.listen(listener, 1);
-  const client = sys.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
-  sys.connect(client, address);
-  const server = await blocking.accept(listener);
+  const { sys } = stack;
+  const { client, server } = await connection(stack);
   const zc: TcpZerocopyReceive = { length: 0, iov: [] };
   let total = 0;
   for (let round = 0; round < 100; round++) {

@@ -16,7 +16,7 @@ import {
   SOL_SOCKET,
 } from 'tapstack';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { address, Machine } from '../kernel/machine.js';
+import { address, Machine, result } from '../kernel/machine.js';
 
 let m: Machine;
 beforeEach(() => {
@@ -36,6 +36,15 @@ function completed(fd: number): [number, number][] {
 }
 
 describe('datagrams have a completion', () => {
+  function connected(): number {
+    const receiver = m.sys.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK);
+    m.sys.bind(receiver, address(5555));
+    const sender = m.sys.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK);
+    m.sys.connect(sender, address(5555));
+    m.sys.setsockopt(sender, SOL_SOCKET, SO_ZEROCOPY, 1);
+    return sender;
+  }
+
   // Each send's bytes and flags (Z MSG_ZEROCOPY, M MSG_MORE), and what is completed then.
   it.each<[string, string, number[][]]>([
     ['for all sends of one', '5000 ZM, 5000 Z', [[0, 1]]],
@@ -49,11 +58,7 @@ describe('datagrams have a completion', () => {
     ['when they are lost as they grew too large', '40000 ZM, 40000 Z', [[0, 0]]],
     ['but not what is too large by itself', '70000 Z', []],
   ])('%s', (_name, sends, completions) => {
-    const receiver = m.sys.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK);
-    m.sys.bind(receiver, address(5555));
-    const sender = m.sys.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK);
-    m.sys.connect(sender, address(5555));
-    m.sys.setsockopt(sender, SOL_SOCKET, SO_ZEROCOPY, 1);
+    const sender = connected();
     for (const send of sends.split(', ')) {
       const [length, flags = ''] = send.split(' ');
       const zerocopy = flags.includes('Z') ? MSG_ZEROCOPY : 0;
@@ -61,6 +66,17 @@ describe('datagrams have a completion', () => {
       m.sys.send(sender, new Uint8Array(Number(length)), Number(length), zerocopy | more);
     }
     expect(completed(sender)).toEqual(completions);
+  });
+
+  it('when there is no memory to put together what they gathered, and not for a send that fails for it', () => {
+    const sender = connected();
+    m.sys.send(sender, new Uint8Array(9), 9, MSG_ZEROCOPY | MSG_MORE);
+    const { memory } = m.stack.host;
+    while (memory.alloc(60_000) !== 0 || memory.alloc(1) !== 0);
+    expect(result(m.sys.send(sender, new Uint8Array(9), 9, MSG_ZEROCOPY))).toBe('-ENOBUFS');
+    expect(completed(sender)).toEqual([[0, 1]]);
+    expect(result(m.sys.send(sender, new Uint8Array(9), 9, MSG_ZEROCOPY))).toBe('-ENOBUFS');
+    expect(completed(sender)).toEqual([]);
   });
 });
 
