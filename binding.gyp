@@ -23,6 +23,7 @@
             "native/gso.c",
             "native/guard.c",
             "native/napi.c",
+            "native/napithread.c",
             "native/netlink.c",
             "native/netns.c",
             "native/options.c",

@@ -257,7 +257,7 @@ static int read_batch(void) {
  * kernel's: the most that this device can do with them. */
 static void thread_napi(const char *name) {
   const int sysfs = napi_sysfs(), attribute = sysfs < 0 ? sysfs : napi_attribute(sysfs, name);
-  if (attribute < 0 || write(attribute, "1", 1) != 1)
+  if (attribute < 0 || !nic_switch_napi(attribute, name, true))
     tap_fail("threaded NAPI");
 }
 

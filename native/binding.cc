@@ -98,7 +98,7 @@ public:
     if (device == nullptr)
       return;
     nic_info info = *nic_get_info(device);
-    napi_ = new NapiSwitch(nic_take_napi(device));
+    napi_ = new NapiSwitch(nic_take_napi(device), info.name);
     pump_ = Pump::Create(env, device, this);
     if (pump_ == nullptr)
       return;

@@ -1,6 +1,7 @@
 // See napiswitch.h.
 
 #include "napiswitch.h"
+#include "nic.h"
 
 #include <unistd.h>
 
@@ -16,7 +17,7 @@ public:
       delete owner_;
   }
 
-  void Execute() override { done_ = pwrite(owner_->fd_, threaded_ ? "1" : "0", 1, 0) == 1; }
+  void Execute() override { done_ = nic_switch_napi(owner_->fd_, owner_->name_.c_str(), threaded_); }
 
   // What failed (the device is gone, a thread cannot be made) leaves everything as it was.
   void OnOK() override {

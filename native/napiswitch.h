@@ -3,11 +3,12 @@
 #define TAPSTACK_NAPISWITCH_H
 
 #include <napi.h>
+#include <string>
 
 class NapiSwitch {
 public:
-  // Takes over nic_take_napi's descriptor; negative: there is nothing to switch.
-  explicit NapiSwitch(int fd) : fd_(fd) {}
+  // Takes over nic_take_napi's descriptor, of the device of that name; negative: there is nothing to switch.
+  NapiSwitch(int fd, const char *name) : fd_(fd), name_(name) {}
   // For who has it: a switch that is on its way ends first, and nobody waits for it.
   void Release();
 
@@ -24,7 +25,8 @@ private:
 
   ~NapiSwitch();
 
-  int fd_;
+  const int fd_;
+  const std::string name_;
   bool threaded_ = false; // JavaScript's thread alone looks at these
   bool switching_ = false;
   bool released_ = false;

@@ -144,10 +144,14 @@ void nic_close(struct nic *nic);
 const struct nic_info *nic_get_info(const struct nic *nic);
 struct nic_queue *nic_get_queue(struct nic *nic, unsigned index);
 
-/* The descriptor to which "1" is written that a thread of the kernel's receive for the host what we send, and
- * "0" that it be done inside our writes, as at first. The caller's from now on; -1 where info's no_napi says
- * why not. Such a write can take 30 ms (napi_stop_kthread sleeps). */
+/* The descriptor by which the device's NAPI is switched. The caller's from now on; -1 where info's no_napi
+ * says why not. */
 int nic_take_napi(struct nic *nic);
+
+/* Lets a thread of the kernel's receive for the host what we send, or has that done inside our writes, as at
+ * first. `name`: the device's. False, and all as it was, when the device is gone or no thread can be made. It
+ * can take 30 ms (napi_stop_kthread sleeps). */
+bool nic_switch_napi(int napi, const char *name, bool threaded);
 
 /* Gives a queue its rings. Fails with EINVAL when the layout does not fit the memory. */
 bool nic_queue_attach(struct nic_queue *queue, void *memory, size_t size, const struct nic_layout *layout,

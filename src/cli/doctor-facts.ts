@@ -54,6 +54,8 @@ export interface Facts {
   labError: string | null;
   /** Null: no device could be tried. */
   device: DeviceFacts | null;
+  /** Are the kernel's threads in sight? They are not in a PID namespace of one's own. */
+  kernelThreads: boolean;
   missingTools: string[];
   /** Null: it can be had; else what is wrong with it. */
   controlError: string | null;
@@ -72,6 +74,7 @@ export async function gather(): Promise<Facts> {
       ([name, value]) => `${name} = ${value}`,
     ),
     ...lab,
+    kernelThreads: read('/proc/2/comm') === 'kthreadd\n',
     missingTools: [...LAB_TOOLS, ...MORE_TOOLS].filter((tool) => !onPath(tool)),
     controlError: thrown(() => void controlDirectory()),
   };

@@ -180,11 +180,18 @@ function batches({ device }: Facts): Finding {
       );
 }
 
-function threadedNapi({ device }: Facts): Finding {
+function threadedNapi({ device, kernelThreads }: Facts): Finding {
   const what = 'threaded NAPI';
   if (device === null) return finding(what, 'ok', 'not tried');
   if (device.noThreadedNapi === null)
-    return finding(what, 'ok', "a thread of the kernel's can do the host's share of what is sent");
+    return finding(
+      what,
+      'ok',
+      "a thread of the kernel's can do the host's share of what is sent" +
+        (kernelThreads
+          ? ''
+          : ', but not be made to wait for others (SCHED_BATCH): it is not in this PID namespace'),
+    );
   if (device.noThreadedNapi === 'ECANCELED')
     return finding(what, 'ok', 'not asked for: there is one processor');
   return finding(

@@ -19,6 +19,7 @@ const HEALTHY: Facts = {
   forbidding: [],
   labError: null,
   device: { vnetHdr: true, offloads: 11, noIoUring: null, noThreadedNapi: null, netdevice: 'doctor0' },
+  kernelThreads: true,
   missingTools: [],
   controlError: null,
 };
@@ -29,6 +30,16 @@ const sick = (facts: Partial<Facts>) =>
 test('a machine that has everything', () => {
   expect(sick({})).toEqual([]);
   expect(judge(HEALTHY).flatMap(({ remedies }) => remedies)).toEqual([]);
+});
+
+test("a thread that cannot be scheduled otherwise, as in a container, is told of, and nobody's fault", () => {
+  const said = (facts: Partial<Facts>) =>
+    judge({ ...HEALTHY, ...facts }).find(({ what }) => what === 'threaded NAPI');
+  expect(said({})?.found).not.toMatch(/SCHED_BATCH/);
+  expect(said({ kernelThreads: false })).toMatchObject({
+    verdict: 'ok',
+    found: expect.stringMatching(/SCHED_BATCH.*PID namespace/),
+  });
 });
 
 describe('what is wrong, and what to do', () => {

@@ -31,6 +31,7 @@ for source in test/native/*_test.c; do
   if [ "$name" = rx_test ]; then wrap=(-Wl,--wrap=uring_run); fi
   if [ "$name" = rx_errors_test ]; then wrap=(-Wl,--wrap=read,--wrap=readv,--wrap=uring_run); fi
   if [ "$name" = tx_test ]; then wrap=(-Wl,--wrap=writev,--wrap=uring_{open,close,write,run}); fi
+  if [ "$name" = napithread_test ]; then wrap=(-Wl,--wrap=pwrite); fi
   if [ "$name" = faults_test ]; then
     wrap=(-Wl,--wrap={socket,socketpair,send,recv,calloc,malloc,strdup,mmap,setns,unshare,mount,pthread_create,open,ioctl})
   fi
