@@ -49,6 +49,12 @@ export const contenders = [
     command: tapstackServer('bench-server', '--busy-poll', '50'),
   },
   {
+    name: 'tapstack-sleeping',
+    title: 'tapstack, never polling',
+    only: ['rr-1', 'crr-1'],
+    command: tapstackServer('bench-server', '--busy-poll', '0'),
+  },
+  {
     name: 'tapstack-net',
     title: 'tapstack/net',
     command: tapstackServer('bench-server', '--api', 'net'),

@@ -163,7 +163,9 @@ ${idle === undefined ? '' : `\n${idleSection(idle, works.find(({ name }) => name
 ## Contenders
 
 - **tapstack**: \`tapstack bench-server\` on a TAP device, level-triggered on \`stack.sys\`; offloads on (checksums and segmentation
-  left to the kernel), or plain 1500-byte frames; busy-polling looks for frames for 50 µs before it sleeps. Its source
+  left to the kernel), or plain 1500-byte frames. As it comes it looks for frames for 50 µs before it sleeps while clearly more gets through that
+  way, for about as much processor time each as sleeping and being woken takes (\`--busy-poll auto\`): with few connections here. Busy-polling it always does, never
+  polling it sleeps, as all the others do. Its source
   sends by reference from memory that it mapped (\`sys.mmap\`, \`MSG_ZEROCOPY\`), its sink is lent what comes (\`TCP_ZEROCOPY_RECEIVE\`).
   **tapstack/net**: the same services written as one writes them on \`node:net\`.
 - **Node net, kernel** and **C epoll, kernel**: what one has today, on the kernel's TCP at the far end of a veth pair. V8's limit for
@@ -175,7 +177,7 @@ ${idle === undefined ? '' : `\n${idleSection(idle, works.find(({ name }) => name
   kernel's (threaded NAPI), as they are for tapstack while that is faster.
 
 The client is \`bench/client.c\`. Bulk into a server counts what it has acknowledged, bulk out of it what has been read. A
-connection is \`connect\`, 64 bytes, their echo, \`close\`, in order and without TIME_WAIT. CPU seconds are those of the server's
+connection is \`connect\`, 64 bytes, their echo, \`close\`, in order and without TIME_WAIT. CPU seconds, and microseconds for each round trip or connection, are those of the server's
 process; over a TAP that includes the kernel's whole receive path, which runs inside the server's \`write\` (but for threaded
 NAPI, whose thread is counted nowhere), over a veth pair much of
 the kernel's work is charged to the client.

@@ -24,6 +24,8 @@ export function summarise({ name, title, unit, metric }, samples) {
       if (list[0][part] !== undefined) entry[part] = median(list.map((sample) => sample[part]));
     if (list[0].bytes !== undefined)
       entry.cpuPerGb = median(list.map(({ cpu, bytes }) => cpu / (bytes / 1e9)));
+    if (list[0].count !== undefined && list[0].cpu !== undefined)
+      entry.cpuEach = median(list.map(({ cpu, count }) => (cpu / count) * 1e6));
     contenders[contender] = entry;
   }
   return { name, title, unit, contenders };

@@ -21,6 +21,9 @@ export function columns(entries) {
       ['p50 µs', ({ p50 }) => us(p50)],
       ['p99 µs', ({ p99 }) => us(p99)],
       ['p99.9 µs', ({ p999 }) => us(p999)],
+      ...(entries.some(({ cpuEach }) => cpuEach !== undefined)
+        ? [['CPU µs', ({ cpuEach }) => us(cpuEach)]]
+        : []),
     ];
   if (entries.some(({ residentMb }) => residentMb !== undefined))
     return [['resident MB', ({ residentMb }) => residentMb?.toFixed(1) ?? '']];

@@ -257,6 +257,7 @@ private:
     set("rxDropped", from.rx_dropped);
     set("rxErrors", from.rx_errors);
     set("rxBusyPolled", from.rx_busy_polled);
+    set("rxSpunNs", from.rx_spun_ns);
     set("txFrames", from.tx_frames);
     set("txBytes", from.tx_bytes);
     set("txDropped", from.tx_dropped);

@@ -98,6 +98,7 @@ struct nic_stats {
   uint64_t rx_dropped;     /* too short or too long; or read ahead when the device went */
   uint64_t rx_errors;      /* reads that failed, and the device is still there */
   uint64_t rx_busy_polled; /* of rx_frames: found by busy polling, instead of by being woken */
+  uint64_t rx_spun_ns;     /* how long busy polling has looked for them in vain */
   uint64_t tx_frames, tx_bytes, tx_dropped, tx_invalid, tx_eagain;
   uint64_t tx_batched; /* of tx_frames: handed over together with others */
 };

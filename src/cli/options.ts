@@ -2,7 +2,7 @@
 // before anything is made.
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { NAPI_MODES, type NapiMode } from '../link/napi-mode.js';
+import { BUSY_POLL_MAX_US, type BusyPoll, NAPI_MODES, type NapiMode } from '../link/tap-choices.js';
 import { areNeighbours, type Cidr, formatCidr, neighbourOf, parseCidr } from '../net/cidr.js';
 import { Refusal } from './refusal.js';
 
@@ -12,7 +12,7 @@ export interface LinkOptions {
   hostAddress: Cidr;
   mtu: number;
   offload: boolean;
-  busyPoll: number;
+  busyPoll: BusyPoll;
   napi: NapiMode;
   pcap: string | undefined;
   record: string | undefined;
@@ -52,10 +52,10 @@ export function addLinkOptions(command: Command): Command {
     .addOption(
       new Option(
         '--busy-poll <us>',
-        'look for frames so long before sleeping: shorter round trips, a busy processor',
+        "look for frames so long before sleeping: shorter round trips, a busy processor; 'auto': where that is no dearer",
       )
         .argParser(busyPoll)
-        .default(0),
+        .default('auto'),
     )
     .addOption(
       new Option(
@@ -141,8 +141,10 @@ function mtu(text: string): number {
   return integer(text, MTU_MIN, MTU_MAX, 'An MTU');
 }
 
-function busyPoll(text: string): number {
-  return integer(text, 0, 10_000, 'A time of busy polling, in microseconds,');
+function busyPoll(text: string): BusyPoll {
+  return text === 'auto'
+    ? text
+    : integer(text, 0, BUSY_POLL_MAX_US, "A time of busy polling, where it is not 'auto',");
 }
 
 function recordLimit(text: string): number {

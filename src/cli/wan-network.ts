@@ -76,6 +76,8 @@ async function openEnd(
       mtu,
       offload: false,
       gro: false,
+      // The clock of the lines in between does that, where it is asked for (wan-clock.ts).
+      busyPoll: 0,
     });
     lifetime.onEnd(() => tap.close());
     return tap;

@@ -80,6 +80,8 @@ export interface NicStats {
   rxErrors: number;
   /** Of `rxFrames`, those that busy polling found; Linux counts them as BusyPollRxPackets. */
   rxBusyPolled: number;
+  /** Nanoseconds for which busy polling has looked for frames in vain. */
+  rxSpunNs: number;
   txFrames: number;
   txBytes: number;
   /** Frames that the kernel refused, such as while the interface is down. */

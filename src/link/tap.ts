@@ -7,9 +7,8 @@ import type { PacketMemory } from '../memory/packet-memory.js';
 import { CHUNK_LARGE } from '../memory/packet-memory.js';
 import { CTRL_FLUSH } from '../memory/ring-control.js';
 import { LINK_F_CSUM, LINK_F_ECN, LINK_F_TSO4, type Link, type LinkReceiver, RX_WORDS } from './link.js';
-import type { NapiChoice } from './napi-choice.js';
-import { beginNapi, type NapiMode, napiMode } from './napi-mode.js';
 import { type Nic, type NicInfo, type NicStats, nativeNic, type SystemError } from './native-nic.js';
+import { type BusyPoll, beginChoices, type NapiMode, type TapChoices, tapWish } from './tap-choices.js';
 import { TX_SLOT, TxRing } from './tx-ring.js';
 
 /** How a TAP device is opened, and made where it is not there. */
@@ -32,13 +31,15 @@ export interface TapOptions {
   netns?: string;
   /**
    * Microseconds, 0 to 10,000, for which the event loop looks for frames again and again before it sleeps, as SO_BUSY_POLL does:
-   * shorter round trips for a busy processor. Adaptive: it spins only where frames follow each other that closely. Default 0.
+   * shorter round trips for a busy processor. Adaptive: it spins only where frames follow each other that closely. `'auto'`: 50 while
+   * clearly more gets through that way, for about as much processor time as sleeping and being woken takes, else 0; always 0 with
+   * one processor. Default 'auto'.
    */
-  busyPoll?: number;
+  busyPoll?: BusyPoll;
   /**
    * Who does the host's share of what is sent. `'softirq'`: we do, within our writes, as on any TAP. `'threaded'`: a thread of the
    * kernel's, on another processor if there is one (threaded NAPI); ERR_NO_THREADED_NAPI where that cannot be had. `'auto'`: the thread while the event loop is busy and
-   * more gets through with it; never with `busyPoll`, `persist`, a device that was there before, or one processor. Default 'auto'.
+   * more gets through with it; never with a `busyPoll` of one's own, `persist`, a device that was there before, or one processor. Default 'auto'.
    */
   napi?: NapiMode;
   /** Leave the device (and a namespace made for it) behind at close. Default false. */
@@ -107,11 +108,11 @@ export class TapLink implements Link {
   #words: Int32Array = new Int32Array(0);
   #memory: PacketMemory | null = null;
   #closed = false;
-  readonly #napi: NapiChoice | null;
+  readonly #choices: TapChoices | null;
 
-  private constructor(nic: Nic, mac: Uint8Array, napi: NapiChoice | null) {
+  private constructor(nic: Nic, mac: Uint8Array, choices: TapChoices | null) {
     this.#nic = nic;
-    this.#napi = napi;
+    this.#choices = choices;
     this.info = nic.info;
     this.name = nic.info.name;
     this.mtu = nic.info.mtu;
@@ -134,12 +135,7 @@ export class TapLink implements Link {
   static openSync(options: TapOptions = {}): TapLink {
     refuseUnknown('a TAP device', options, TAP_OPTIONS);
     const mac = options.mac === undefined ? randomMac() : parseMac(options.mac);
-    const busyPoll = options.busyPoll ?? 0;
-    if (!Number.isInteger(busyPoll) || busyPoll < 0 || busyPoll > 10_000) {
-      const message = `busyPoll is a whole number of microseconds from 0 to 10,000, not ${busyPoll}`;
-      throw Object.assign(new RangeError(message), { code: 'EINVAL' });
-    }
-    const napi = napiMode(options);
+    const wish = tapWish(options);
     const { Nic } = nativeNic();
     const nic = new Nic({
       name: options.name ?? 'tap0',
@@ -149,11 +145,10 @@ export class TapLink implements Link {
       mtu: options.mtu ?? 1500,
       offload: options.offload ?? true,
       noGro: options.gro === false,
-      persist: options.persist ?? false,
-      napi: napi !== 'softirq',
+      persist: wish.persist,
+      napi: wish.napi !== 'softirq',
     });
-    nic.busyPoll(busyPoll);
-    return new TapLink(nic, mac, beginNapi(nic, napi));
+    return new TapLink(nic, mac, beginChoices(nic, wish));
   }
 
   get tx(): TxRing {
@@ -198,7 +193,7 @@ export class TapLink implements Link {
       layout,
       (count) => {
         receiver.receiveBatch(this, descriptors, count);
-        this.#napi?.batch();
+        this.#choices?.batch();
       },
       () => receiver.flushDeferred(),
       (code, message) => {

@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
-import { isNapiMode, NAPI_MODES, type NapiMode } from '../link/napi-mode.js';
+import { type BusyPoll, isBusyPoll, isNapiMode, NAPI_MODES, type NapiMode } from '../link/tap-choices.js';
 import { areNeighbours, type Cidr, formatCidr, neighbourOf, parseCidr } from './cidr.js';
 
 export interface TapSettings {
@@ -16,8 +16,8 @@ export interface TapSettings {
   netns: string | undefined;
   mtu: number;
   offload: boolean;
-  /** Microseconds of busy polling. */
-  busyPoll: number;
+  /** Microseconds of busy polling, or as many as pay. */
+  busyPoll: BusyPoll;
   /** Who does the host's share of what is sent. */
   napi: NapiMode;
   pcap: string | undefined;
@@ -145,10 +145,11 @@ function tapSettings(name: string, get: (name: string) => string | undefined, ca
   const offload = get('OFFLOAD') ?? '1';
   if (offload !== '0' && offload !== '1')
     throw new SettingsError(`${called('OFFLOAD')} is '${offload}': it is 1, or 0 for plain frames.`);
-  const busyPoll = Number(get('BUSY_POLL') ?? 0);
-  if (!Number.isInteger(busyPoll) || busyPoll < 0 || busyPoll > 10_000)
+  const polling = get('BUSY_POLL') ?? 'auto';
+  const busyPoll = polling === 'auto' ? polling : Number(polling);
+  if (!isBusyPoll(busyPoll))
     throw new SettingsError(
-      `${called('BUSY_POLL')} is '${get('BUSY_POLL')}': it is a whole number of microseconds from 0 to 10,000.`,
+      `${called('BUSY_POLL')} is '${polling}': it is a whole number of microseconds from 0 to 10,000, or auto.`,
     );
   const napi = get('NAPI') ?? 'auto';
   if (!isNapiMode(napi))

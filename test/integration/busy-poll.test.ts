@@ -40,8 +40,17 @@ function frames(server: Server): { received: number; found: number } {
   return { received: stats?.rxFrames ?? Number.NaN, found: stats?.rxBusyPolled ?? Number.NaN };
 }
 
+/** Nobody asks any more: its processor time stands still. */
+async function sleepsNow(server: Server): Promise<void> {
+  const used = () => Number(readFileSync(`/proc/${server.child.pid}/stat`, 'utf8').split(' ')[13]);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const before = used();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(used() - before).toBeLessThan(25); // of 50 ticks that a spinning thread would have used
+}
+
 test('finds frames instead of sleeping, and sleeps once nothing comes', async () => {
-  const plain = await start('echo', place(ROOM, 1), { options: ['--quiet'] });
+  const plain = await start('echo', place(ROOM, 1), { options: ['--quiet', '--busy-poll', '0'] });
   await roundTrips(plain);
   const woken = frames(plain);
   expect(woken.found).toBe(0);
@@ -52,14 +61,17 @@ test('finds frames instead of sleeping, and sleeps once nothing comes', async ()
   do await roundTrips(busy);
   while (frames(busy).found < ROUND_TRIPS / 4);
 
-  // Nobody asks any more: its processor time stands still.
-  const used = () => Number(readFileSync(`/proc/${busy.child.pid}/stat`, 'utf8').split(' ')[13]);
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  const before = used();
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  expect(used() - before).toBeLessThan(25); // of 50 ticks that a spinning thread would have used
+  await sleepsNow(busy);
 }, 120_000);
 
-test.each([-1, 10_001, 0.5])('refuses %d µs', async (busyPoll) => {
+test('by itself it tries that where it is woken again and again, and sleeps once nothing comes', async () => {
+  const server = await start('echo', place(ROOM, 3), { options: ['--quiet'] });
+  expect(frames(server).found).toBe(0);
+  do await roundTrips(server);
+  while (frames(server).found === 0);
+  await sleepsNow(server);
+}, 120_000);
+
+test.each([-1, 10_001, 0.5, 'always' as 'auto'])('refuses %s', async (busyPoll) => {
   await expect(TapLink.open({ name: 'never0', busyPoll })).rejects.toThrow(/busyPoll is a whole number/);
 });

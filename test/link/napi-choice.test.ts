@@ -1,93 +1,45 @@
 // When the host's share goes to a thread of the kernel's, and when it comes back: twenty milliseconds at a time, on a device that is made up.
 
 import { expect, test } from 'vitest';
-import { NapiChoice } from '../../src/link/napi-choice.js';
-
-const BATCHES = 4;
-const ROUND_TRIPS = { frames: 2000, bytes: 200_000, slept: 0 };
-
-/** Traffic of `windows` times 20 ms, as `work` has it for the state that the device is in; says what was switched, and after which. */
-class Scene {
-  readonly #stats = {
-    rxBytes: 0,
-    txBytes: 0,
-    txFrames: 0,
-    napi: 'softirq' as 'softirq' | 'threaded' | 'switching',
-  };
-  readonly said: string[] = [];
-  #now = 0;
-  #slept = 0;
-  window = 0;
-  /** What becomes of a switch. */
-  switches: 'at once' | 'never' | 'in vain' = 'at once';
-  readonly #choice = new NapiChoice(
-    {
-      threadNapi: (threaded) => {
-        const to = threaded ? 'threaded' : 'softirq';
-        this.said.push(`${this.window}: ${to}`);
-        if (this.switches === 'at once') this.#stats.napi = to;
-        else if (this.switches === 'never') this.#stats.napi = 'switching';
-      },
-      stats: () => ({ ...this.#stats }),
-    },
-    { now: () => this.#now, slept: () => this.#slept },
-  );
-
-  play(windows: number, work: (threaded: boolean) => { frames: number; bytes: number; slept: number }): void {
-    for (let i = 0; i < windows; i++) {
-      this.window++;
-      const { frames, bytes, slept } = work(this.#stats.napi === 'threaded');
-      this.#stats.txFrames += frames;
-      this.#stats.txBytes += bytes;
-      this.#stats.rxBytes += bytes;
-      this.#slept += slept;
-      this.#now += 20;
-      for (let batch = 0; batch < BATCHES; batch++) this.#choice.batch();
-    }
-  }
-
-  pause(ms: number): void {
-    this.#now += ms;
-    this.#slept += ms;
-    for (let batch = 0; batch < BATCHES; batch++) this.#choice.batch();
-  }
-}
+import { ROUND_TRIPS, Scene } from './choice-scene.js';
 
 /** More gets through by the thread, or less. */
-const times = (factor: number) => (threaded: boolean) => ({
-  ...ROUND_TRIPS,
-  bytes: ROUND_TRIPS.bytes * (threaded ? factor : 1),
-});
+const times =
+  (factor: number) =>
+  ({ threaded }: { threaded: boolean }) => ({
+    ...ROUND_TRIPS,
+    bytes: ROUND_TRIPS.bytes * (threaded ? factor : 1),
+  });
 
 test('a busy loop with small frames tries the thread, and keeps it if more gets through', () => {
-  const scene = new Scene();
+  const scene = new Scene('napi');
   scene.play(60, times(1.2));
   expect(scene.said).toEqual(['5: threaded']);
 });
 
 test('where no more gets through the thread is given up, and tried again ever more rarely', () => {
-  const scene = new Scene();
+  const scene = new Scene('napi');
   scene.play(500, times(0.8));
   // Five windows to see what is, six to try; then a rest of 1 s, 2 s, 4 s.
   expect(scene.said).toEqual([
     ...['5: threaded', '11: softirq', '65: threaded', '71: softirq'],
     ...['175: threaded', '181: softirq', '385: threaded', '391: softirq'],
   ]);
-  const same = new Scene();
+  const same = new Scene('napi');
   same.play(20, times(1.04));
   expect(same.said).toEqual(['5: threaded', '11: softirq']);
 });
 
 test('but traffic of another kind has not been tried: it need not wait', () => {
-  const scene = new Scene();
+  const scene = new Scene('napi');
   const slower = times(0.8);
   scene.play(100, slower);
   expect(scene.said.length).toBe(4);
   // Frames of another size: acknowledgements became data.
-  scene.play(12, (threaded) => ({ ...slower(threaded), frames: 100 }));
+  scene.play(12, (state) => ({ ...slower(state), frames: 100 }));
   expect(scene.said.slice(4)).toEqual(['105: threaded', '111: softirq']);
   // Twice as much of it, but not within 200 ms of that failure.
-  scene.play(30, (threaded) => ({ frames: 200, bytes: 2 * slower(threaded).bytes, slept: 0 }));
+  scene.play(30, (state) => ({ frames: 200, bytes: 2 * slower(state).bytes, slept: 0 }));
   expect(scene.said.slice(6)).toEqual(['125: threaded', '131: softirq']);
 });
 
@@ -96,13 +48,13 @@ test.each([
   ['frames are few', { ...ROUND_TRIPS, frames: 10, bytes: 1000 }],
   ['frames are large', { ...ROUND_TRIPS, bytes: 2000 * 60_000 }],
 ])('nothing is tried while %s', (_what, work) => {
-  const scene = new Scene();
+  const scene = new Scene('napi');
   scene.play(1000, () => work);
   expect(scene.said).toEqual([]);
 });
 
 test('the thread is kept while the loop sleeps a little, and not while it sleeps a lot', () => {
-  const scene = new Scene();
+  const scene = new Scene('napi');
   scene.play(15, times(1.2));
   scene.play(10, () => ({ ...ROUND_TRIPS, slept: 7 }));
   scene.play(3, () => ({ ...ROUND_TRIPS, slept: 9 }));
@@ -114,7 +66,7 @@ test('the thread is kept while the loop sleeps a little, and not while it sleeps
 
 test('nor when frames become large, in the trial or behind it', () => {
   const large = () => ({ ...ROUND_TRIPS, bytes: 2000 * 60_000 });
-  const scene = new Scene();
+  const scene = new Scene('napi');
   scene.play(7, times(1.2));
   scene.play(1, large);
   expect(scene.said).toEqual(['5: threaded', '8: softirq']);
@@ -125,7 +77,7 @@ test('nor when frames become large, in the trial or behind it', () => {
 });
 
 test('what was kept has to prove itself again after a second of traffic, then after two', () => {
-  const scene = new Scene();
+  const scene = new Scene('napi');
   scene.play(180, times(1.2));
   expect(scene.said).toEqual(['5: threaded', '61: softirq', '66: threaded', '172: softirq', '177: threaded']);
   scene.play(300, times(0.9));
@@ -139,7 +91,7 @@ test('what was kept has to prove itself again after a second of traffic, then af
 });
 
 test('a success makes an earlier failure forgotten, a failure earlier successes', () => {
-  const scene = new Scene();
+  const scene = new Scene('napi');
   scene.play(20, times(0.8));
   scene.play(217, times(1.2));
   scene.play(59, times(0.8));
@@ -152,7 +104,7 @@ test('a success makes an earlier failure forgotten, a failure earlier successes'
 });
 
 test('a pause says nothing: what follows it goes on where it was', () => {
-  const scene = new Scene();
+  const scene = new Scene('napi');
   scene.play(4, times(1.2));
   scene.pause(5000);
   scene.play(3, times(1.2));
@@ -164,11 +116,11 @@ test('a pause says nothing: what follows it goes on where it was', () => {
 });
 
 test('a switch that fails, or never ends, is given up', () => {
-  const vain = new Scene();
+  const vain = new Scene('napi');
   vain.switches = 'in vain';
   vain.play(40, times(1.2));
   expect(vain.said).toEqual(['5: threaded', '6: softirq']);
-  const stuck = new Scene();
+  const stuck = new Scene('napi');
   stuck.switches = 'never';
   stuck.play(1000, times(1.2));
   expect(stuck.said).toEqual(['5: threaded', '56: softirq']);

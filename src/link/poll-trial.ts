@@ -1,0 +1,44 @@
+// Busy polling where it is no dearer than sleeping. To sleep and to be woken for each request takes processor time, too: on a virtual
+// machine as much as there is to gain. So it is tried (trial.ts) where the loop sleeps and is woken again at once, and kept if clearly more
+// gets through, for about the same processor time each.
+
+import type { Nic } from './native-nic.js';
+import { receivesLarge, sendsLarge, type TrafficWindow } from './traffic-window.js';
+import { alike, type Knob } from './trial.js';
+
+/** Microseconds to look for frames before the loop sleeps: what an answer takes to bring about the next request. */
+const BUSY_POLL_US = 50;
+/** Who hardly sleeps gains nothing, and who is woken now and then would look in vain. */
+const BUSY = 0.9;
+const FRAMES_PER_MS = 3;
+const GAIN = 1.1;
+const COST = 1.1;
+/**
+ * What was found good goes on: the loop does not sleep, since frames are found; it is not so busy that it would hardly sleep anyway; and
+ * about as much gets through.
+ */
+const ASLEEP = 0.4;
+const BUSIER = 0.95;
+const OTHER_RATE = 2;
+
+const small = (window: TrafficWindow): boolean => !sendsLarge(window) && !receivesLarge(window);
+
+export function pollKnob(nic: Pick<Nic, 'busyPoll'>): Knob {
+  let polls = false;
+  return {
+    turn(on) {
+      polls = on;
+      nic.busyPoll(on ? BUSY_POLL_US : 0);
+    },
+    state: () => (polls ? 'on' : 'off'),
+    promises: (window) =>
+      window.busy < BUSY && small(window) && window.rxFrames >= window.length * FRAMES_PER_MS,
+    bears: small,
+    fits: (window, found) =>
+      window.asleep <= ASLEEP &&
+      window.busy < BUSIER &&
+      small(window) &&
+      alike((window.rxBytes + window.txBytes) / window.length, found.rate, OTHER_RATE),
+    pays: (before, now) => now.rate >= before.rate * GAIN && now.cost <= before.cost * COST,
+  };
+}
