@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** What tests and prebuilds are made with: the oldest that package.json allows, and one of each line that is maintained. */
-export const VERSIONS = ['20.19.0', '22.23.3', '24.21.0'];
+export const VERSIONS = ['20.19.0', '22.23.3', '24.21.0', '26.12.1'];
 
 export const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tapstack');
 

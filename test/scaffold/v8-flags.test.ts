@@ -14,6 +14,11 @@ const LOAD = `import '${LIBRARY}'`;
 const TUNE = `import { tuneV8 } from '${LIBRARY}'; console.log('set', ...tuneV8());`;
 const INLINING = '--max-inlined-bytecode-size-cumulative=4000';
 const SWEEPING = '--no-concurrent-array-buffer-sweeping';
+const ACCOUNTED = '--external-memory-accounted-in-global-limit';
+const GROWING = '--external-memory-max-growing-factor=4';
+/** By the version of Node that the tests run on. */
+const MAJOR = Number(process.versions.node.split('.')[0]);
+const OUTSIDE = MAJOR >= 25 ? [ACCOUNTED, GROWING] : MAJOR === 24 ? [ACCOUNTED] : [];
 
 let directory: string;
 beforeAll(() => {
@@ -53,7 +58,7 @@ describe('the limit of what is inlined', () => {
 
   it('is raised by who asks for it, and not by loading the library', () => {
     const raised = run(...OPTIONS, ...program(TUNE));
-    expect(raised).toContain(`set ${INLINING} ${SWEEPING}`);
+    expect(raised).toContain(`set ${[INLINING, SWEEPING, ...OUTSIDE].join(' ')}\n`);
     expect(inlined(raised)).toBe(ALL);
     expect(inlined(run(...OPTIONS, ...program(LOAD)))).toBe(FEW);
   });
@@ -62,7 +67,7 @@ describe('the limit of what is inlined', () => {
     'stays as the command line has it: %s',
     (option) => {
       const left = run(option, ...OPTIONS, ...program(TUNE));
-      expect(left).toContain(`set ${SWEEPING}\n`);
+      expect(left).toContain(`set ${[SWEEPING, ...OUTSIDE].join(' ')}\n`);
       expect(inlined(left)).toBe(FEW);
     },
   );
@@ -92,7 +97,7 @@ describe('ArrayBuffers that a collection finds dead', () => {
     'are left to a thread where the command line says so: %s',
     (option) => {
       const output = run(option, ...OPTIONS, ...program(TUNE));
-      expect(output).toContain(`set ${INLINING}\n`);
+      expect(output).toContain(`set ${[INLINING, ...OUTSIDE].join(' ')}\n`);
       expect(left(output)).toBeGreaterThan(MOST);
     },
   );
@@ -101,7 +106,7 @@ describe('ArrayBuffers that a collection finds dead', () => {
     'are free at its end where the command line says so already: %s',
     (option) => {
       const output = run(option, ...OPTIONS, ...program(TUNE));
-      expect(output).toContain(`set ${INLINING}\n`);
+      expect(output).toContain(`set ${[INLINING, ...OUTSIDE].join(' ')}\n`);
       expect(left(output)).toBe(0);
     },
   );
@@ -112,5 +117,26 @@ describe('ArrayBuffers that a collection finds dead', () => {
 
   it('are free at its end in a program that the preload puts on a stack', () => {
     expect(left(run(...OPTIONS, PRELOAD, ...program('')))).toBe(0);
+  });
+});
+
+describe('full collections for buffers that scavenges free', () => {
+  const PROBE = `--import=${here('outside-probe.mjs')}`;
+  const full = (output: string): number => Number(/^full (\d+) beside/m.exec(output)?.[1]);
+  const MANY = 6;
+  const FEW = 4;
+
+  it.skipIf(MAJOR < 24)('are few for who asks for it, and not for loading the library', () => {
+    expect(full(run(PROBE, ...program(TUNE)))).toBeLessThanOrEqual(FEW);
+    expect(full(run(PROBE, ...program(LOAD)))).toBeGreaterThanOrEqual(MANY);
+  });
+
+  it.skipIf(MAJOR < 24)('are as the command line has it where that decides', () => {
+    expect(run(`--no-${ACCOUNTED.slice(2)}`, ...program(TUNE))).toBe(`set ${INLINING} ${SWEEPING}\n`);
+  });
+
+  it.skipIf(MAJOR < 25)('may come as early as the command line has it', () => {
+    const option = '--external_memory_max_growing_factor=2';
+    expect(run(option, ...program(TUNE))).toBe(`set ${INLINING} ${SWEEPING} ${ACCOUNTED}\n`);
   });
 });
