@@ -163,8 +163,8 @@ ${idle === undefined ? '' : `\n${idleSection(idle, works.find(({ name }) => name
 ## Contenders
 
 - **tapstack**: \`tapstack bench-server\` on a TAP device, level-triggered on \`stack.sys\`; offloads on (checksums and segmentation
-  left to the kernel), or plain 1500-byte frames. As it comes it looks for frames for 50 µs before it sleeps while clearly more gets through that
-  way, for about as much processor time each as sleeping and being woken takes (\`--busy-poll auto\`): with few connections here. Busy-polling it always does, never
+  left to the kernel), or plain 1500-byte frames. As it comes it looks for frames for 100 µs before it sleeps while clearly more gets through that
+  way, for about as much processor time each as sleeping and being woken takes (\`--busy-poll auto\`): with few connections here. Busy-polling it always does (50 µs), never
   polling it sleeps, as all the others do. Its source
   sends by reference from memory that it mapped (\`sys.mmap\`, \`MSG_ZEROCOPY\`), its sink is lent what comes (\`TCP_ZEROCOPY_RECEIVE\`).
   **tapstack/net**: the same services written as one writes them on \`node:net\`.

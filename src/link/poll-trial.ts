@@ -6,8 +6,8 @@ import type { Nic } from './native-nic.js';
 import { receivesLarge, sendsLarge, type TrafficWindow } from './traffic-window.js';
 import { alike, type Knob } from './trial.js';
 
-/** Microseconds to look for frames before the loop sleeps: what an answer takes to bring about the next request. */
-const BUSY_POLL_US = 50;
+/** Microseconds to look for frames before the loop sleeps: two or three times what an answer takes to bring about the next request. */
+const BUSY_POLL_US = 100;
 /** Who hardly sleeps gains nothing, and who is woken now and then would look in vain. */
 const BUSY = 0.9;
 const FRAMES_PER_MS = 3;

@@ -24,7 +24,7 @@ const times =
 test('a loop that is woken again and again looks for frames instead, if more gets through for no more processor time', () => {
   const scene = new Scene('poll');
   scene.play(60, times(2, 0.9));
-  expect(scene.said).toEqual(['5: polls 50']);
+  expect(scene.said).toEqual(['5: polls 100']);
 });
 
 test.each([
@@ -34,7 +34,7 @@ test.each([
   const scene = new Scene('poll');
   scene.play(200, work);
   expect(scene.said).toEqual([
-    ...['5: polls 50', '11: polls 0', '65: polls 50', '71: polls 0', '175: polls 50', '181: polls 0'],
+    ...['5: polls 100', '11: polls 0', '65: polls 100', '71: polls 0', '175: polls 100', '181: polls 0'],
   ]);
 });
 
@@ -59,9 +59,9 @@ test.each<[string, Work]>([
   scene.play(20, times(2, 0.9));
   scene.play(3, () => work);
   scene.play(1, times(2, 0.9));
-  expect(scene.said).toEqual(['5: polls 50']);
+  expect(scene.said).toEqual(['5: polls 100']);
   scene.play(4, () => work);
-  expect(scene.said).toEqual(['5: polls 50', '28: polls 0']);
+  expect(scene.said).toEqual(['5: polls 100', '28: polls 0']);
 });
 
 test('a thread of the kernel’s is for whom has no time to sleep, and neither is tried beside the other', () => {
@@ -73,8 +73,8 @@ test('a thread of the kernel’s is for whom has no time to sleep, and neither i
   scene.play(15, times(2, 0.9));
   scene.play(30, busy);
   // Four windows to notice, five to see what is.
-  expect(scene.said).toEqual(['5: polls 50', '19: polls 0', '24: threaded']);
+  expect(scene.said).toEqual(['5: polls 100', '19: polls 0', '24: threaded']);
   scene.play(4, () => ({ ...ASLEEP, frames: 100, slept: 12 }));
   scene.play(10, times(2, 0.9));
-  expect(scene.said.slice(3)).toEqual(['49: softirq', '54: polls 50']);
+  expect(scene.said.slice(3)).toEqual(['49: softirq', '54: polls 100']);
 });
