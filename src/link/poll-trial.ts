@@ -8,6 +8,11 @@ import { alike, type Knob } from './trial.js';
 
 /** Microseconds to look for frames before the loop sleeps: two or three times what an answer takes to bring about the next request. */
 const BUSY_POLL_US = 100;
+/**
+ * Where others want the processors, polling keeps them from the very program that is to answer; and whoever sleeps there is woken on the
+ * processor of its peer, for next to nothing. So much of the time spent waiting for one says that it is so.
+ */
+const CROWDED = 0.1;
 /** Who hardly sleeps gains nothing, and who is woken now and then would look in vain. */
 const BUSY = 0.9;
 const FRAMES_PER_MS = 3;
@@ -32,11 +37,15 @@ export function pollKnob(nic: Pick<Nic, 'busyPoll'>): Knob {
     },
     state: () => (polls ? 'on' : 'off'),
     promises: (window) =>
-      window.busy < BUSY && small(window) && window.rxFrames >= window.length * FRAMES_PER_MS,
-    bears: small,
+      window.busy < BUSY &&
+      window.waited < CROWDED &&
+      small(window) &&
+      window.rxFrames >= window.length * FRAMES_PER_MS,
+    bears: (window) => small(window) && window.waited < CROWDED,
     fits: (window, found) =>
       window.asleep <= ASLEEP &&
       window.busy < BUSIER &&
+      window.waited < CROWDED &&
       small(window) &&
       alike((window.rxBytes + window.txBytes) / window.length, found.rate, OTHER_RATE),
     pays: (before, now) => now.rate >= before.rate * GAIN && now.cost <= before.cost * COST,

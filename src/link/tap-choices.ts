@@ -1,12 +1,13 @@
 // What a TAP device may choose by itself, as its traffic is: who does the host's share of what is sent (napi-trial.ts), and whether to look
 // for frames before sleeping (poll-trial.ts). What is wanted of it when it is opened, and how that begins.
 
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { napiKnob } from './napi-trial.js';
 import type { Nic } from './native-nic.js';
 import { pollKnob } from './poll-trial.js';
-import { type LoopTime, TrafficMeter } from './traffic-window.js';
+import { type LoopTime, type ProcessorTime, TrafficMeter } from './traffic-window.js';
 import { Trial } from './trial.js';
 
 export const NAPI_MODES = ['auto', 'threaded', 'softirq'] as const;
@@ -85,11 +86,18 @@ function noThread(device: string, refused: string): Error {
 const loopTime: LoopTime = {
   now: () => performance.now(),
   slept: () => performance.eventLoopUtilization().idle,
-  cpu() {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1000;
-  },
+  processor,
 };
+
+/** Of this thread (sched_info, in Documentation/scheduler/sched-stats.rst); where the kernel does not tell, of the process, which never waits. */
+function processor(): ProcessorTime {
+  try {
+    const [ran, waited] = readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ', 2).map(Number);
+    if (ran > 0) return { ran: ran / 1e6, waited: waited / 1e6 };
+  } catch {}
+  const { user, system } = process.cpuUsage();
+  return { ran: (user + system) / 1000, waited: 0 };
+}
 
 export class TapChoices {
   readonly #trials: readonly Trial[];

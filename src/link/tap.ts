@@ -33,7 +33,7 @@ export interface TapOptions {
    * Microseconds, 0 to 10,000, for which the event loop looks for frames again and again before it sleeps, as SO_BUSY_POLL does:
    * shorter round trips for a busy processor. Adaptive: it spins only where frames follow each other that closely. `'auto'`: 100 while
    * clearly more gets through that way, for about as much processor time as sleeping and being woken takes, else 0; always 0 with
-   * one processor. Default 'auto'.
+   * one processor, or where others want them all. Default 'auto'.
    */
   busyPoll?: BusyPoll;
   /**

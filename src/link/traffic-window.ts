@@ -18,8 +18,9 @@ export interface TrafficWindow {
   /** Of the event loop's time, the part in which it neither slept nor looked for frames in vain; and the part in which it slept. */
   readonly busy: number;
   readonly asleep: number;
-  /** Milliseconds of processor time of the process. */
+  /** Milliseconds for which the thread ran, and the part of all time in which it waited for a processor that others had. */
   readonly cpu: number;
+  readonly waited: number;
   readonly rxFrames: number;
   readonly rxBytes: number;
   readonly txFrames: number;
@@ -28,11 +29,16 @@ export interface TrafficWindow {
 
 export type Counters = Pick<NicStats, 'rxFrames' | 'rxBytes' | 'rxSpunNs' | 'txFrames' | 'txBytes'>;
 
-/** Milliseconds so far: since some time in the past, of the event loop's sleep, and of the process on processors. */
+/** Milliseconds so far: since some time in the past, of the event loop's sleep, and for which its thread ran and waited for a processor. */
 export interface LoopTime {
   now(): number;
   slept(): number;
-  cpu(): number;
+  processor(): ProcessorTime;
+}
+
+export interface ProcessorTime {
+  readonly ran: number;
+  readonly waited: number;
 }
 
 export const sentSize = ({ txFrames, txBytes }: TrafficWindow): number => txBytes / Math.max(1, txFrames);
@@ -45,7 +51,7 @@ export class TrafficMeter {
   #batches = 0;
   #since = 0;
   #slept = 0;
-  #cpu = 0;
+  #processor: ProcessorTime = { ran: 0, waited: 0 };
   #last: Counters;
 
   constructor(counters: () => Counters, time: LoopTime) {
@@ -62,7 +68,7 @@ export class TrafficMeter {
     const length = end - this.#since;
     if (length < WINDOW_MS) return null;
     const slept = this.#time.slept();
-    const cpu = this.#time.cpu();
+    const processor = this.#time.processor();
     const counters = this.#counters();
     const last = this.#last;
     const asleep = (slept - this.#slept) / length;
@@ -72,7 +78,8 @@ export class TrafficMeter {
       length,
       busy: 1 - asleep - spun,
       asleep,
-      cpu: cpu - this.#cpu,
+      cpu: processor.ran - this.#processor.ran,
+      waited: (processor.waited - this.#processor.waited) / length,
       rxFrames: counters.rxFrames - last.rxFrames,
       rxBytes: counters.rxBytes - last.rxBytes,
       txFrames: counters.txFrames - last.txFrames,
@@ -80,7 +87,7 @@ export class TrafficMeter {
     };
     this.#since = end;
     this.#slept = slept;
-    this.#cpu = cpu;
+    this.#processor = processor;
     this.#last = counters;
     return length > PAUSE_MS ? null : window;
   }

@@ -8,13 +8,14 @@ import { Trial } from '../../src/link/trial.js';
 
 const BATCHES = 4;
 
-/** In a window: so many frames and bytes each way; and milliseconds asleep, spent looking in vain, and of processor time. */
+/** In a window: so many frames and bytes each way; and milliseconds asleep, spent looking in vain, run, and waited for a processor. */
 export interface Work {
   frames: number;
   bytes: number;
   slept: number;
   spun?: number;
   cpu?: number;
+  waited?: number;
 }
 
 export const ROUND_TRIPS: Work = { frames: 2000, bytes: 200_000, slept: 0 };
@@ -38,6 +39,7 @@ export class Scene {
   #slept = 0;
   #spun = 0;
   #cpu = 0;
+  #waited = 0;
   readonly #choices: TapChoices;
 
   constructor(...about: ('napi' | 'poll')[]) {
@@ -50,7 +52,11 @@ export class Scene {
         },
       }),
     };
-    const time = { now: () => this.#now, slept: () => this.#slept, cpu: () => this.#cpu };
+    const time = {
+      now: () => this.#now,
+      slept: () => this.#slept,
+      processor: () => ({ ran: this.#cpu, waited: this.#waited }),
+    };
     const trials = about.map((name) => new Trial(knobs[name]));
     this.#choices = new TapChoices(trials, new TrafficMeter(() => this.#stats(), time));
   }
@@ -90,6 +96,7 @@ export class Scene {
         slept,
         spun = 0,
         cpu = 20 - slept,
+        waited = 0,
       } = work({
         threaded: this.#napi === 'threaded',
         polls: this.#polls !== 0,
@@ -99,6 +106,7 @@ export class Scene {
       this.#slept += slept;
       this.#spun += spun;
       this.#cpu += cpu;
+      this.#waited += waited;
       this.#now += 20;
       for (let batch = 0; batch < BATCHES; batch++) this.#choices.batch();
     }

@@ -42,6 +42,7 @@ test.each<[string, Work]>([
   ['the loop hardly sleeps', { ...ROUND_TRIPS, slept: 1 }],
   ['frames are few', { ...ASLEEP, frames: 50 }],
   ['frames are large', { ...ASLEEP, bytes: 200 * 60_000 }],
+  ['others have the processors', { ...ASLEEP, waited: 3 }],
 ])('nothing is tried while %s', (_what, work) => {
   const scene = new Scene('poll');
   scene.play(1000, () => work);
@@ -53,6 +54,7 @@ test.each<[string, Work]>([
   ['the loop would hardly sleep', { ...ASLEEP, frames: 400, bytes: 40_000, slept: 0, spun: 0.5 }],
   ['twice as much gets through', { ...ASLEEP, frames: 400, bytes: 80_000, slept: 0, spun: 10 }],
   ['half as much gets through', { ...ASLEEP, frames: 400, bytes: 20_000, slept: 0, spun: 10 }],
+  ['others want the processors', { ...ASLEEP, frames: 400, bytes: 40_000, slept: 0, spun: 10, waited: 3 }],
   ['frames become large', { ...ASLEEP, frames: 5, bytes: 45_000, slept: 0, spun: 10 }],
 ])('what was found good is given up once %s, for 80 ms', (_what, work) => {
   const scene = new Scene('poll');
