@@ -16,13 +16,20 @@ namespace {
 constexpr int kReceiveRounds = 4;
 // Deferred work wakes sleepers, who may defer work; beyond this it waits for the next turn of the loop.
 constexpr int kDeferredRounds = 8;
-// However many frames busy polling finds, after so long the rest of the event loop has its turn; and as soon
-// as others have something for it, for which is looked each time that it has looked for frames so often.
+// However many frames busy polling finds, the rest of the event loop has its turn after so long; and as soon
+// as there is anything for it, which is asked once for so many looks for frames.
 constexpr uint64_t kSpinLongestNs = 1000000;
 constexpr unsigned kLooks = 16;
 // After so many milliseconds a device that gives nothing but errors, or that there is no block for, is read
 // again: it goes on saying that it has frames, and would keep the processor busy.
 constexpr uint64_t kRestMs = 10;
+
+// Has anything come that the event loop waits for? What it began to wait for in this turn it has not told
+// yet.
+bool LoopHasWork(uv_loop_t *loop) {
+  pollfd backend = {uv_backend_fd(loop), POLLIN, 0};
+  return poll(&backend, 1, 0) > 0;
+}
 
 } // namespace
 
@@ -95,13 +102,6 @@ void Pump::OnRested(uv_timer_t *handle) {
   self->Receive();
 }
 
-// Has anything come that the event loop waits for? What it began to wait for in this turn it has not told
-// yet.
-static bool LoopHasWork(uv_loop_t *loop) {
-  pollfd backend = {uv_backend_fd(loop), POLLIN, 0};
-  return poll(&backend, 1, 0) > 0;
-}
-
 // Busy polling, for as long as spinbudget.h says.
 void Pump::Spin() {
   if (closed_ || stopped_)
@@ -115,8 +115,7 @@ void Pump::Spin() {
     longest = timeout * uint64_t{1000000};
   uint64_t since = start;
   unsigned looks = 0;
-  uint64_t now = start;
-  for (uint64_t looked = start; now - since < spin_.Left(); now = uv_hrtime()) {
+  for (uint64_t now = start, looked = start; now - since < spin_.Left(); now = uv_hrtime()) {
     queue_->stats.rx_spun_ns += now - looked;
     looked = now;
     if (now - start > longest) {

@@ -144,7 +144,7 @@ function mtu(text: string): number {
 function busyPoll(text: string): BusyPoll {
   return text === 'auto'
     ? text
-    : integer(text, 0, BUSY_POLL_MAX_US, "A time of busy polling, where it is not 'auto',");
+    : integer(text, 0, BUSY_POLL_MAX_US, "A time of busy polling, in microseconds, unless it is 'auto',");
 }
 
 function recordLimit(text: string): number {

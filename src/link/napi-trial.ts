@@ -3,10 +3,9 @@
 // depend on the machine: so it is tried (trial.ts).
 
 import type { Nic } from './native-nic.js';
-import { sendsLarge } from './traffic-window.js';
+import { isBusy, sendsLarge } from './traffic-window.js';
 import type { Knob } from './trial.js';
 
-const BUSY = 0.9;
 const FRAMES_PER_MS = 1;
 /** What it brings where it brings something is 1.1 to 1.9; traffic itself varies by a few hundredths. */
 const GAIN = 1.05;
@@ -21,7 +20,7 @@ export const napiKnob = (nic: Pick<Nic, 'threadNapi' | 'stats'>): Knob => ({
     return napi === 'threaded' ? 'on' : napi === 'softirq' ? 'off' : 'turning';
   },
   promises: (window) =>
-    window.busy >= BUSY && !sendsLarge(window) && window.txFrames >= window.length * FRAMES_PER_MS,
+    isBusy(window) && !sendsLarge(window) && window.txFrames >= window.length * FRAMES_PER_MS,
   bears: (window) => !sendsLarge(window),
   fits: (window) => window.busy >= IDLE && !sendsLarge(window),
   pays: (before, now) => now.rate >= before.rate * GAIN,

@@ -3,7 +3,7 @@
 // gets through, for about the same processor time each.
 
 import type { Nic } from './native-nic.js';
-import { receivesLarge, sendsLarge, type TrafficWindow } from './traffic-window.js';
+import { isBusy, rate, receivesLarge, sendsLarge, type TrafficWindow } from './traffic-window.js';
 import { alike, type Knob } from './trial.js';
 
 /** Microseconds to look for frames before the loop sleeps: two or three times what an answer takes to bring about the next request. */
@@ -13,8 +13,7 @@ const BUSY_POLL_US = 100;
  * processor of its peer, for next to nothing. So much of the time spent waiting for one says that it is so.
  */
 const CROWDED = 0.1;
-/** Who hardly sleeps gains nothing, and who is woken now and then would look in vain. */
-const BUSY = 0.9;
+/** Who is woken now and then would look in vain. */
 const FRAMES_PER_MS = 3;
 const GAIN = 1.1;
 const COST = 1.1;
@@ -37,7 +36,7 @@ export function pollKnob(nic: Pick<Nic, 'busyPoll'>): Knob {
     },
     state: () => (polls ? 'on' : 'off'),
     promises: (window) =>
-      window.busy < BUSY &&
+      !isBusy(window) &&
       window.waited < CROWDED &&
       small(window) &&
       window.rxFrames >= window.length * FRAMES_PER_MS,
@@ -47,7 +46,7 @@ export function pollKnob(nic: Pick<Nic, 'busyPoll'>): Knob {
       window.busy < BUSIER &&
       window.waited < CROWDED &&
       small(window) &&
-      alike((window.rxBytes + window.txBytes) / window.length, found.rate, OTHER_RATE),
+      alike(rate(window), found.rate, OTHER_RATE),
     pays: (before, now) => now.rate >= before.rate * GAIN && now.cost <= before.cost * COST,
   };
 }

@@ -39,7 +39,7 @@ export interface TapOptions {
   /**
    * Who does the host's share of what is sent. `'softirq'`: we do, within our writes, as on any TAP. `'threaded'`: a thread of the
    * kernel's, on another processor if there is one (threaded NAPI); ERR_NO_THREADED_NAPI where that cannot be had. `'auto'`: the thread while the event loop is busy and
-   * more gets through with it; never with a `busyPoll` of one's own, `persist`, a device that was there before, or one processor. Default 'auto'.
+   * more gets through with it; never with a fixed `busyPoll` above 0, `persist`, a device that was there before, or one processor. Default 'auto'.
    */
   napi?: NapiMode;
   /** Leave the device (and a namespace made for it) behind at close. Default false. */

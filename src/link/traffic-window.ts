@@ -41,6 +41,12 @@ export interface ProcessorTime {
   readonly waited: number;
 }
 
+/** Whoever is so busy hardly sleeps: by this each kind of traffic promises something to one trial at the most. */
+const BUSY = 0.9;
+
+export const isBusy = ({ busy }: TrafficWindow): boolean => busy >= BUSY;
+/** Bytes in a millisecond, both ways. */
+export const rate = ({ rxBytes, txBytes, length }: TrafficWindow): number => (rxBytes + txBytes) / length;
 export const sentSize = ({ txFrames, txBytes }: TrafficWindow): number => txBytes / Math.max(1, txFrames);
 export const sendsLarge = (window: TrafficWindow): boolean => sentSize(window) > LARGE;
 export const receivesLarge = ({ rxFrames, rxBytes }: TrafficWindow): boolean => rxBytes > LARGE * rxFrames;

@@ -1,7 +1,7 @@
 // Something a device can do or leave, which pays for some traffic on some machines: it is tried where it might pay, kept while it does, and
 // tried again from time to time. Each call is one window of traffic (traffic-window.ts).
 
-import { sentSize, type TrafficWindow } from './traffic-window.js';
+import { rate, sentSize, type TrafficWindow } from './traffic-window.js';
 
 const BASELINE_WINDOWS = 5;
 /** The first window after the switch is part of both worlds. */
@@ -99,8 +99,7 @@ export class Trial {
   /** Until so many windows in a row are such that it might pay. */
   #wait(window: TrafficWindow): void {
     const size = sentSize(window);
-    const rate = (window.rxBytes + window.txBytes) / window.length;
-    const rest = this.#hasFailedAt(rate, size) ? this.#restMs : REST_OTHER_MS;
+    const rest = this.#hasFailedAt(rate(window), size) ? this.#restMs : REST_OTHER_MS;
     const may = this.#knob.promises(window) && this.#knob.state() === 'off';
     if (!may || window.end - this.#failed < rest) {
       this.#enter('off');

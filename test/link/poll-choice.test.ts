@@ -38,6 +38,13 @@ test.each([
   ]);
 });
 
+test('a trial ends as soon as others want the processors', () => {
+  const scene = new Scene('poll');
+  scene.play(7, times(2, 0.9));
+  scene.play(1, (state) => ({ ...times(2, 0.9)(state), waited: 3 }));
+  expect(scene.said).toEqual(['5: polls 100', '8: polls 0']);
+});
+
 test.each<[string, Work]>([
   ['the loop hardly sleeps', { ...ROUND_TRIPS, slept: 1 }],
   ['frames are few', { ...ASLEEP, frames: 50 }],

@@ -1,17 +1,16 @@
 // A TAP device whose frames a thread of the kernel's receives for the host: who may have one, and that nothing is lost or overtaken.
 
-import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeAll, expect, test } from 'vitest';
 import { nativeNic } from '../../src/link/native-nic.js';
 import { TapLink, type TapOptions } from '../../src/link/tap.js';
 import { TX_IPV4_CSUM } from '../../src/link/tx-ring.js';
 import { PacketMemory } from '../../src/memory/packet-memory.js';
-import { ip, requireLab } from './lab.js';
+import { ip, requireLab, sendDatagrams } from './lab.js';
 
 const HOST = '10.77.1.1';
 const UDP = 17;
@@ -106,14 +105,7 @@ test.skipIf(availableParallelism() === 1)(
       linkDown() {},
     };
     link.attach(receiver, memory);
-    ip('neighbour', 'add', '10.77.1.2', 'lladdr', '02:00:00:00:00:02', 'dev', 'napi0');
-    const script = `import socket, time
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.connect(("10.77.1.2", 7))
-end = time.time() + 20
-while time.time() < end: s.send(b"x"); time.sleep(0.0001)`;
-    const sender = spawn('python3', ['-c', script], { stdio: 'ignore' });
-    onTestFinished(() => void sender.kill('SIGKILL'));
+    sendDatagrams('10.77.1.2', 'napi0');
     for (let i = 0; i < 1500 && !seen.has('threaded'); i++) await sleep(10);
     expect([...seen]).toEqual(expect.arrayContaining(['softirq', 'threaded']));
   },

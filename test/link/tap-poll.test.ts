@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { TapLink } from '../../src/link/tap.js';
 import { PacketMemory } from '../../src/memory/packet-memory.js';
-import { ip, requireLab } from './lab.js';
+import { requireLab, sendDatagrams } from './lab.js';
 
 const TIMES = 200;
 
@@ -33,15 +33,8 @@ test('a pipe is as fast while frames keep the device polling', async () => {
   const link = await TapLink.open({ name: 'poll0', hostAddress: '10.77.2.1/24', busyPoll: 10_000 });
   onTestFinished(() => link.close());
   link.attach({ receiveBatch() {}, flushDeferred() {}, linkDown() {} }, new PacketMemory(16 << 20));
-  ip('neighbour', 'add', '10.77.2.2', 'lladdr', '02:00:00:00:00:02', 'dev', 'poll0');
   const before = await throughPipe();
-  const script = `import socket, time
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.connect(("10.77.2.2", 7))
-end = time.time() + 20
-while time.time() < end: s.send(b"x"); time.sleep(0.0001)`;
-  const sender = spawn('python3', ['-c', script], { stdio: 'ignore' });
-  onTestFinished(() => void sender.kill('SIGKILL'));
+  sendDatagrams('10.77.2.2', 'poll0');
   while (link.stats().rxBusyPolled < 100) await sleep(1);
   const polled = link.stats().rxBusyPolled;
   const meanwhile = await throughPipe();
