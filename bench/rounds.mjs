@@ -26,14 +26,14 @@ export async function inRounds(work, contenders, options, failures) {
         failed(contender, error);
       }
     }
-    // Round 0 is nobody's: a just-in-time compiler needs it, and the others get the same.
+    // Round 0 is nobody's: a just-in-time compiler needs it to be long.
     for (let round = 0; round <= rounds; round++) {
       for (const server of servers) {
-        const { name } = server.contender;
+        const { name, compiled } = server.contender;
         if (samples[name] === undefined) continue;
         progress(`${work.title}: round ${round} of ${rounds}, ${name}`);
         try {
-          const seconds = round === 0 ? options.warmUp : options.seconds;
+          const seconds = round === 0 && !compiled ? options.warmUp : options.seconds;
           const sample = await work.measure(server, work, { ...options, seconds });
           if (round > 0) samples[name].push(sample);
         } catch (error) {

@@ -111,8 +111,9 @@ async function measure(contender, counts, options) {
   const closers = [];
   try {
     const source = await addSources(contender);
-    // Both are to have chosen whether they look for frames or sleep.
-    for (let i = 0; i < 4; i++) for (const one of [server, lonely]) await speed(one, options.seconds);
+    // Both are to be compiled, and to have chosen whether they look for frames or sleep.
+    for (const one of [server, lonely])
+      await speed(one, contender.compiled ? options.seconds : options.warmUp);
     // Some come and go first: tables and code that are there once are not a connection's.
     await (await open(1000, source, server))();
     await allClosed();

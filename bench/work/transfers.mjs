@@ -4,7 +4,7 @@ import { contenders } from '../contenders.mjs';
 import { client } from '../shell.mjs';
 
 async function measure(server, { args, work }, { seconds }) {
-  const warmUp = Math.max(0.15, seconds / 4);
+  const warmUp = Math.max(0.1, seconds / 4);
   const stretch = ['-w', `${warmUp}`, '-t', `${seconds}`, '-p', `${server.pid}`];
   return client([...args, ...stretch, work, server.contender.server], seconds + 15);
 }

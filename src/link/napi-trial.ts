@@ -9,6 +9,8 @@ import type { Knob } from './trial.js';
 const FRAMES_PER_MS = 1;
 /** What it brings where it brings something is 1.1 to 1.9; traffic itself varies by a few hundredths. */
 const GAIN = 1.05;
+/** Once it has brought something it is given up where it costs as much: one trial in ten of something that pays finds that it does not. */
+const LOSS = 1 / GAIN;
 /** No longer worth a thread: the loop sleeps. (Copying large frames stays with us, and the thread only competes for the cache.) */
 const IDLE = 0.6;
 
@@ -23,5 +25,5 @@ export const napiKnob = (nic: Pick<Nic, 'threadNapi' | 'stats'>): Knob => ({
     isBusy(window) && !sendsLarge(window) && window.txFrames >= window.length * FRAMES_PER_MS,
   bears: (window) => !sendsLarge(window),
   fits: (window) => window.busy >= IDLE && !sendsLarge(window),
-  pays: (before, now) => now.rate >= before.rate * GAIN,
+  pays: (before, now, proven) => now.rate >= before.rate * (proven ? LOSS : GAIN),
 });

@@ -22,9 +22,14 @@ const OTHER_RATE = 1.5;
 const OTHER_SIZE = 2;
 const STUCK_WINDOWS = 50;
 
-/** Of several windows: bytes moved in a millisecond, and milliseconds of processor time for a byte. */
-export interface Yield {
+/** What kind of traffic it is: bytes moved in a millisecond, bytes in a frame that is sent. */
+interface Traffic {
   readonly rate: number;
+  readonly size: number;
+}
+
+/** Of several windows; and milliseconds of processor time for a byte. */
+export interface Yield extends Traffic {
   readonly cost: number;
 }
 
@@ -38,30 +43,41 @@ export interface Knob {
   bears(window: TrafficWindow): boolean;
   /** While it is kept: is this still the traffic that it was found good for, which had so much of a yield? */
   fits(window: TrafficWindow, found: Yield): boolean;
-  pays(before: Yield, now: Yield): boolean;
+  /** `proven`: it was found to pay before, for this traffic. */
+  pays(before: Yield, now: Yield, proven: boolean): boolean;
 }
 
 export const alike = (a: number, b: number, factor: number): boolean => a < b * factor && b < a * factor;
+const same = (a: Traffic, b: Traffic | null): boolean =>
+  b !== null && alike(a.rate, b.rate, OTHER_RATE) && alike(a.size, b.size, OTHER_SIZE);
 
 class Sum {
   windows = 0;
   #bytes = 0;
+  #txBytes = 0;
+  #txFrames = 0;
   #length = 0;
   #cpu = 0;
 
   add(window: TrafficWindow): void {
     this.windows++;
     this.#bytes += window.rxBytes + window.txBytes;
+    this.#txBytes += window.txBytes;
+    this.#txFrames += window.txFrames;
     this.#length += window.length;
     this.#cpu += window.cpu;
   }
 
   yield(): Yield {
-    return { rate: this.#bytes / Math.max(1, this.#length), cost: this.#cpu / Math.max(1, this.#bytes) };
+    return {
+      rate: this.#bytes / Math.max(1, this.#length),
+      size: this.#txBytes / Math.max(1, this.#txFrames),
+      cost: this.#cpu / Math.max(1, this.#bytes),
+    };
   }
 }
 
-const NOTHING: Yield = { rate: 0, cost: 0 };
+const NOTHING: Yield = { rate: 0, size: 0, cost: 0 };
 
 export class Trial {
   readonly #knob: Knob;
@@ -72,14 +88,13 @@ export class Trial {
   #against = 0;
   /** Before the trial, and in it. */
   #before = NOTHING;
-  #beforeSize = 0;
   #found = NOTHING;
   #keepWindows = KEEP_WINDOWS;
   #restMs = REST_MS;
-  /** Of the trial that failed last: when, and what stood before it. */
-  #failed = Number.NEGATIVE_INFINITY;
-  #failedRate = 0;
-  #failedSize = 0;
+  /** What stood before the trial that succeeded last, or before the one that failed, and when that was: one of both is null. */
+  #proven: Traffic | null = null;
+  #refuted: Traffic | null = null;
+  #failedAt = Number.NEGATIVE_INFINITY;
 
   constructor(knob: Knob) {
     this.#knob = knob;
@@ -98,17 +113,16 @@ export class Trial {
 
   /** Until so many windows in a row are such that it might pay. */
   #wait(window: TrafficWindow): void {
-    const size = sentSize(window);
-    const rest = this.#hasFailedAt(rate(window), size) ? this.#restMs : REST_OTHER_MS;
+    const traffic = { rate: rate(window), size: sentSize(window) };
+    const rest = same(traffic, this.#refuted) ? this.#restMs : REST_OTHER_MS;
     const may = this.#knob.promises(window) && this.#knob.state() === 'off';
-    if (!may || window.end - this.#failed < rest) {
+    if (!may || window.end - this.#failedAt < rest) {
       this.#enter('off');
       return;
     }
     this.#sum.add(window);
     if (this.#sum.windows < BASELINE_WINDOWS) return;
     this.#before = this.#sum.yield();
-    this.#beforeSize = size;
     this.#enter('trial');
     this.#knob.turn(true);
   }
@@ -123,25 +137,22 @@ export class Trial {
     const bears = this.#knob.bears(window);
     if (this.#windows < TRIAL_WINDOWS && bears) return;
     this.#found = this.#sum.yield();
-    if (!bears || !this.#knob.pays(this.#before, this.#found)) {
+    const proven = same(this.#before, this.#proven);
+    if (!bears || !this.#knob.pays(this.#before, this.#found, proven)) {
       this.#fail(window.end);
       return;
     }
-    this.#failedRate = 0; // of no kind any more
+    this.#refuted = null;
+    this.#proven = this.#before;
     this.#enter('on');
   }
 
-  /** Was traffic as this is tried in vain last? */
-  #hasFailedAt(rate: number, size: number): boolean {
-    return alike(rate, this.#failedRate, OTHER_RATE) && alike(size, this.#failedSize, OTHER_SIZE);
-  }
-
   #fail(now: number): void {
-    const again = this.#hasFailedAt(this.#before.rate, this.#beforeSize);
+    const again = same(this.#before, this.#refuted);
     this.#restMs = again ? Math.min(this.#restMs * 2, REST_MAX_MS) : REST_MS;
-    this.#failed = now;
-    this.#failedRate = this.#before.rate;
-    this.#failedSize = this.#beforeSize;
+    this.#failedAt = now;
+    this.#refuted = this.#before;
+    this.#proven = null;
     this.#keepWindows = KEEP_WINDOWS;
     this.#return();
   }

@@ -78,7 +78,7 @@ test('nor when frames become large, in the trial or behind it', () => {
 
 test('what was kept has to prove itself again after a second of traffic, then after two', () => {
   const scene = new Scene('napi');
-  scene.play(180, times(1.2));
+  scene.play(177, times(1.2));
   expect(scene.said).toEqual(['5: threaded', '61: softirq', '66: threaded', '172: softirq', '177: threaded']);
   scene.play(300, times(0.9));
   expect(scene.said.slice(5)).toEqual([
@@ -88,6 +88,23 @@ test('what was kept has to prove itself again after a second of traffic, then af
     '347: threaded',
     '353: softirq',
   ]);
+});
+
+test('what has paid is given up where it costs as much, not as soon as it brings nothing', () => {
+  const scene = new Scene('napi');
+  scene.play(60, times(1.2));
+  scene.play(108, times(0.96));
+  expect(scene.said).toEqual(['5: threaded', '61: softirq', '66: threaded']);
+  scene.play(15, times(0.94));
+  expect(scene.said.slice(3)).toEqual(['172: softirq', '177: threaded', '183: softirq']);
+});
+
+test('but not for traffic of another kind: there it has to bring something', () => {
+  const scene = new Scene('napi');
+  scene.play(60, times(1.2));
+  scene.play(4, () => ({ ...ROUND_TRIPS, slept: 9 }));
+  scene.play(20, (state) => ({ frames: 200, bytes: 2 * times(1.04)(state).bytes, slept: 0 }));
+  expect(scene.said.slice(1)).toEqual(['61: softirq', '69: threaded', '75: softirq']);
 });
 
 test('a success makes an earlier failure forgotten, a failure earlier successes', () => {
