@@ -67,8 +67,8 @@ function commandLine() {
     ...options,
     earlier: report ? refused(command, () => names.map((file) => earlierResults(file, 'measured'))) : [],
     contendersNamed,
-    /** Of the round that counts for nobody: V8 compiles most of a frame's way within two seconds and a half of traffic. */
-    warmUp: quick ? 0.25 : 2.5,
+    /** Rounds that count for nobody: V8 compiles most of a frame's way within two seconds and a half of traffic. */
+    warmUps: quick ? 1 : 6,
     works: picked(works).length > 0 ? picked(works) : works,
     whole: !quick && names.length === 0,
     among: (list) => (contendersNamed ? picked(list) : list),

@@ -26,16 +26,18 @@ export async function inRounds(work, contenders, options, failures) {
         failed(contender, error);
       }
     }
-    // Round 0 is nobody's: a just-in-time compiler needs it to be long.
+    // Round 0 is nobody's: a just-in-time compiler needs several of them, and whole ones, since it compiles what ends a connection, too.
     for (let round = 0; round <= rounds; round++) {
       for (const server of servers) {
         const { name, compiled } = server.contender;
         if (samples[name] === undefined) continue;
         progress(`${work.title}: round ${round} of ${rounds}, ${name}`);
         try {
-          const seconds = round === 0 && !compiled ? options.warmUp : options.seconds;
-          const sample = await work.measure(server, work, { ...options, seconds });
-          if (round > 0) samples[name].push(sample);
+          const times = round > 0 || compiled ? 1 : Math.min(options.warmUps, work.mostWarmUps ?? Infinity);
+          for (let i = 0; i < times; i++) {
+            const sample = await work.measure(server, work, options);
+            if (round > 0) samples[name].push(sample);
+          }
         } catch (error) {
           failed(server.contender, error);
         }

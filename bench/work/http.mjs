@@ -47,6 +47,7 @@ export const http = {
   contenders: servers,
   /** Rounds: wrk knows whole seconds only. */
   most: 3,
+  mostWarmUps: 2,
   async measure({ contender }) {
     const url = `http://${contender.server}:${contender.port}${contender.path}`;
     const text = await run('wrk', ['-t1', '-c64', '-d1s', '--latency', url], 20);

@@ -92,6 +92,11 @@ async function speed(server, seconds) {
   return (await client(args, seconds + 15)).perSecond;
 }
 
+async function warmUp(server, { seconds, warmUps }) {
+  const times = server.contender.compiled ? 1 : warmUps;
+  for (let i = 0; i < times; i++) await speed(server, seconds);
+}
+
 /** Pairs in the time of a round. */
 const PAIRS = 5;
 
@@ -125,8 +130,7 @@ async function measure(contender, counts, options) {
   try {
     const source = await addSources(contender);
     // Both are to be compiled.
-    for (const one of [server, lonely])
-      await speed(one, contender.compiled ? options.seconds : options.warmUp);
+    for (const one of [server, lonely]) await warmUp(one, options);
     // Some come and go first: tables and code that are there once are not a connection's.
     await (await open(1000, source, server))();
     await allClosed();

@@ -37,6 +37,7 @@ const work = (name, title, ...flags) => ({
   measure,
   flags,
   most: 2,
+  mostWarmUps: 1,
 });
 
 export const iperf3 = [
