@@ -255,9 +255,11 @@ static int read_batch(void) {
 
 /* Plain frames, of which the benchmark sends and receives bulk only, are received by a thread of the
  * kernel's: the most that this device can do with them. */
+static struct nic_napi_thread thread;
+
 static void thread_napi(const char *name) {
   const int sysfs = napi_sysfs(), attribute = sysfs < 0 ? sysfs : napi_attribute(sysfs, name);
-  if (attribute < 0 || !nic_switch_napi(attribute, name, true))
+  if (attribute < 0 || !nic_switch_napi(attribute, name, true, &thread))
     tap_fail("threaded NAPI");
 }
 
@@ -281,9 +283,11 @@ int main(int argc, char **argv) {
     thread_napi(argv[1]);
   puts("ready");
   fflush(stdout);
-  for (;;) {
+  for (unsigned turn = 0;; turn++) {
     int frames = read_batch();
     acknowledge();
+    if (turn % 64 == 0)
+      nic_keep_off(&thread, argv[1]);
     bool sent = blast();
     tap_send_all(tap);
     if (frames != 0 || sent)

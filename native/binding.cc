@@ -79,6 +79,7 @@ public:
                            InstanceMethod<&Nic::Close>("close"),
                            InstanceMethod<&Nic::BusyPoll>("busyPoll"),
                            InstanceMethod<&Nic::ThreadNapi>("threadNapi"),
+                           InstanceMethod<&Nic::KeepThreadOff>("keepThreadOff"),
                            InstanceMethod<&Nic::RefHandle>("ref"),
                            InstanceMethod<&Nic::UnrefHandle>("unref"),
                            InstanceMethod<&Nic::Stats>("stats"),
@@ -236,6 +237,11 @@ private:
   void ThreadNapi(const Napi::CallbackInfo &call) {
     if (pump_ != nullptr && call[0].IsBoolean())
       napi_->Begin(call.Env(), call[0].As<Napi::Boolean>());
+  }
+
+  void KeepThreadOff(const Napi::CallbackInfo &) {
+    if (pump_ != nullptr)
+      napi_->KeepOff();
   }
 
   void RefHandle(const Napi::CallbackInfo &) {

@@ -1,7 +1,6 @@
 // See napiswitch.h.
 
 #include "napiswitch.h"
-#include "nic.h"
 
 #include <unistd.h>
 
@@ -17,7 +16,9 @@ public:
       delete owner_;
   }
 
-  void Execute() override { done_ = nic_switch_napi(owner_->fd_, owner_->name_.c_str(), threaded_); }
+  void Execute() override {
+    done_ = nic_switch_napi(owner_->fd_, owner_->name_.c_str(), threaded_, &owner_->thread_);
+  }
 
   // What failed (the device is gone, a thread cannot be made) leaves everything as it was.
   void OnOK() override {
@@ -47,4 +48,9 @@ void NapiSwitch::Begin(Napi::Env env, bool threaded) {
     return;
   switching_ = true;
   (new Worker(env, this, threaded))->Queue(); // it deletes itself
+}
+
+void NapiSwitch::KeepOff() {
+  if (threaded_ && !switching_)
+    nic_keep_off(&thread_, name_.c_str());
 }

@@ -2,6 +2,8 @@
 #ifndef TAPSTACK_NAPISWITCH_H
 #define TAPSTACK_NAPISWITCH_H
 
+#include "nic.h"
+
 #include <napi.h>
 #include <string>
 
@@ -14,6 +16,8 @@ public:
 
   // Begins to switch, unless it is doing that.
   void Begin(Napi::Env env, bool threaded);
+  // Keeps the thread, while there is one, off the processor that runs this (nic_keep_off).
+  void KeepOff();
   // "softirq", "threaded" or "switching".
   const char *State() const { return switching_ ? "switching" : threaded_ ? "threaded" : "softirq"; }
 
@@ -27,7 +31,8 @@ private:
 
   const int fd_;
   const std::string name_;
-  bool threaded_ = false; // JavaScript's thread alone looks at these
+  nic_napi_thread thread_{}; // while it is switched its worker's, else JavaScript's thread's
+  bool threaded_ = false;    // JavaScript's thread alone looks at these
   bool switching_ = false;
   bool released_ = false;
 };

@@ -3,6 +3,7 @@
  * who runs on its processor, most often the very program that we send to. Frames collect until that one
  * sleeps, and it is woken once for all of them; to be interrupted for each few costs the sender an interrupt
  * between processors and both of them cold caches. Its share of a busy processor stays the same (sched(7)).
+ * And it stays off ours, where it would wait until we sleep.
  */
 #include "internal.h"
 
@@ -55,7 +56,7 @@ static bool is_thread_of(int pid, const char *name) {
   return (length > full || length == SHORT) && strncmp(comm, expected, length < full ? length : full) == 0;
 }
 
-bool nic_switch_napi(int napi, const char *name, bool threaded) {
+bool nic_switch_napi(int napi, const char *name, bool threaded, struct nic_napi_thread *thread) {
   const int before = last_pid();
   if (pwrite(napi, threaded ? "1" : "0", 1, 0) != 1)
     return false;
@@ -63,8 +64,25 @@ bool nic_switch_napi(int napi, const char *name, bool threaded) {
    * not to be seen (another PID namespace, numbers that began anew) or not ours to change (a user namespace),
    * it stays as the kernel made it. A kernel that keeps it while it is not used has it changed already. */
   const int after = threaded && before > 0 && own_proc() ? last_pid() : before;
-  for (int pid = before + 1; pid <= after && pid <= before + CANDIDATES; pid++)
-    if (is_thread_of(pid, name) && syscall(SYS_sched_getscheduler, pid) == SCHED_OTHER)
-      syscall(SYS_sched_setscheduler, pid, SCHED_BATCH, &(struct sched_param){0}); /* musl's own refuses */
+  for (int pid = before + 1; pid <= after && pid <= before + CANDIDATES; pid++) {
+    if (!is_thread_of(pid, name) || syscall(SYS_sched_getscheduler, pid) != SCHED_OTHER)
+      continue;
+    syscall(SYS_sched_setscheduler, pid, SCHED_BATCH, &(struct sched_param){0}); /* musl's own refuses */
+    *thread = (struct nic_napi_thread){.pid = pid};
+    if (sched_getaffinity(pid, sizeof thread->allowed, &thread->allowed) < 0)
+      CPU_ZERO(&thread->allowed);
+  }
   return true;
+}
+
+void nic_keep_off(struct nic_napi_thread *thread, const char *name) {
+  const int here = sched_getcpu();
+  if (thread->pid == 0 || here < 0 || here + 1 == thread->kept_off)
+    return;
+  thread->kept_off = here + 1;
+  cpu_set_t others = thread->allowed;
+  CPU_CLR(here, &others);
+  /* Who has its number now, if it ended with its device, is nobody of ours. */
+  if (CPU_COUNT(&others) > 0 && is_thread_of(thread->pid, name))
+    sched_setaffinity(thread->pid, sizeof others, &others);
 }

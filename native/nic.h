@@ -9,6 +9,7 @@
 #ifndef TAPSTACK_NIC_H
 #define TAPSTACK_NIC_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -149,10 +150,21 @@ struct nic_queue *nic_get_queue(struct nic *nic, unsigned index);
  * says why not. */
 int nic_take_napi(struct nic *nic);
 
+/* The kernel's thread that receives for the host what we send; zeros at first. */
+struct nic_napi_thread {
+  int pid;           /* 0 where it is not to be seen */
+  cpu_set_t allowed; /* processors, at its beginning */
+  int kept_off;      /* the processor that nic_keep_off has taken from these, plus one; 0: none yet */
+};
+
 /* Lets a thread of the kernel's receive for the host what we send, or has that done inside our writes, as at
  * first. `name`: the device's. False, and all as it was, when the device is gone or no thread can be made. It
  * can take 30 ms (napi_stop_kthread sleeps). */
-bool nic_switch_napi(int napi, const char *name, bool threaded);
+bool nic_switch_napi(int napi, const char *name, bool threaded, struct nic_napi_thread *thread);
+
+/* Keeps the thread off the processor on which the caller runs: while it may run there, it waits for us there,
+ * and the program that we send to waits for it. To be called now and then, for we may have moved. */
+void nic_keep_off(struct nic_napi_thread *thread, const char *name);
 
 /* Gives a queue its rings. Fails with EINVAL when the layout does not fit the memory. */
 bool nic_queue_attach(struct nic_queue *queue, void *memory, size_t size, const struct nic_layout *layout,

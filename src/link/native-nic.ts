@@ -119,6 +119,8 @@ export interface Nic {
   busyPoll(us: number): void;
   /** Begins to switch, unless it is doing that; `stats` says when that is done, and it may take 30 ms. Nothing where `info` says why not. */
   threadNapi(threaded: boolean): void;
+  /** Keeps the thread that threaded NAPI has off the processor that this one runs on; to be repeated, as either moves. */
+  keepThreadOff(): void;
   /** Idempotent, and safe inside any of the callbacks. */
   close(): void;
   /** Whether the open device keeps the event loop alive; it does at first. */

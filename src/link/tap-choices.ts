@@ -1,5 +1,6 @@
 // What a TAP device may choose by itself, as its traffic is: who does the host's share of what is sent (napi-trial.ts), and whether to look
-// for frames before sleeping (poll-trial.ts). What is wanted of it when it is opened, and how that begins.
+// for frames before sleeping (poll-trial.ts); and where a thread that does that share must not run. What is wanted of it when it is opened,
+// and how that begins.
 
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -56,7 +57,7 @@ export function tapWish({ napi = 'auto', busyPoll = 'auto', persist = false }: T
   };
 }
 
-/** Begins what was wished of a device that was just opened for it; null: nothing is left to choose. Closes it if it cannot be. */
+/** Begins what was wished of a device that was just opened for it; null: nothing is left to do. Closes it if it cannot be. */
 export function beginChoices(nic: Nic, { napi, busyPoll }: Required<TapWish>): TapChoices | null {
   const refused = nic.info.noThreadedNapi;
   const trials: Trial[] = [];
@@ -71,7 +72,8 @@ export function beginChoices(nic: Nic, { napi, busyPoll }: Required<TapWish>): T
   }
   if (busyPoll === 'auto') trials.push(new Trial(pollKnob(nic)));
   else nic.busyPoll(busyPoll);
-  return trials.length === 0 ? null : new TapChoices(trials, new TrafficMeter(() => nic.stats(), loopTime));
+  if (trials.length === 0 && napi !== 'threaded') return null;
+  return new TapChoices(nic, trials, new TrafficMeter(() => nic.stats(), loopTime));
 }
 
 function noThread(device: string, refused: string): Error {
@@ -100,10 +102,12 @@ function processor(): ProcessorTime {
 }
 
 export class TapChoices {
+  readonly #nic: Pick<Nic, 'keepThreadOff'>;
   readonly #trials: readonly Trial[];
   readonly #meter: TrafficMeter;
 
-  constructor(trials: readonly Trial[], meter: TrafficMeter) {
+  constructor(nic: Pick<Nic, 'keepThreadOff'>, trials: readonly Trial[], meter: TrafficMeter) {
+    this.#nic = nic;
     this.#trials = trials;
     this.#meter = meter;
   }
@@ -112,6 +116,7 @@ export class TapChoices {
   batch(): void {
     const window = this.#meter.batch();
     if (window === null) return;
+    this.#nic.keepThreadOff();
     // One at a time, or neither would know whose work it sees. Traffic for which one begins has made the other begin anew.
     const active = this.#trials.find((trial) => trial.active);
     for (const trial of this.#trials) if (active === undefined || active === trial) trial.look(window);

@@ -29,6 +29,8 @@ export interface State {
 export class Scene {
   readonly said: string[] = [];
   window = 0;
+  /** How often the kernel's thread was kept off the processor that the loop ran on. */
+  keptOff = 0;
   /** What becomes of a switch of NAPI. */
   switches: 'at once' | 'never' | 'in vain' = 'at once';
   #napi: 'softirq' | 'threaded' | 'switching' = 'softirq';
@@ -58,7 +60,12 @@ export class Scene {
       processor: () => ({ ran: this.#cpu, waited: this.#waited }),
     };
     const trials = about.map((name) => new Trial(knobs[name]));
-    this.#choices = new TapChoices(trials, new TrafficMeter(() => this.#stats(), time));
+    const nic = {
+      keepThreadOff: () => {
+        this.keptOff++;
+      },
+    };
+    this.#choices = new TapChoices(nic, trials, new TrafficMeter(() => this.#stats(), time));
   }
 
   #thread(threaded: boolean): void {

@@ -132,6 +132,12 @@ test('a pause says nothing: what follows it goes on where it was', () => {
   expect(scene.said).toEqual(['5: threaded']);
 });
 
+test('whichever processor the loop moves to, the thread is kept off it within a window', () => {
+  const scene = new Scene('napi');
+  scene.play(30, times(1.2));
+  expect(scene.keptOff).toBe(30);
+});
+
 test('a switch that fails, or never ends, is given up', () => {
   const vain = new Scene('napi');
   vain.switches = 'in vain';

@@ -1,7 +1,8 @@
 /*
- * Which thread is made SCHED_BATCH when NAPI is switched: the one that begins at that moment, and no other.
- * First with processes that are named as such threads, and begin where the attribute is written (the linker
- * sends that here, run.sh); then with a device in a network namespace of its own, where we may have one.
+ * Which thread is made SCHED_BATCH when NAPI is switched, and kept off our processor: the one that begins at
+ * that moment, and no other. First with processes that are named as such threads, and begin where the
+ * attribute is written (the linker sends that here, run.sh); then with a device in a network namespace of its
+ * own, where we may have one.
  */
 #include "check.h"
 
@@ -64,12 +65,14 @@ ssize_t __wrap_pwrite(int fd, const void *from, size_t size, off_t at) {
 }
 
 static void switched(bool threaded, const int policies[AT_ONCE]) {
-  CHECK(nic_switch_napi(-1, NAME, threaded) == !refuse);
+  struct nic_napi_thread thread = {0};
+  CHECK(nic_switch_napi(-1, NAME, threaded, &thread) == !refuse);
   CHECK(written == (threaded ? '1' : '0'));
   for (int i = 0; i < AT_ONCE; i++) {
     if (begun[i] == 0)
       continue;
     CHECK(sched_getscheduler(begun[i]) == policies[i]);
+    CHECK((thread.pid == begun[i]) == (policies[i] == SCHED_BATCH));
     end(begun[i]);
   }
 }
@@ -99,10 +102,54 @@ static void old_kernels(void) {
   beginning[0] = NULL;
   beginning[1] = "napi/longinterf";
   beginning[2] = "napi/longinterx";
-  CHECK(nic_switch_napi(-1, name, true));
+  struct nic_napi_thread thread = {0};
+  CHECK(nic_switch_napi(-1, name, true, &thread));
   CHECK(sched_getscheduler(begun[1]) == SCHED_BATCH && sched_getscheduler(begun[2]) == SCHED_OTHER);
   end(begun[1]);
   end(begun[2]);
+}
+
+static cpu_set_t processors_of(pid_t pid) {
+  cpu_set_t set;
+  CHECK(sched_getaffinity(pid, sizeof set, &set) == 0);
+  return set;
+}
+
+static void move_to(int processor) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(processor, &set);
+  CHECK(sched_setaffinity(0, sizeof set, &set) == 0);
+}
+
+/* Wherever we go, the thread stays off. */
+static void kept_off(void) {
+  const cpu_set_t all = processors_of(0);
+  struct nic_napi_thread thread = {0};
+  beginning[0] = beginning[2] = NULL;
+  beginning[1] = THREAD;
+  CHECK(nic_switch_napi(-1, NAME, true, &thread));
+  for (int round = 0; round < 2; round++)
+    for (int processor = 0; processor < CPU_SETSIZE; processor++) {
+      if (!CPU_ISSET(processor, &all))
+        continue;
+      move_to(processor);
+      nic_keep_off(&thread, NAME);
+      cpu_set_t expected = all, now = processors_of(begun[1]);
+      if (CPU_COUNT(&all) > 1)
+        CPU_CLR(processor, &expected);
+      CHECK(CPU_EQUAL(&now, &expected));
+    }
+  end(begun[1]);
+  CHECK(sched_setaffinity(0, sizeof all, &all) == 0);
+  /* One that never was to be seen; and one that has ended, whose number somebody else has. */
+  nic_keep_off(&(struct nic_napi_thread){0}, NAME);
+  const pid_t other = begin("napi/unit");
+  struct nic_napi_thread ended = {.pid = other, .allowed = all};
+  nic_keep_off(&ended, NAME);
+  const cpu_set_t untouched = processors_of(other);
+  CHECK(CPU_EQUAL(&untouched, &all));
+  end(other);
 }
 
 static bool is_named(const char *pid, const char *name) {
@@ -146,10 +193,17 @@ static void device(void) {
     char thread[32];
     snprintf(thread, sizeof thread, "napi/%s-", name);
     const int napi = nic_take_napi(nic);
-    CHECK(nic_switch_napi(napi, name, true));
+    struct nic_napi_thread found = {0};
+    CHECK(nic_switch_napi(napi, name, true, &found));
     const pid_t pid = kernel_thread(thread);
-    CHECK(pid != 0 && sched_getscheduler(pid) == SCHED_BATCH);
-    CHECK(nic_switch_napi(napi, name, false));
+    CHECK(pid != 0 && found.pid == pid && sched_getscheduler(pid) == SCHED_BATCH);
+    const cpu_set_t all = processors_of(0), before = processors_of(pid);
+    move_to(sched_getcpu());
+    nic_keep_off(&found, name);
+    const cpu_set_t after = processors_of(pid);
+    CHECK(CPU_COUNT(&before) == 1 || !CPU_ISSET(sched_getcpu(), &after));
+    CHECK(sched_setaffinity(0, sizeof all, &all) == 0);
+    CHECK(nic_switch_napi(napi, name, false, &found));
     close(napi);
   }
   nic_close(nic);
@@ -172,6 +226,7 @@ int main(void) {
   far_from_the_end();
   processes();
   old_kernels();
+  kept_off();
   device();
   return check_result("napithread");
 }
