@@ -1,18 +1,19 @@
 // Where the host's share of what we send is done: inside our writes (NAPI by softirq), or by a thread of the kernel's on another
-// processor (threaded NAPI). The thread pays for a busy event loop with many small frames, costs a wake-up where the loop sleeps, and both
-// depend on the machine: so it is tried (trial.ts).
+// processor (threaded NAPI). The thread pays for a busy event loop with many small frames or several bulk streams, costs a wake-up where the
+// loop sleeps, and both depend on the machine: so it is tried (trial.ts).
 
 import type { Nic } from './native-nic.js';
-import { isBusy, sendsLarge } from './traffic-window.js';
-import type { Knob } from './trial.js';
+import { isBusy, sentSize } from './traffic-window.js';
+import { alike, type Knob } from './trial.js';
 
 const FRAMES_PER_MS = 1;
 /** What it brings where it brings something is 1.1 to 1.9; traffic itself varies by a few hundredths. */
 const GAIN = 1.05;
 /** Once it has brought something it is given up where it costs as much: one trial in ten of something that pays finds that it does not. */
 const LOSS = 1 / GAIN;
-/** No longer worth a thread: the loop sleeps. (Copying large frames stays with us, and the thread only competes for the cache.) */
+/** No longer worth a thread: the loop sleeps; or frames are of another size, data instead of acknowledgements, say. */
 const IDLE = 0.6;
+const OTHER_SIZE = 4;
 
 export const napiKnob = (nic: Pick<Nic, 'threadNapi' | 'stats'>): Knob => ({
   turn: (on) => nic.threadNapi(on),
@@ -21,9 +22,8 @@ export const napiKnob = (nic: Pick<Nic, 'threadNapi' | 'stats'>): Knob => ({
     const { napi } = nic.stats();
     return napi === 'threaded' ? 'on' : napi === 'softirq' ? 'off' : 'turning';
   },
-  promises: (window) =>
-    isBusy(window) && !sendsLarge(window) && window.txFrames >= window.length * FRAMES_PER_MS,
-  bears: (window) => !sendsLarge(window),
-  fits: (window) => window.busy >= IDLE && !sendsLarge(window),
+  promises: (window) => isBusy(window) && window.txFrames >= window.length * FRAMES_PER_MS,
+  bears: (window, before) => alike(sentSize(window), before.size, OTHER_SIZE),
+  fits: (window, found) => window.busy >= IDLE && alike(sentSize(window), found.size, OTHER_SIZE),
   pays: (before, now, proven) => now.rate >= before.rate * (proven ? LOSS : GAIN),
 });

@@ -39,8 +39,8 @@ export interface Knob {
   state(): 'on' | 'off' | 'turning';
   /** Might it pay for such traffic? */
   promises(window: TrafficWindow): boolean;
-  /** While it is tried: is it worth going on? */
-  bears(window: TrafficWindow): boolean;
+  /** While it is tried: is it worth going on, after such a yield without? */
+  bears(window: TrafficWindow, before: Yield): boolean;
   /** While it is kept: is this still the traffic that it was found good for, which had so much of a yield? */
   fits(window: TrafficWindow, found: Yield): boolean;
   /** `proven`: it was found to pay before, for this traffic. */
@@ -134,7 +134,7 @@ export class Trial {
       return;
     }
     if (++this.#windows > 1) this.#sum.add(window);
-    const bears = this.#knob.bears(window);
+    const bears = this.#knob.bears(window, this.#before);
     if (this.#windows < TRIAL_WINDOWS && bears) return;
     this.#found = this.#sum.yield();
     const proven = same(this.#before, this.#proven);

@@ -17,6 +17,14 @@ test('a busy loop with small frames tries the thread, and keeps it if more gets 
   expect(scene.said).toEqual(['5: threaded']);
 });
 
+test('so does one that sends bulk', () => {
+  const scene = new Scene('napi');
+  scene.play(60, (state) => ({ ...times(1.2)(state), frames: 4 }));
+  expect(scene.said).toEqual([]);
+  scene.play(60, (state) => ({ ...times(1.2)(state), frames: 20 }));
+  expect(scene.said).toEqual(['65: threaded']);
+});
+
 test('where no more gets through the thread is given up, and tried again ever more rarely', () => {
   const scene = new Scene('napi');
   scene.play(500, times(0.8));
@@ -46,7 +54,6 @@ test('but traffic of another kind has not been tried: it need not wait', () => {
 test.each([
   ['the loop sleeps', { ...ROUND_TRIPS, slept: 5 }],
   ['frames are few', { ...ROUND_TRIPS, frames: 10, bytes: 1000 }],
-  ['frames are large', { ...ROUND_TRIPS, bytes: 2000 * 60_000 }],
 ])('nothing is tried while %s', (_what, work) => {
   const scene = new Scene('napi');
   scene.play(1000, () => work);
