@@ -253,10 +253,10 @@ static int read_batch(void) {
   return frames;
 }
 
-/* Plain frames, of which the benchmark sends and receives bulk only, are received by a thread of the
- * kernel's: the most that this device can do with them. */
 static struct nic_napi_thread thread;
 
+/* Plain frames, of which the benchmark sends and receives bulk only, are received by a thread of the
+ * kernel's: the most that this device can do with them. */
 static void thread_napi(const char *name) {
   const int sysfs = napi_sysfs(), attribute = sysfs < 0 ? sysfs : napi_attribute(sysfs, name);
   if (attribute < 0 || !nic_switch_napi(attribute, name, true, &thread))

@@ -3,6 +3,9 @@
 import { start } from './server.mjs';
 import { progress } from './shell.mjs';
 
+/** Rounds that count for nobody: a just-in-time compiler needs several, and whole ones, since it compiles what ends a connection, too. */
+export const warmUpsOf = ({ compiled }, { warmUps }) => (compiled ? 1 : warmUps);
+
 /**
  * Samples by contender. One that fails is left out from then on, and said to have failed: ten minutes of the others'
  * measurements are not lost for it.
@@ -26,15 +29,15 @@ export async function inRounds(work, contenders, options, failures) {
         failed(contender, error);
       }
     }
-    // Round 0 is nobody's: a just-in-time compiler needs several of them, and whole ones, since it compiles what ends a connection, too.
+    // Round 0 is the warm-up.
     for (let round = 0; round <= rounds; round++) {
       for (const server of servers) {
-        const { name, compiled } = server.contender;
+        const { name } = server.contender;
         if (samples[name] === undefined) continue;
         progress(`${work.title}: round ${round} of ${rounds}, ${name}`);
         try {
-          const times = round > 0 || compiled ? 1 : Math.min(options.warmUps, work.mostWarmUps ?? Infinity);
-          for (let i = 0; i < times; i++) {
+          const warmUps = Math.min(warmUpsOf(server.contender, options), work.mostWarmUps ?? Infinity);
+          for (let i = 0; i < (round === 0 ? warmUps : 1); i++) {
             const sample = await work.measure(server, work, options);
             if (round > 0) samples[name].push(sample);
           }

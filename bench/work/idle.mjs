@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { contenders, place } from '../contenders.mjs';
 import { kernelMemory, memoryOf, socketsInUse } from '../memory.mjs';
+import { warmUpsOf } from '../rounds.mjs';
 import { start } from '../server.mjs';
 import { client, clientProgram, progress, sh } from '../shell.mjs';
 import { median } from '../statistics.mjs';
@@ -92,11 +93,6 @@ async function speed(server, seconds) {
   return (await client(args, seconds + 15)).perSecond;
 }
 
-async function warmUp(server, { seconds, warmUps }) {
-  const times = server.contender.compiled ? 1 : warmUps;
-  for (let i = 0; i < times; i++) await speed(server, seconds);
-}
-
 /** Pairs in the time of a round. */
 const PAIRS = 5;
 
@@ -130,7 +126,8 @@ async function measure(contender, counts, options) {
   try {
     const source = await addSources(contender);
     // Both are to be compiled.
-    for (const one of [server, lonely]) await warmUp(one, options);
+    for (const one of [server, lonely])
+      for (let i = 0; i < warmUpsOf(contender, options); i++) await speed(one, options.seconds);
     // Some come and go first: tables and code that are there once are not a connection's.
     await (await open(1000, source, server))();
     await allClosed();

@@ -3,7 +3,7 @@
 // gets through, for about the same processor time each.
 
 import type { Nic } from './native-nic.js';
-import { isBusy, rate, receivesLarge, sendsLarge, type TrafficWindow } from './traffic-window.js';
+import { isBusy, rate, type TrafficWindow } from './traffic-window.js';
 import { alike, type Knob } from './trial.js';
 
 /** Microseconds to look for frames before the loop sleeps: two or three times what an answer takes to bring about the next request. */
@@ -25,7 +25,11 @@ const ASLEEP = 0.4;
 const BUSIER = 0.95;
 const OTHER_RATE = 2;
 
-const small = (window: TrafficWindow): boolean => !sendsLarge(window) && !receivesLarge(window);
+/** Bytes in a frame beyond which copying it is the greater part of what it costs. */
+const LARGE = 8192;
+
+const small = ({ rxBytes, rxFrames, txBytes, txFrames }: TrafficWindow): boolean =>
+  rxBytes <= LARGE * rxFrames && txBytes <= LARGE * txFrames;
 
 export function pollKnob(nic: Pick<Nic, 'busyPoll'>): Knob {
   let polls = false;

@@ -8,8 +8,6 @@ const BATCHES = 4;
 const WINDOW_MS = 20;
 /** A window this long has nothing in it for most of the time, and says nothing. */
 const PAUSE_MS = 60;
-/** Bytes in a frame beyond which copying it is the greater part of what it costs. */
-const LARGE = 8192;
 
 export interface TrafficWindow {
   /** When it ended, and how long it was, in milliseconds. */
@@ -48,8 +46,6 @@ export const isBusy = ({ busy }: TrafficWindow): boolean => busy >= BUSY;
 /** Bytes in a millisecond, both ways. */
 export const rate = ({ rxBytes, txBytes, length }: TrafficWindow): number => (rxBytes + txBytes) / length;
 export const sentSize = ({ txFrames, txBytes }: TrafficWindow): number => txBytes / Math.max(1, txFrames);
-export const sendsLarge = (window: TrafficWindow): boolean => sentSize(window) > LARGE;
-export const receivesLarge = ({ rxFrames, rxBytes }: TrafficWindow): boolean => rxBytes > LARGE * rxFrames;
 
 export class TrafficMeter {
   readonly #counters: () => Counters;

@@ -92,11 +92,11 @@ export class InetDgramOps implements ProtoOps {
       const error = readSendControl(sk, control, cookie, true);
       if (error < 0) return error;
     }
-    if (to === null) return this.#udp.send(sk, buffer, count, flags, null, 0, cookie);
+    if (to === null) return this.#udp.output.send(sk, buffer, count, flags, null, 0, cookie);
     if (to.family !== AF_INET && to.family !== AF_UNSPEC) return -EAFNOSUPPORT;
     const destination = this.#parse(to.address);
     if (destination === null || !isPort(to.port)) return -EINVAL;
-    return this.#udp.send(sk, buffer, count, flags, destination, to.port, cookie);
+    return this.#udp.output.send(sk, buffer, count, flags, destination, to.port, cookie);
   }
 
   recv(socket: Socket, buffer: Uint8Array, count: number, flags: number, info: MessageInfo | null): number {
@@ -121,7 +121,7 @@ export class InetDgramOps implements ProtoOps {
     if (level !== IPPROTO_UDP) return setIpOption(socket.sk, level, name, value, length);
     if (length < INT_SIZE) return -EINVAL;
     if (name === UDP_CORK) {
-      this.#udp.setCorked(socket.sk as UdpSock, intOf(value) !== 0);
+      this.#udp.output.setCorked(socket.sk as UdpSock, intOf(value) !== 0);
       return 0;
     }
     const kept = keptOption(level, name);

@@ -44,7 +44,11 @@ export class UdpOutput {
     this.ip = ip;
   }
 
-  /** What `Udp.send` says, for a sock that has a port. */
+  /**
+   * udp_sendmsg, for a sock that has a port: one datagram, to `daddr`.`dport`, or to the connected peer if `daddr` is null; or more of the one
+   * that was begun before, wherever that goes. Bytes sent (all), or a pending error, -EPIPE, -EMSGSIZE, -EDESTADDRREQ, -EINVAL (port 0),
+   * -EACCES (broadcast), -ENETUNREACH.
+   */
   send(
     sk: UdpSock,
     buffer: Uint8Array,
@@ -52,7 +56,7 @@ export class UdpOutput {
     flags: number,
     daddr: IpAddress | null,
     dport: number,
-    cookie: SendCookie | null,
+    cookie: SendCookie | null = null,
   ): number {
     if (length > 0xffff) return -EMSGSIZE;
     if ((flags & MSG_OOB) !== 0) return -EOPNOTSUPP;

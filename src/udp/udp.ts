@@ -3,7 +3,6 @@
 
 import type { Host } from '../core/host.js';
 import { Icmp as IcmpMib, Udp as UdpMib } from '../core/mib.js';
-import type { SendCookie } from '../core/send-cookie.js';
 import { RCV_SHUTDOWN, SOCK_BINDADDR_LOCK, SOCK_BINDPORT_LOCK } from '../core/sock.js';
 import { dropped } from '../core/trace.js';
 import type { Ip } from '../ip/ip.js';
@@ -39,7 +38,8 @@ export class Udp implements IpProtocol {
   readonly ip: Ip;
   /** Who holds which port. Binding here makes a sock findable; releasing unhashes it. */
   readonly ports: UdpTable;
-  readonly #output: UdpOutput;
+  /** How they send. */
+  readonly output: UdpOutput;
   readonly #deliver: (sk: UdpSock) => void;
 
   /** Takes its place in `ip`: receives protocol 17. */
@@ -47,7 +47,7 @@ export class Udp implements IpProtocol {
     this.host = ip.host;
     this.ip = ip;
     this.ports = new UdpTable(ip.host);
-    this.#output = new UdpOutput(ip);
+    this.output = new UdpOutput(ip);
     this.#deliver = (sk) => this.#queue(sk, ip.packet);
     ip.register(IPPROTO_UDP, this);
   }
@@ -172,28 +172,6 @@ export class Udp implements IpProtocol {
       sk.sport = 0;
     }
     return 0;
-  }
-
-  /**
-   * udp_sendmsg: one datagram, to `daddr`.`dport`, or to the connected peer if `daddr` is null; or more of the one that was begun
-   * before, wherever that goes. Bytes sent (all), or a pending error, -EPIPE, -EMSGSIZE, -EDESTADDRREQ, -EINVAL (port 0), -EACCES (broadcast), -ENETUNREACH, -EAGAIN (no port).
-   */
-  send(
-    sk: UdpSock,
-    buffer: Uint8Array,
-    length: number,
-    flags: number,
-    daddr: IpAddress | null,
-    dport: number,
-    cookie: SendCookie | null = null,
-  ): number {
-    const bound = this.autobind(sk);
-    return bound < 0 ? bound : this.#output.send(sk, buffer, length, flags, daddr, dport, cookie);
-  }
-
-  /** UDP_CORK: taken off, it lets go what waits. */
-  setCorked(sk: UdpSock, corked: boolean): void {
-    this.#output.setCorked(sk, corked);
   }
 
   /**

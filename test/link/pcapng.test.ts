@@ -141,7 +141,9 @@ describe('a captured link', () => {
     const { stack, read } = captured(3);
     introduce(stack);
     const transport = new Udp(stack.ip);
-    transport.send(transport.createSock(), bytes('hello'), 5, 0, address('10.0.0.1'), 7);
+    const sk = transport.createSock();
+    transport.autobind(sk);
+    transport.output.send(sk, bytes('hello'), 5, 0, address('10.0.0.1'), 7);
     const { ip, host } = stack;
     const route = ip.route(address('10.0.0.1'));
     if (route === null) throw new Error('no route');
@@ -193,7 +195,7 @@ describe('a captured link', () => {
     });
     const sk = a.createSock();
     a.connect(sk, address('10.0.0.2'), 9);
-    a.send(sk, bytes('closed?'), 7, 0, null, 0);
+    a.output.send(sk, bytes('closed?'), 7, 0, null, 0);
     clock.advance(1000);
     expect(sk.err).toBe(111);
     expect(b.host.mib.snapshot().Udp.NoPorts).toBe(1);

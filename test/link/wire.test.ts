@@ -44,7 +44,7 @@ function pair<C extends Clock>(
 /** From `one` to the other end's port 7. */
 function send(one: End, to: string, payload: Uint8Array): number {
   one.host.refresh();
-  return one.transport.send(one.sk, payload, payload.length, 0, address(to), 7);
+  return one.transport.output.send(one.sk, payload, payload.length, 0, address(to), 7);
 }
 
 function received(one: End): Uint8Array[] {

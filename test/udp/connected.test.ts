@@ -115,11 +115,11 @@ describe('an ICMP error', () => {
     host.transport.connect(sk, address('10.0.0.1'), 4242);
     say(host.stack, refusal(sk, 3, 4, 1000));
     expect(host.recv(sk)).toBe('EMSGSIZE');
-    expect(host.transport.send(sk, pattern(1200), 1200, 0, null, 0)).toBe(1200);
+    expect(host.transport.output.send(sk, pattern(1200), 1200, 0, null, 0)).toBe(1200);
     expect(heard(host.stack)).toHaveLength(2);
     pass(host.stack, 600_001);
     introduce(host.stack);
-    host.transport.send(sk, pattern(1200), 1200, 0, null, 0);
+    host.transport.output.send(sk, pattern(1200), 1200, 0, null, 0);
     expect(heard(host.stack)).toEqual([`10.0.0.2.${sk.sport} > 10.0.0.1.4242: UDP, length 1200`]);
     sk.mtuDiscover = IP_PMTUDISC_DONT;
     say(host.stack, refusal(sk, 3, 4, 1000));

@@ -39,7 +39,9 @@ export class UdpHost {
 
   send(sk: UdpSock, text: string, to?: string, port = 0, flags = 0): number {
     const payload = bytes(text);
-    return this.transport.send(
+    const bound = this.transport.autobind(sk);
+    if (bound < 0) return bound;
+    return this.transport.output.send(
       sk,
       payload,
       payload.length,

@@ -81,28 +81,28 @@ describe('sending', () => {
   it('fragments what is too large, unless the sender forbids it', () => {
     const sk = host.bound(7);
     const large = pattern(3000);
-    expect(host.transport.send(sk, large, 3000, 0, address('10.0.0.1'), 9)).toBe(3000);
+    expect(host.transport.output.send(sk, large, 3000, 0, address('10.0.0.1'), 9)).toBe(3000);
     const parts = host.stack.link.take().map((sent) => parseFrame(sent.bytes));
     expect(bytes(...parts.map((part) => part?.payload ?? 0))).toEqual(
       udp('10.0.0.2', 7, '10.0.0.1', 9, large),
     );
     sk.mtuDiscover = IP_PMTUDISC_DO;
-    expect(host.transport.send(sk, large, 3000, 0, address('10.0.0.1'), 9)).toBe(-90);
+    expect(host.transport.output.send(sk, large, 3000, 0, address('10.0.0.1'), 9)).toBe(-90);
     sk.mtuDiscover = IP_PMTUDISC_DONT;
     host.send(sk, 'small', '10.0.0.1', 9);
     expect(parseFrame(host.stack.link.take()[0].bytes)?.ipv4?.df).toBe(false);
-    expect(host.transport.send(sk, pattern(65507), 65507, 0, address('127.0.0.1'), 9)).toBe(65507);
-    expect(host.transport.send(sk, pattern(65508), 65508, 0, address('127.0.0.1'), 9)).toBe(-90);
+    expect(host.transport.output.send(sk, pattern(65507), 65507, 0, address('127.0.0.1'), 9)).toBe(65507);
+    expect(host.transport.output.send(sk, pattern(65508), 65508, 0, address('127.0.0.1'), 9)).toBe(-90);
   });
 
   it('puts together what is sent with MSG_MORE, in fragments if need be, to where it was begun', () => {
     const sk = host.bound(7);
     const [first, second] = [pattern(2000), pattern(1000, 3)];
     const reused = first.slice();
-    expect(host.transport.send(sk, reused, 2000, MSG_MORE, address('10.0.0.1'), 9)).toBe(2000);
+    expect(host.transport.output.send(sk, reused, 2000, MSG_MORE, address('10.0.0.1'), 9)).toBe(2000);
     reused.fill(0);
     expect(host.stack.link.take()).toEqual([]);
-    expect(host.transport.send(sk, second, 1000, 0, address('192.0.2.1'), 8)).toBe(1000);
+    expect(host.transport.output.send(sk, second, 1000, 0, address('192.0.2.1'), 8)).toBe(1000);
     const parts = host.stack.link.take().map((sent) => parseFrame(sent.bytes));
     expect(bytes(...parts.map((part) => part?.payload ?? 0))).toEqual(
       udp('10.0.0.2', 7, '10.0.0.1', 9, bytes(first, second)),
@@ -114,7 +114,7 @@ describe('sending', () => {
     const sk = host.bound(7);
     sk.mtuDiscover = IP_PMTUDISC_DO;
     const part = (length: number, flags = 0) =>
-      host.transport.send(sk, pattern(length), length, flags, address('10.0.0.1'), 9);
+      host.transport.output.send(sk, pattern(length), length, flags, address('10.0.0.1'), 9);
     expect([part(1000, MSG_MORE), part(472)]).toEqual([1000, 472]);
     expect(host.stack.link.take().length).toBe(1);
     expect([part(1000, MSG_MORE), part(473)]).toEqual([1000, -90]);
@@ -131,7 +131,8 @@ describe('sending', () => {
     const outcome = (mode: number, length: number): string => {
       const sk = host.bound(0);
       sk.mtuDiscover = mode;
-      if (host.transport.send(sk, pattern(length), length, 0, address('10.0.0.1'), 9) < 0) return 'refused';
+      if (host.transport.output.send(sk, pattern(length), length, 0, address('10.0.0.1'), 9) < 0)
+        return 'refused';
       const frames = host.stack.link.take();
       return `${frames.length}${parseFrame(frames[0].bytes)?.ipv4?.df ? ' DF' : ''}`;
     };
