@@ -170,6 +170,7 @@ private:
     info.Set("offloads", from.offloads);
     info.Set("vnetHdr", from.vnet_hdr);
     info.Set("noIoUring", Refusal(env, from.no_batch));
+    info.Set("dearCalls", Napi::Boolean::New(env, from.dear_calls));
     info.Set("noThreadedNapi", Refusal(env, from.no_napi));
     info.Set("created", from.created);
     info.Set("netnsCreated", from.netns_created);
@@ -263,6 +264,7 @@ private:
     set("rxDropped", from.rx_dropped);
     set("rxErrors", from.rx_errors);
     set("rxBusyPolled", from.rx_busy_polled);
+    set("rxBatched", from.rx_batched);
     set("rxSpunNs", from.rx_spun_ns);
     set("txFrames", from.tx_frames);
     set("txBytes", from.tx_bytes);

@@ -70,9 +70,21 @@ bool rx_batch_prepare(struct nic_queue *queue);
 void rx_batch_begin(struct nic_queue *queue);
 /* The next frame of a batch: its length, 0 where there is no batch (read it yourself), or -errno. */
 int rx_batch_next(struct nic_queue *queue, const uint8_t **frame);
-/* A frame of so many bytes was received: are more of its kind to be expected? */
-void rx_batch_expect(struct nic_queue *queue, size_t length);
 void rx_batch_close(struct nic_queue *queue);
+
+/* rxguess.c */
+/* nic_receive begins, or goes on where it stopped behind a frame that came alone. */
+void rx_guess_begin(struct rx_guess *guess);
+/* A frame of so many bytes was read. */
+void rx_guess_saw(struct rx_guess *guess, size_t length);
+/* How many should be read together now; fewer than two: none. */
+unsigned rx_guess_more(const struct rx_guess *guess, bool dear_calls);
+/* Should the one frame that was read be handed up before the device is asked for another? */
+bool rx_guess_alone(struct rx_guess *guess);
+
+/* callcost.c */
+/* Do many system calls cost more than twice what one does that has the kernel do as much? */
+bool calls_are_dear(void);
 
 /* queue.c */
 /* Does this error of a read or write mean that the descriptor is of no further use? */

@@ -79,8 +79,9 @@ struct nic_info {
   bool
       vnet_hdr; /* frames carry a virtio header: we may hand partial checksums and TSO frames to the kernel */
   int no_batch; /* why each frame is a system call: an errno of io_uring_setup; 0: several are one */
-  int no_napi;  /* why the device's NAPI cannot be threaded: an errno; 0: it can */
-  bool created; /* the device did not exist before */
+  bool dear_calls; /* a system call costs more than twice what the kernel does in a short one (callcost.c) */
+  int no_napi;     /* why the device's NAPI cannot be threaded: an errno; 0: it can */
+  bool created;    /* the device did not exist before */
   bool netns_created; /* nor did its namespace */
 };
 
@@ -99,6 +100,7 @@ struct nic_stats {
   uint64_t rx_dropped;     /* too short or too long; or read ahead when the device went */
   uint64_t rx_errors;      /* reads that failed, and the device is still there */
   uint64_t rx_busy_polled; /* of rx_frames: found by busy polling, instead of by being woken */
+  uint64_t rx_batched;     /* of rx_frames: read together with others */
   uint64_t rx_spun_ns;     /* how long busy polling has looked for them in vain */
   uint64_t tx_frames, tx_bytes, tx_dropped, tx_invalid, tx_eagain;
   uint64_t tx_batched; /* of tx_frames: handed over together with others */
@@ -115,20 +117,30 @@ struct tx_mark {
   bool whole; /* the descriptor is one frame */
 };
 
+/* What nic_receive found when it found something last, and what it has found now. */
+struct rx_guess {
+  unsigned last, now;       /* frames */
+  bool last_singly, singly; /* no batch: one was too long to copy, or the ring failed */
+  bool bulk;                /* the last frame was of several, by its length */
+  bool stopped, goes_on;    /* behind a frame that came alone: the last call, and this one there */
+};
+
 struct nic_queue {
   int fd;
   bool vnet_hdr;
   bool no_gro;
-  bool gone;     /* the device was removed under us: transmit drops everything */
-  bool stuck;    /* nic_receive got nowhere, though the device may say that it has frames */
-  bool fills;    /* the descriptor may say EAGAIN to a frame and take the next: frames go one by one */
-  uint8_t *base; /* of the shared memory; the owner renews it before each call, see nic_queue_rebase */
+  bool gone;       /* the device was removed under us: transmit drops everything */
+  bool stuck;      /* nic_receive got nowhere, though the device may say that it has frames */
+  bool dear_calls; /* as info's */
+  bool fills;      /* the descriptor may say EAGAIN to a frame and take the next: frames go one by one */
+  uint8_t *base;   /* of the shared memory; the owner renews it before each call, see nic_queue_rebase */
   uint32_t size;
   struct nic_layout at;
   struct tx_mark here, resume; /* of what is being written, and of what EAGAIN has stopped */
   struct uring *ring;          /* NULL: the kernel takes and gives frames one by one only */
   struct tx_batch *tx_batch;
   struct rx_batch *rx_batch;
+  struct rx_guess rx_guess;
   struct nic_stats stats;
 };
 
@@ -178,10 +190,11 @@ int32_t *nic_ctrl(const struct nic_queue *queue, enum nic_ctrl word);
 
 /*
  * Reads frames into the posted blocks, from the first, until the device is dry, the blocks full or the
- * descriptors used up. A frame of more than a few KiB is the last of its block, so that its reader may keep
- * the block and post another. Returns how many, or -errno when the device is gone. An error that the device
- * outlives is counted and passed over; after several in a row, or without any block, the queue is `stuck`:
- * whoever calls again at once, because the device has frames, does so for ever.
+ * descriptors used up; or only one, where frames come one by one, and the next call goes on there. A frame of
+ * more than a few KiB is the last of its block, so that its reader may keep the block and post another.
+ * Returns how many, or -errno when the device is gone. An error that the device outlives is counted and
+ * passed over; after several in a row, or without any block, the queue is `stuck`: whoever calls again at
+ * once, because the device has frames, does so for ever.
  */
 int nic_receive(struct nic_queue *queue);
 

@@ -96,8 +96,8 @@ int queue_batches(struct nic_queue *queue) {
   queue->ring = uring_open(queue->fd);
   if (queue->ring == NULL)
     return errno;
-  /* Of frames with a virtio header the large ones are worth a call each, and would have to be copied. */
-  if (tx_batch_prepare(queue) && (queue->vnet_hdr || rx_batch_prepare(queue)))
+  queue->dear_calls = calls_are_dear();
+  if (tx_batch_prepare(queue) && rx_batch_prepare(queue))
     return 0;
   queue_no_batches(queue);
   return ENOMEM;

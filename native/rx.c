@@ -68,21 +68,24 @@ static bool find_room(const struct nic_queue *queue, struct place *at) {
   return true;
 }
 
-/* A plain frame that was read in a batch: into the run, or to `frame`. As read_frame. */
-static ssize_t take_frame(struct nic_queue *queue, struct gro_run *run, uint8_t *frame, const uint8_t *from,
-                          size_t length) {
-  rx_batch_expect(queue, length);
-  if (run->frame != NULL && !run->closed && length > run->header && length - run->header <= run->size) {
-    const uint32_t size = (uint32_t)length - run->header;
-    memcpy(run->frame + run->length, from + run->header, size);
-    if (gro_append(run, from, size, false)) {
+/* A frame that was read in a batch: into the run, or to `frame`. As read_frame. */
+static ssize_t take_frame(struct nic_queue *queue, struct gro_run *run, uint8_t *frame, uint32_t ahead,
+                          const uint8_t *from, size_t got) {
+  const uint32_t split = ahead + run->header;
+  struct virtio_net_hdr header = {0};
+  memcpy(&header, from, ahead);
+  if (run->frame != NULL && !run->closed && got > split && got - split <= run->size &&
+      vnet_flags(&header) == 0) {
+    const uint32_t size = (uint32_t)got - split;
+    memcpy(run->frame + run->length, from + split, size);
+    if (gro_append(run, from + ahead, size, vnet_verified(&header))) {
       queue->stats.rx_frames++;
-      queue->stats.rx_bytes += length;
+      queue->stats.rx_bytes += got - ahead;
       return 0;
     }
   }
-  memcpy(frame, from, length);
-  return (ssize_t)length;
+  memcpy(frame - ahead, from, got);
+  return (ssize_t)got;
 }
 
 /* Reads the next frame to `frame`, with `ahead` bytes of virtio header before it. If it continues the run it
@@ -90,8 +93,10 @@ static ssize_t take_frame(struct nic_queue *queue, struct gro_run *run, uint8_t 
 static ssize_t read_frame(struct nic_queue *queue, struct gro_run *run, uint8_t *frame, uint32_t ahead) {
   const uint8_t *from;
   const int taken = rx_batch_next(queue, &from);
-  if (taken > 0)
-    return take_frame(queue, run, frame, from, (size_t)taken);
+  if (taken > 0) {
+    rx_guess_saw(&queue->rx_guess, (size_t)taken);
+    return take_frame(queue, run, frame, ahead, from, (size_t)taken);
+  }
   if (taken < 0) {
     errno = -taken;
     return -1;
@@ -99,7 +104,7 @@ static ssize_t read_frame(struct nic_queue *queue, struct gro_run *run, uint8_t 
   if (run->frame == NULL || run->closed) {
     ssize_t got = read(queue->fd, frame - ahead, ahead + NIC_FRAME_MAX + 1);
     if (got > 0)
-      rx_batch_expect(queue, (size_t)got);
+      rx_guess_saw(&queue->rx_guess, (size_t)got);
     return got;
   }
   uint8_t headers[sizeof(struct virtio_net_hdr) + GRO_HEADER_MAX];
@@ -114,7 +119,7 @@ static ssize_t read_frame(struct nic_queue *queue, struct gro_run *run, uint8_t 
   ssize_t got = readv(queue->fd, iov, 3);
   if (got <= 0)
     return got;
-  rx_batch_expect(queue, (size_t)got);
+  rx_guess_saw(&queue->rx_guess, (size_t)got);
   if ((size_t)got <= split) {
     memcpy(frame - ahead, headers, (size_t)got);
     return got;
@@ -143,6 +148,7 @@ int nic_receive(struct nic_queue *queue) {
   struct gro_run run = {0};
   uint32_t run_block = 0; /* at.block when it began */
   unsigned errors = 0;    /* in a row */
+  rx_guess_begin(&queue->rx_guess);
   rx_batch_begin(queue);
   queue->stuck = false;
 
@@ -209,6 +215,8 @@ int nic_receive(struct nic_queue *queue) {
     queue->stats.rx_bytes += length;
     at.position = align8(at.position + before + length);
     count++;
+    if (rx_guess_alone(&queue->rx_guess))
+      break;
   }
   if (count > 0)
     describe_run(queue, count - 1, &run);

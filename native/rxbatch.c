@@ -1,27 +1,22 @@
 /*
- * Plain bulk frames, read from the device several at a time. They come to lie here and are copied to their
- * places, since where the next one belongs depends on the one before it (gro.c); the system calls cost more.
- * Small frames are read one by one: there are seldom many, and a read that finds nothing costs more than a
- * batch saves.
+ * Frames that are read from the device several at a time, as many as rxguess.c expects. They come to lie here
+ * and are copied to their places, since where the next one belongs depends on the one before it (gro.c); the
+ * system calls cost more.
  */
 #include "internal.h"
 
 #include <errno.h>
+#include <linux/virtio_net.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define FRAMES_MIN 4
 #define FRAMES_MAX 32
-/* A frame of so many bytes is seldom the only one. */
-#define BULK 1024
 /* Whole pages, of which only those are ever touched that frames reach. */
 #define SLOT (17 * 4096u)
 
 struct rx_batch {
-  bool bulk;
-  unsigned size;        /* of the next batch */
-  unsigned count, next; /* of this one */
-  bool dry;             /* the device had no more */
+  unsigned count, next;
+  bool dry; /* the device had no more */
   int results[URING_MAX];
   uint8_t *slots;
 };
@@ -30,7 +25,6 @@ bool rx_batch_prepare(struct nic_queue *queue) {
   struct rx_batch *batch = calloc(1, sizeof *batch);
   if (batch == NULL)
     return false;
-  batch->size = FRAMES_MIN;
   batch->slots = mmap(NULL, (size_t)FRAMES_MAX * SLOT, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if ((void *)batch->slots == MAP_FAILED) {
@@ -41,19 +35,21 @@ bool rx_batch_prepare(struct nic_queue *queue) {
   return true;
 }
 
-static void fill(struct nic_queue *queue, struct rx_batch *batch) {
-  for (unsigned i = 0; i < batch->size; i++)
-    uring_read(queue->ring, batch->slots + (size_t)i * SLOT, NIC_FRAME_MAX + 1);
-  batch->count = batch->size;
+/* False: the next frame is to be read by itself. */
+static bool fill(struct nic_queue *queue, struct rx_batch *batch) {
+  unsigned frames = queue->ring != NULL ? rx_guess_more(&queue->rx_guess, queue->dear_calls) : 0;
+  if (frames < 2)
+    return false;
+  if (frames > FRAMES_MAX)
+    frames = FRAMES_MAX;
+  const uint32_t ahead = queue->vnet_hdr ? sizeof(struct virtio_net_hdr) : 0;
+  for (unsigned i = 0; i < frames; i++)
+    uring_read(queue->ring, batch->slots + (size_t)i * SLOT, ahead + NIC_FRAME_MAX + 1);
+  batch->count = frames;
   batch->next = 0;
-  batch->size = batch->size * 2 > FRAMES_MAX ? FRAMES_MAX : batch->size * 2;
   if (!uring_run(queue->ring, batch->results))
     queue_no_ring(queue);
-}
-
-static void expect_little(struct rx_batch *batch) {
-  batch->bulk = false;
-  batch->size = FRAMES_MIN;
+  return true;
 }
 
 void rx_batch_begin(struct nic_queue *queue) {
@@ -78,29 +74,19 @@ int rx_batch_next(struct nic_queue *queue, const uint8_t **frame) {
       if (got == -EAGAIN) {
         batch->dry = true; /* a later read may have found something */
       } else if (got != -ENOSYS) {
+        queue->stats.rx_batched += got > 0;
         if (got < 0)
-          expect_little(batch);          /* a read without the ring may do better */
+          queue->rx_guess.singly = true; /* a read without the ring may do better */
         return got == 0 ? -ENODEV : got; /* end of file: as nic_receive has it */
       }
     }
     if (batch->dry) {
       batch->dry = false;
-      expect_little(batch);
       return -EAGAIN;
     }
-    if (!batch->bulk || queue->ring == NULL)
+    if (!fill(queue, batch))
       return 0;
-    fill(queue, batch);
   }
-}
-
-void rx_batch_expect(struct nic_queue *queue, size_t length) {
-  if (queue->rx_batch == NULL)
-    return;
-  if (length < BULK)
-    expect_little(queue->rx_batch);
-  else
-    queue->rx_batch->bulk = true;
 }
 
 unsigned nic_waiting(const struct nic_queue *queue) {

@@ -300,6 +300,7 @@ struct nic *nic_open(const struct nic_options *options, struct nic_error *error)
   if (options->persist)
     exit_duty_drop(&nic->duty);
   nic->info.no_batch = queue_batches(&nic->queues[0]);
+  nic->info.dear_calls = nic->queues[0].dear_calls;
   if (nic->info.no_napi == 0)
     prepare_napi(nic);
   drop(&nic->sysfs);
@@ -320,6 +321,7 @@ struct nic *nic_adopt(int fd, bool vnet_hdr, struct nic_error *error) {
   nic->queues[0].fd = fd;
   nic->info.vnet_hdr = nic->queues[0].vnet_hdr = vnet_hdr;
   nic->info.no_batch = queue_batches(&nic->queues[0]);
+  nic->info.dear_calls = nic->queues[0].dear_calls;
   return nic;
 }
 

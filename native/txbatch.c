@@ -12,6 +12,7 @@
 
 /* Below so many frames the ring costs more than it saves. */
 #define BATCH_MIN 3
+#define BATCH_MIN_DEAR 2 /* where calls are dear */
 
 struct entry {
   struct tx_mark mark;
@@ -39,7 +40,7 @@ bool tx_batch_prepare(struct nic_queue *queue) {
 }
 
 void tx_batch_begin(struct nic_queue *queue, uint32_t frames) {
-  if (frames >= BATCH_MIN && queue->ring != NULL && !queue->fills)
+  if (frames >= (queue->dear_calls ? BATCH_MIN_DEAR : BATCH_MIN) && queue->ring != NULL && !queue->fills)
     queue->tx_batch->open = true;
 }
 

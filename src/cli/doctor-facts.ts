@@ -35,6 +35,7 @@ export interface DeviceFacts {
   vnetHdr: boolean;
   offloads: number;
   noIoUring: string | null;
+  dearCalls: boolean;
   noThreadedNapi: string | null;
   netdevice: string;
 }
@@ -141,9 +142,16 @@ async function tryLab(): Promise<Pick<Facts, 'labError' | 'device'>> {
 /** Inside: opens a device, and says what was granted. */
 export async function doctorDevice(): Promise<void> {
   const link = await TapLink.open({ name: 'doctor0', hostAddress: '10.0.0.1/24' });
-  const { vnetHdr, offloads, noIoUring, noThreadedNapi, name } = link.info;
+  const { vnetHdr, offloads, noIoUring, dearCalls, noThreadedNapi, name } = link.info;
   await link.close();
   process.stdout.write(
-    JSON.stringify({ vnetHdr, offloads, noIoUring, noThreadedNapi, netdevice: name } satisfies DeviceFacts),
+    JSON.stringify({
+      vnetHdr,
+      offloads,
+      noIoUring,
+      dearCalls,
+      noThreadedNapi,
+      netdevice: name,
+    } satisfies DeviceFacts),
   );
 }

@@ -169,7 +169,14 @@ function batches({ device }: Facts): Finding {
   const what = 'io_uring';
   if (device === null) return finding(what, 'ok', 'not tried');
   return device.noIoUring === null
-    ? finding(what, 'ok', 'frames that leave together cost one system call')
+    ? finding(
+        what,
+        'ok',
+        'frames that leave together cost one system call' +
+          (device.dearCalls
+            ? ', and so do those that come together, since calls are dear on this machine'
+            : ''),
+      )
     : finding(
         what,
         'warning',

@@ -122,10 +122,10 @@ function interfacesText(interfaces: readonly InterfaceDetail[]): string {
 /** As `ip -s link`, and what only this device has. */
 function statsText(stats: InterfaceDetail['stats']): string {
   if (stats === null) return '';
-  const { rxFrames, rxBytes, rxDropped, rxErrors, rxBusyPolled } = stats;
+  const { rxFrames, rxBytes, rxDropped, rxErrors, rxBusyPolled, rxBatched } = stats;
   const { txFrames, txBytes, txDropped, txInvalid, txEagain, txBatched, napi } = stats;
   return (
-    `    RX ${rxFrames} frames ${rxBytes} bytes ${rxDropped} dropped ${rxErrors} errors ${rxBusyPolled} busy-polled\n` +
+    `    RX ${rxFrames} frames ${rxBytes} bytes ${rxDropped} dropped ${rxErrors} errors ${rxBusyPolled} busy-polled ${rxBatched} batched\n` +
     `    TX ${txFrames} frames ${txBytes} bytes ${txDropped} dropped ${txInvalid} invalid ${txEagain} deferred ${txBatched} batched, NAPI ${napi}\n`
   );
 }

@@ -44,6 +44,11 @@ export interface NicInfo {
    */
   noIoUring: string | null;
   /**
+   * A system call was found to cost more than twice what it has the kernel do, as in some virtual machines: small frames that come together
+   * are read together, too, and two are enough to be sent so.
+   */
+  dearCalls: boolean;
+  /**
    * Null: threaded NAPI can be had, so that the host's share of what is sent may be done by a thread of the kernel's. Else why not, an
    * errno: `EPERM` (sysfs may not be mounted), `ENOENT` (before Linux 5.12), `EEXIST` (the device was there before, and is left as it
    * is), `ECANCELED` (it was not asked for).
@@ -80,6 +85,8 @@ export interface NicStats {
   rxErrors: number;
   /** Of `rxFrames`, those that busy polling found; Linux counts them as BusyPollRxPackets. */
   rxBusyPolled: number;
+  /** Of `rxFrames`, those read together with others, by io_uring: of bulk, and where a system call is dear of any kind. */
+  rxBatched: number;
   /** Nanoseconds for which busy polling has looked for frames in vain. */
   rxSpunNs: number;
   txFrames: number;

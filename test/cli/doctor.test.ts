@@ -9,6 +9,15 @@ import { requireLab } from '../link/lab.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
+const DEVICE = {
+  vnetHdr: true,
+  offloads: 11,
+  noIoUring: null,
+  dearCalls: false,
+  noThreadedNapi: null,
+  netdevice: 'doctor0',
+};
+
 const HEALTHY: Facts = {
   platform: 'linux',
   node: '20.19.0',
@@ -18,7 +27,7 @@ const HEALTHY: Facts = {
   netAdmin: true,
   forbidding: [],
   labError: null,
-  device: { vnetHdr: true, offloads: 11, noIoUring: null, noThreadedNapi: null, netdevice: 'doctor0' },
+  device: DEVICE,
   kernelThreads: true,
   missingTools: [],
   controlError: null,
@@ -30,6 +39,13 @@ const sick = (facts: Partial<Facts>) =>
 test('a machine that has everything', () => {
   expect(sick({})).toEqual([]);
   expect(judge(HEALTHY).flatMap(({ remedies }) => remedies)).toEqual([]);
+});
+
+test('a machine on which a system call is dear is told so, and what is done about it', () => {
+  const said = (dearCalls: boolean) =>
+    judge({ ...HEALTHY, device: { ...DEVICE, dearCalls } }).find(({ what }) => what === 'io_uring');
+  expect(said(false)?.found).not.toMatch(/dear/);
+  expect(said(true)).toMatchObject({ verdict: 'ok', found: expect.stringMatching(/calls are dear/) });
 });
 
 test("a thread that cannot be scheduled otherwise, as in a container, is told of, and nobody's fault", () => {
@@ -74,23 +90,17 @@ describe('what is wrong, and what to do', () => {
       'private networks',
       'sysctl -w user.max_user_namespaces=10000',
     ],
-    [
-      'no offloads',
-      { device: { vnetHdr: false, offloads: 0, noIoUring: null, noThreadedNapi: null, netdevice: 'x' } },
-      'warning',
-      'offloads',
-      '--mtu',
-    ],
+    ['no offloads', { device: { ...DEVICE, vnetHdr: false, offloads: 0 } }, 'warning', 'offloads', '--mtu'],
     [
       'io_uring forbidden',
-      { device: { vnetHdr: true, offloads: 11, noIoUring: 'EPERM', noThreadedNapi: null, netdevice: 'x' } },
+      { device: { ...DEVICE, noIoUring: 'EPERM' } },
       'warning',
       'io_uring',
       'kernel.io_uring_disabled=0',
     ],
     [
       'no sysfs to be mounted',
-      { device: { vnetHdr: true, offloads: 11, noIoUring: null, noThreadedNapi: 'EPERM', netdevice: 'x' } },
+      { device: { ...DEVICE, noThreadedNapi: 'EPERM' } },
       'warning',
       'threaded NAPI',
       'CAP_SYS_ADMIN',

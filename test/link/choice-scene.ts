@@ -80,6 +80,7 @@ export class Scene {
       rxDropped: 0,
       rxErrors: 0,
       rxBusyPolled: 0,
+      rxBatched: 0,
       txDropped: 0,
       txInvalid: 0,
       txEagain: 0,

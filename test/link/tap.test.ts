@@ -181,6 +181,23 @@ describe('frames', () => {
     expect(came).toEqual(Array.from({ length: 100 }, (_, i) => i));
   });
 
+  test('several at once are read together where a system call is dear, and all arrive in their order', async () => {
+    const echo = new Echo();
+    const link = await open();
+    link.attach(echo, echo.memory);
+    await exchange([10]);
+    const socket = createSocket('udp4');
+    for (let burst = 0; burst < 3; burst++) {
+      const before = echo.lengths.length;
+      for (let i = 0; i < 40; i++) socket.send(Buffer.alloc(i), 7, PEER);
+      for (let i = 0; i < 100 && echo.lengths.length < before + 40; i++) await sleep(10);
+      expect(echo.lengths.slice(before)).toEqual(Array.from({ length: 40 }, (_, i) => 42 + i));
+    }
+    socket.close();
+    if (link.info.dearCalls) expect(link.stats().rxBatched).toBeGreaterThan(60);
+    else expect(link.stats().rxBatched).toBe(0);
+  });
+
   test('that are fragments are passed up unjudged', async () => {
     const echo = new Echo();
     const link = await open({ mtu: 600 });

@@ -5,6 +5,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+bool __wrap_calls_are_dear(void);
+
+/* What this machine is like decides nothing here (run.sh): every test runs as on both kinds. */
+bool __wrap_calls_are_dear(void) { return getenv("DEAR_CALLS") != NULL; }
+
 struct bench bench_open(bool vnet_hdr) {
   struct bench bench = {.size = 1 << 20};
   int ends[2];

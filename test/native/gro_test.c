@@ -205,20 +205,23 @@ static void anything(bool vnet) {
       give(&bench, frame, segment(frame, 1000 + stream, next[stream], size, below(8) ? ACK : ACK | PSH));
       next[stream] += size;
     }
-    int count = nic_receive(bench.queue);
-    CHECK(count > 0 && count <= (int)number);
     uint32_t at = 0;
-    for (int d = 0; d < count; d++) {
-      const uint8_t *tcp = bench.memory + word(&bench, d, 0) + ETH_HEADER + 20;
-      uint32_t seq = get32(tcp + 4), size = (uint32_t)word(&bench, d, 1) - HEADER, had = 0;
-      holds(&bench, d, seq, size, word(&bench, d, 3));
-      while (had < size && at < number) {
-        CHECK(sent[at].port == get16(tcp) && sent[at].seq == seq + had);
-        had += sent[at++].size;
+    for (int calls = 0; at < number && calls < 2; calls++) { /* one that comes alone is handed up alone */
+      int count = nic_receive(bench.queue);
+      CHECK(count > 0 && count <= (int)number);
+      for (int d = 0; d < count; d++) {
+        const uint8_t *tcp = bench.memory + word(&bench, d, 0) + ETH_HEADER + 20;
+        uint32_t seq = get32(tcp + 4), size = (uint32_t)word(&bench, d, 1) - HEADER, had = 0;
+        holds(&bench, d, seq, size, word(&bench, d, 3));
+        while (had < size && at < number) {
+          CHECK(sent[at].port == get16(tcp) && sent[at].seq == seq + had);
+          had += sent[at++].size;
+        }
+        CHECK(had == size);
       }
-      CHECK(had == size);
     }
     CHECK(at == number);
+    CHECK(nic_receive(bench.queue) == 0);
   }
   bench_close(&bench);
 }
