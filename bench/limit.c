@@ -6,6 +6,7 @@
  * was not acknowledged. One peer address; its ports tell connections apart.
  */
 
+#include "tap-receive.h"
 #include "tap-send.h"
 
 #include <arpa/inet.h>
@@ -20,14 +21,7 @@
 #include <time.h>
 
 enum { PORT_ECHO = 7001, PORT_SINK, PORT_SOURCE };
-enum {
-  HEADERS = 14 + 20 + 20,
-  FRAME = 66 << 10,
-  BATCH = 64,
-  MSS = 1460,
-  OUR_SCALE = 10,
-  OUR_WINDOW = 6 << 20
-};
+enum { HEADERS = 14 + 20 + 20, BATCH = 64, MSS = 1460, OUR_SCALE = 10, OUR_WINDOW = 6 << 20 };
 
 struct conn {
   uint32_t rcv_nxt, snd_nxt, snd_una;
@@ -38,8 +32,8 @@ struct conn {
   uint16_t port;    /* ours */
 };
 
-static struct conn conns[1 << 16]; /* by the peer's port */
-static uint16_t owing[BATCH];      /* who is owed an acknowledgement after this batch */
+static struct conn conns[1 << 16];           /* by the peer's port */
+static uint16_t owing[BATCH + TAP_TOGETHER]; /* who is owed an acknowledgement after this batch */
 static int owing_count;
 static uint16_t sources[1 << 10]; /* who wants to be sent to */
 static int source_count;
@@ -48,7 +42,7 @@ static int tap;
 static bool offload;
 static size_t segment = MSS; /* the most in one frame of ours */
 static uint8_t template[HEADERS];
-static uint8_t in[FRAME], payload[FRAME], sunk[FRAME];
+static uint8_t payload[TAP_FRAME], sunk[TAP_FRAME];
 
 static uint32_t add16(const uint8_t *bytes, size_t length) {
   uint64_t sum = 0;
@@ -168,6 +162,9 @@ static void acknowledged(struct conn *conn, uint16_t peer, const struct tcphdr *
 }
 
 static void receive(uint8_t *bytes, size_t length) {
+  const size_t skip = offload ? sizeof(struct virtio_net_hdr) : 0;
+  bytes += skip;
+  length -= skip;
   if (length < HEADERS || bytes[12] != 8 || bytes[13] != 0 || bytes[23] != IPPROTO_TCP) {
     if (length >= 42 && bytes[12] == 8 && bytes[13] == 6)
       answer_arp(bytes, length);
@@ -237,22 +234,6 @@ static bool blast(void) {
   return sent;
 }
 
-/* Reads until dry, or a batch; 0 when nothing was there. */
-static int read_batch(void) {
-  const size_t skip = offload ? sizeof(struct virtio_net_hdr) : 0;
-  int frames = 0;
-  while (frames < BATCH) {
-    ssize_t length = read(tap, in, sizeof in);
-    if (length < 0 && errno == EAGAIN)
-      break;
-    if (length < 0)
-      tap_fail("reading the TAP device");
-    receive(in + skip, (size_t)length - skip);
-    frames++;
-  }
-  return frames;
-}
-
 static struct nic_napi_thread thread;
 
 /* Plain frames, of which the benchmark sends and receives bulk only, are received by a thread of the
@@ -281,10 +262,12 @@ int main(int argc, char **argv) {
   tap = tap_open(argv[1], argv[2], offload, !offload);
   if (!offload)
     thread_napi(argv[1]);
+  tap_ring = uring_open(tap);
+  tap_dear = calls_are_dear();
   puts("ready");
   fflush(stdout);
   for (unsigned turn = 0;; turn++) {
-    int frames = read_batch();
+    int frames = tap_receive(tap, tap_ring, tap_dear, BATCH, receive);
     acknowledge();
     if (turn % 64 == 0)
       nic_keep_off(&thread, argv[1]);

@@ -11,21 +11,17 @@
 #include <errno.h>
 
 enum { TAP_BATCH = URING_MAX, TAP_SMALL = 2048 + 64 };
-static struct uring *tap_ring;
+static struct uring *tap_ring; /* NULL: each frame is a call, as tapstack's is */
+static bool tap_dear;          /* two frames are worth the ring */
 static unsigned tap_waiting;
 static uint8_t tap_small[TAP_BATCH][TAP_SMALL];
 static struct iovec tap_pieces[TAP_BATCH][2];
 
-/* Sends what waits; a full device loses it. Where there is no io_uring each frame is a call, as tapstack's
- * is. */
+/* Sends what waits; a full device loses it. */
 static void tap_send_all(int fd) {
-  static bool tried;
   const unsigned count = tap_waiting;
   int results[TAP_BATCH];
-  if (!tried)
-    tap_ring = uring_open(fd);
-  tried = true;
-  const bool together = count >= 3 && tap_ring != NULL;
+  const bool together = count >= (tap_dear ? 2 : 3) && tap_ring != NULL;
   tap_waiting = 0;
   for (unsigned i = 0; i < count; i++) {
     const struct iovec *piece = tap_pieces[i];
