@@ -33,6 +33,7 @@
             "native/rx.c",
             "native/rxbatch.c",
             "native/rxguess.c",
+            "native/rxplace.c",
             "native/tap.c",
             "native/tx.c",
             "native/txbatch.c",

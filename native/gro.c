@@ -57,23 +57,28 @@ static bool checksums_hold(const uint8_t *headers, uint32_t header, const uint8_
   return csum_fold(csum_add(sum, payload, size)) == 0xffff; /* a header is a whole number of words */
 }
 
-/* Takes `size` bytes behind the run, whose headers are `headers`, into it; false if they are no continuation.
- */
-bool gro_append(struct gro_run *run, const uint8_t *headers, uint32_t size, bool verified) {
+/* Takes a payload, whose headers are `headers`, into the run, and to its end where it is not there already;
+ * false if it is no continuation. */
+bool gro_append(struct gro_run *run, const uint8_t *headers, const uint8_t *payload, uint32_t size,
+                bool verified) {
   const uint8_t *ip = headers + ETH_HEADER, *tcp = ip + 20;
   uint8_t *first = run->frame + ETH_HEADER;
   if (size == 0 || size > run->size || get16(ip + 2) != run->header - ETH_HEADER + size ||
       get32(tcp + 4) != run->next || !same_stream(run->frame, headers, run->header))
     return false;
-  if (!verified && !checksums_hold(headers, run->header, run->frame + run->length, size))
+  if (!verified && !checksums_hold(headers, run->header, payload, size))
     return false;
+  uint8_t *end = run->frame + run->length;
+  const bool push = (tcp[13] & PSH) != 0;
+  first[20 + 13] |= tcp[13] & PSH;
+  memcpy(first + 20 + 14, tcp + 14, 2); /* the latest window */
+  if (payload != end)
+    memmove(end, payload, size); /* over the headers, where it was read right behind the run */
   run->length += size;
   run->next += size;
   run->segments++;
-  first[20 + 13] |= tcp[13] & PSH;
-  memcpy(first + 20 + 14, tcp + 14, 2); /* the latest window */
   /* A push or a short segment ends what the sender wrote at once; it waits for nothing more. */
-  run->closed = (tcp[13] & PSH) != 0 || size < run->size || ETH_HEADER + 65535 < run->length + run->size;
+  run->closed = push || size < run->size || ETH_HEADER + 65535 < run->length + run->size;
   return true;
 }
 

@@ -64,12 +64,28 @@ int tx_batch_send(struct nic_queue *queue);
 int tx_batch_end(struct nic_queue *queue);
 void tx_batch_close(struct nic_queue *queue);
 
+/* rxplace.c */
+struct rx_place {
+  uint32_t block;         /* the next one of the list */
+  uint32_t position, end; /* in the one at hand; end 0: none */
+};
+/* Moves on to the next posted block unless the one at hand has room for any frame; false: there is none. */
+bool rx_place_find(const struct nic_queue *queue, struct rx_place *at);
+bool rx_place_next_block(const struct nic_queue *queue, struct rx_place *at);
+/* What was received ends there. */
+void rx_place_behind(const struct nic_queue *queue, struct rx_place *at, const uint8_t *end);
+uint8_t *rx_place_frame(const struct nic_queue *queue, const struct rx_place *at);
+/* Bytes of virtio header before each frame. */
+uint32_t rx_ahead(const struct nic_queue *queue);
+
 /* rxbatch.c */
 bool rx_batch_prepare(struct nic_queue *queue);
 /* nic_receive begins: that the device was dry when it was looked at last says nothing any more. */
 void rx_batch_begin(struct nic_queue *queue);
-/* The next frame of a batch: its length, 0 where there is no batch (read it yourself), or -errno. */
-int rx_batch_next(struct nic_queue *queue, const uint8_t **frame);
+/* The next frame of a batch, with its virtio header: its length, 0 where there is no batch (read it
+ * yourself), or -errno. It lies at `frame`, which is its place `at` where it was read in place; of such ones
+ * at most so many `more` are read. */
+int rx_batch_next(struct nic_queue *queue, struct rx_place *at, unsigned more, const uint8_t **frame);
 void rx_batch_close(struct nic_queue *queue);
 
 /* rxguess.c */
@@ -77,6 +93,8 @@ void rx_batch_close(struct nic_queue *queue);
 void rx_guess_begin(struct rx_guess *guess);
 /* A frame of so many bytes was read. */
 void rx_guess_saw(struct rx_guess *guess, size_t length);
+/* Are there any among them that should not be copied? */
+bool rx_guess_large(const struct rx_guess *guess);
 /* How many should be read together now; fewer than two: none. */
 unsigned rx_guess_more(const struct rx_guess *guess, bool dear_calls);
 /* Should the one frame that was read be handed up before the device is asked for another? */
@@ -120,7 +138,8 @@ struct gro_run {
   bool closed;
 };
 void gro_begin(struct gro_run *run, uint8_t *frame, uint32_t length);
-bool gro_append(struct gro_run *run, const uint8_t *headers, uint32_t size, bool verified);
+bool gro_append(struct gro_run *run, const uint8_t *headers, const uint8_t *payload, uint32_t size,
+                bool verified);
 void gro_end(const struct gro_run *run);
 
 /* gso.c */

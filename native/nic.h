@@ -119,10 +119,11 @@ struct tx_mark {
 
 /* What nic_receive found when it found something last, and what it has found now. */
 struct rx_guess {
-  unsigned last, now;       /* frames */
-  bool last_singly, singly; /* no batch: one was too long to copy, or the ring failed */
-  bool bulk;                /* the last frame was of several, by its length */
-  bool stopped, goes_on;    /* behind a frame that came alone: the last call, and this one there */
+  unsigned last, now;     /* frames */
+  bool last_large, large; /* with one among them that is dear to copy */
+  bool failed;            /* a batch: a read by itself may do better */
+  bool bulk;              /* the last frame was of several, by its length */
+  bool stopped, goes_on;  /* behind a frame that came alone: the last call, and this one there */
 };
 
 struct nic_queue {

@@ -13,8 +13,6 @@
 /* Reads that fail one after another: more would hardly do better now. */
 #define ERRORS_MAX 8
 
-static inline uint32_t align8(uint32_t offset) { return (offset + 7) & ~7u; }
-
 static uint32_t vnet_flags(const struct virtio_net_hdr *header) {
   switch (header->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
   case VIRTIO_NET_HDR_GSO_NONE:
@@ -46,56 +44,37 @@ static void describe_run(const struct nic_queue *queue, uint32_t index, const st
                              NIC_RX_L4_OK | NIC_RX_GSO_TCP4, (int32_t)run->size});
 }
 
-/* Where the next frame goes. */
-struct place {
-  uint32_t block;         /* the next one of the list */
-  uint32_t position, end; /* of the one at hand; end 0: none */
-};
-
-/* Moves on to the next posted block unless the one at hand has room for any frame. JavaScript may have left
- * anything in the list: what is no block inside the memory is passed over. */
-static bool find_room(const struct nic_queue *queue, struct place *at) {
-  while (at->end == 0 || at->position + NIC_FRAME_ROOM > at->end) {
-    if (at->block == queue->at.rx_blocks)
-      return false;
-    int32_t offset;
-    memcpy(&offset, queue->base + queue->at.rx_list_offset + 4 * (size_t)at->block++, sizeof offset);
-    if (offset <= 0 || (uint64_t)offset + queue->at.rx_block_size > queue->size)
-      continue;
-    at->position = align8((uint32_t)offset);
-    at->end = (uint32_t)offset + queue->at.rx_block_size;
-  }
-  return true;
-}
-
-/* A frame that was read in a batch: into the run, or to `frame`. As read_frame. */
-static ssize_t take_frame(struct nic_queue *queue, struct gro_run *run, uint8_t *frame, uint32_t ahead,
-                          const uint8_t *from, size_t got) {
+/* A frame that was read in a batch: into the run, or to `frame`, where it may be already. As read_frame. */
+static ssize_t take_frame(struct nic_queue *queue, struct gro_run *run, uint8_t *frame, const uint8_t *from,
+                          size_t got) {
+  const uint32_t ahead = rx_ahead(queue);
   const uint32_t split = ahead + run->header;
   struct virtio_net_hdr header = {0};
   memcpy(&header, from, ahead);
   if (run->frame != NULL && !run->closed && got > split && got - split <= run->size &&
       vnet_flags(&header) == 0) {
     const uint32_t size = (uint32_t)got - split;
-    memcpy(run->frame + run->length, from + split, size);
-    if (gro_append(run, from + ahead, size, vnet_verified(&header))) {
+    if (gro_append(run, from + ahead, from + split, size, vnet_verified(&header))) {
       queue->stats.rx_frames++;
       queue->stats.rx_bytes += got - ahead;
       return 0;
     }
   }
-  memcpy(frame - ahead, from, got);
+  if (from != frame - ahead)
+    memcpy(frame - ahead, from, got);
   return (ssize_t)got;
 }
 
-/* Reads the next frame to `frame`, with `ahead` bytes of virtio header before it. If it continues the run it
- * is taken into it, and the result is 0; else the result is read's. */
-static ssize_t read_frame(struct nic_queue *queue, struct gro_run *run, uint8_t *frame, uint32_t ahead) {
+/* Reads the next frame to its place, with the virtio header before it. If it continues the run it is taken
+ * into it, and the result is 0; else the result is read's. In a batch at most so many `more` are read. */
+static ssize_t read_frame(struct nic_queue *queue, struct gro_run *run, struct rx_place *at, unsigned more) {
   const uint8_t *from;
-  const int taken = rx_batch_next(queue, &from);
+  const int taken = rx_batch_next(queue, at, more, &from);
+  const uint32_t ahead = rx_ahead(queue);
+  uint8_t *frame = rx_place_frame(queue, at);
   if (taken > 0) {
     rx_guess_saw(&queue->rx_guess, (size_t)taken);
-    return take_frame(queue, run, frame, ahead, from, (size_t)taken);
+    return take_frame(queue, run, frame, from, (size_t)taken);
   }
   if (taken < 0) {
     errno = -taken;
@@ -127,7 +106,7 @@ static ssize_t read_frame(struct nic_queue *queue, struct gro_run *run, uint8_t 
   struct virtio_net_hdr header = {0};
   memcpy(&header, headers, ahead);
   const uint32_t size = (uint32_t)got - split;
-  if (vnet_flags(&header) == 0 && gro_append(run, headers + ahead, size, vnet_verified(&header))) {
+  if (vnet_flags(&header) == 0 && gro_append(run, headers + ahead, behind, size, vnet_verified(&header))) {
     queue->stats.rx_frames++;
     queue->stats.rx_bytes += (uint32_t)got - ahead;
     return 0;
@@ -137,12 +116,18 @@ static ssize_t read_frame(struct nic_queue *queue, struct gro_run *run, uint8_t 
   return got;
 }
 
+/* How many frames there is room for that cannot wait for another call, since they lie in the blocks. */
+static unsigned more_frames(const struct nic_queue *queue, uint32_t count, uint64_t bytes) {
+  const uint32_t descriptors = queue->at.rx_desc_count - count;
+  const uint64_t frames = bytes < NIC_RX_BATCH ? (NIC_RX_BATCH - bytes) / NIC_FRAME_MAX + 1 : 0;
+  return frames < descriptors ? (unsigned)frames : descriptors;
+}
+
 int nic_receive(struct nic_queue *queue) {
   if (queue->gone)
     return -ENODEV;
-  const uint32_t before = queue->vnet_hdr ? sizeof(struct virtio_net_hdr) : 2;
-  const uint32_t ahead = queue->vnet_hdr ? before : 0;
-  struct place at = {0};
+  const uint32_t ahead = rx_ahead(queue);
+  struct rx_place at = {0};
   uint32_t count = 0;
   uint64_t bytes = queue->stats.rx_bytes;
   struct gro_run run = {0};
@@ -152,15 +137,15 @@ int nic_receive(struct nic_queue *queue) {
   rx_batch_begin(queue);
   queue->stuck = false;
 
-  while (count < queue->at.rx_desc_count && queue->stats.rx_bytes - bytes < NIC_RX_BATCH) {
-    if (!find_room(queue, &at)) {
+  for (uint64_t taken = 0; count < queue->at.rx_desc_count && taken < NIC_RX_BATCH;
+       taken = queue->stats.rx_bytes - bytes) {
+    if (!rx_place_find(queue, &at)) {
       queue->stuck = count == 0;
       break;
     }
-    /* Either way the frame starts at 2 mod 8, so that its IP header is aligned (NET_IP_ALIGN). */
-    uint8_t *frame = queue->base + at.position + before;
     const uint32_t segments = run.segments;
-    ssize_t got = read_frame(queue, &run, frame, ahead);
+    ssize_t got = read_frame(queue, &run, &at, more_frames(queue, count, taken));
+    uint8_t *frame = rx_place_frame(queue, &at);
     if (got < 0) {
       const int error = errno;
       if (error == EAGAIN)
@@ -180,7 +165,7 @@ int nic_receive(struct nic_queue *queue) {
     errors = 0;
     if (got == 0 && run.segments != segments) {
       if (at.block == run_block)
-        at.position = align8((uint32_t)(run.frame + run.length - queue->base));
+        rx_place_behind(queue, &at, run.frame + run.length);
       continue;
     }
     if (got == 0) { /* a stand-in's end of file; a TAP never says so */
@@ -197,7 +182,7 @@ int nic_receive(struct nic_queue *queue) {
     if (count > 0)
       describe_run(queue, count - 1, &run);
     uint32_t length = (uint32_t)got - ahead;
-    int32_t descriptor[NIC_RX_DESC_WORDS] = {(int32_t)(at.position + before), (int32_t)length, 0, 0};
+    int32_t descriptor[NIC_RX_DESC_WORDS] = {(int32_t)(frame - queue->base), (int32_t)length, 0, 0};
     struct virtio_net_hdr header = {0};
     memcpy(&header, frame - ahead, ahead);
     descriptor[2] = vnet_verified(&header) ? NIC_RX_L4_OK : (int32_t)nic_verdict(frame, length);
@@ -213,7 +198,7 @@ int nic_receive(struct nic_queue *queue) {
     describe(queue, count, descriptor);
     queue->stats.rx_frames++;
     queue->stats.rx_bytes += length;
-    at.position = align8(at.position + before + length);
+    rx_place_behind(queue, &at, frame + length);
     count++;
     if (rx_guess_alone(&queue->rx_guess))
       break;

@@ -1,12 +1,11 @@
 /*
  * Frames that are read from the device several at a time, as many as rxguess.c expects. They come to lie here
  * and are copied to their places, since where the next one belongs depends on the one before it (gro.c); the
- * system calls cost more.
+ * system calls cost more. Large ones are read in place, each into a block of its own.
  */
 #include "internal.h"
 
 #include <errno.h>
-#include <linux/virtio_net.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -16,7 +15,9 @@
 
 struct rx_batch {
   unsigned count, next;
-  bool dry; /* the device had no more */
+  bool dry;      /* the device had no more */
+  bool in_place; /* where each lies: */
+  struct rx_place places[FRAMES_MAX];
   int results[URING_MAX];
   uint8_t *slots;
 };
@@ -35,16 +36,34 @@ bool rx_batch_prepare(struct nic_queue *queue) {
   return true;
 }
 
+/* A block for each, from the place at hand on; how many there are. */
+static unsigned find_places(const struct nic_queue *queue, struct rx_batch *batch, const struct rx_place *at,
+                            unsigned most) {
+  struct rx_place place = *at;
+  unsigned found = 0;
+  do
+    batch->places[found++] = place;
+  while (found < most && rx_place_next_block(queue, &place));
+  return found;
+}
+
 /* False: the next frame is to be read by itself. */
-static bool fill(struct nic_queue *queue, struct rx_batch *batch) {
+static bool fill(struct nic_queue *queue, struct rx_batch *batch, const struct rx_place *at, unsigned more) {
   unsigned frames = queue->ring != NULL ? rx_guess_more(&queue->rx_guess, queue->dear_calls) : 0;
-  if (frames < 2)
-    return false;
   if (frames > FRAMES_MAX)
     frames = FRAMES_MAX;
-  const uint32_t ahead = queue->vnet_hdr ? sizeof(struct virtio_net_hdr) : 0;
-  for (unsigned i = 0; i < frames; i++)
-    uring_read(queue->ring, batch->slots + (size_t)i * SLOT, ahead + NIC_FRAME_MAX + 1);
+  const uint32_t ahead = rx_ahead(queue);
+  const bool in_place = rx_guess_large(&queue->rx_guess);
+  if (in_place && frames >= 2 && more >= 2)
+    frames = find_places(queue, batch, at, frames < more ? frames : more);
+  if (frames < 2 || (in_place && more < 2))
+    return false;
+  for (unsigned i = 0; i < frames; i++) {
+    uint8_t *to =
+        in_place ? rx_place_frame(queue, &batch->places[i]) - ahead : batch->slots + (size_t)i * SLOT;
+    uring_read(queue->ring, to, ahead + NIC_FRAME_MAX + 1);
+  }
+  batch->in_place = in_place;
   batch->count = frames;
   batch->next = 0;
   if (!uring_run(queue->ring, batch->results))
@@ -57,12 +76,14 @@ void rx_batch_begin(struct nic_queue *queue) {
   if (batch == NULL)
     return;
   batch->dry = false;
+  if (batch->in_place) /* an error ended the last call before they were reached */
+    nic_drop_waiting(queue);
   for (unsigned i = batch->next; i < batch->count; i++)
     if (batch->results[i] == -EAGAIN)
       batch->results[i] = -ENOSYS;
 }
 
-int rx_batch_next(struct nic_queue *queue, const uint8_t **frame) {
+int rx_batch_next(struct nic_queue *queue, struct rx_place *at, unsigned more, const uint8_t **frame) {
   struct rx_batch *batch = queue->rx_batch;
   if (batch == NULL)
     return 0;
@@ -70,13 +91,16 @@ int rx_batch_next(struct nic_queue *queue, const uint8_t **frame) {
     while (batch->next < batch->count) {
       const unsigned i = batch->next++;
       const int got = batch->results[i];
-      *frame = batch->slots + (size_t)i * SLOT;
       if (got == -EAGAIN) {
         batch->dry = true; /* a later read may have found something */
       } else if (got != -ENOSYS) {
         queue->stats.rx_batched += got > 0;
         if (got < 0)
-          queue->rx_guess.singly = true; /* a read without the ring may do better */
+          queue->rx_guess.failed = true; /* a read without the ring may do better */
+        if (batch->in_place)
+          *at = batch->places[i];
+        *frame =
+            batch->in_place ? rx_place_frame(queue, at) - rx_ahead(queue) : batch->slots + (size_t)i * SLOT;
         return got == 0 ? -ENODEV : got; /* end of file: as nic_receive has it */
       }
     }
@@ -84,7 +108,7 @@ int rx_batch_next(struct nic_queue *queue, const uint8_t **frame) {
       batch->dry = false;
       return -EAGAIN;
     }
-    if (!fill(queue, batch))
+    if (!fill(queue, batch, at, more))
       return 0;
   }
 }

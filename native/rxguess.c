@@ -16,19 +16,21 @@ void rx_guess_begin(struct rx_guess *guess) {
   if (guess->goes_on || guess->now == 0)
     return;
   guess->last = guess->now;
-  guess->last_singly = guess->singly;
+  guess->last_large = guess->large;
   guess->now = 0;
-  guess->singly = guess->bulk = false;
+  guess->large = guess->bulk = guess->failed = false;
 }
 
 void rx_guess_saw(struct rx_guess *guess, size_t length) {
   guess->now++;
   guess->bulk = length >= BULK;
-  guess->singly = guess->singly || length > COPIED_MAX;
+  guess->large = guess->large || length > COPIED_MAX;
 }
 
+bool rx_guess_large(const struct rx_guess *guess) { return guess->large || guess->last_large; }
+
 unsigned rx_guess_more(const struct rx_guess *guess, bool dear_calls) {
-  if (guess->now == 0 || guess->singly || guess->last_singly || !(guess->bulk || dear_calls))
+  if (guess->now == 0 || guess->failed || !(dear_calls || (guess->bulk && !rx_guess_large(guess))))
     return 0;
   /* One more than there were, to be told that there are no more; where there are, twice as many. */
   return guess->now <= guess->last ? guess->last + 1 - guess->now : guess->now;
