@@ -67,7 +67,7 @@ bool Word(const Napi::Object &object, const char *key, uint32_t &out) {
   return number == out;
 }
 
-class Nic final : public Napi::ObjectWrap<Nic>, public PumpOwner {
+class Nic final : public Napi::ObjectWrap<Nic>, public PumpOwner, public NapiSwitch::Owner {
 public:
   static Napi::Function Define(Napi::Env env) {
     return DefineClass(env, "Nic",
@@ -99,7 +99,7 @@ public:
     if (device == nullptr)
       return;
     nic_info info = *nic_get_info(device);
-    napi_ = new NapiSwitch(nic_take_napi(device), info.name);
+    napi_ = new NapiSwitch(nic_take_napi(device), info.name, this);
     pump_ = Pump::Create(env, device, this);
     if (pump_ == nullptr)
       return;
@@ -119,6 +119,11 @@ public:
     ReleaseNapi();
     if (!finalizing_)
       Unref();
+  }
+
+  void NapiSwitched(bool threaded) override {
+    if (pump_ != nullptr)
+      pump_->SetThreaded(threaded);
   }
 
 private:
@@ -272,7 +277,10 @@ private:
     set("txInvalid", from.tx_invalid);
     set("txEagain", from.tx_eagain);
     set("txBatched", from.tx_batched);
-    stats.Set("napi", napi_ != nullptr ? napi_->State() : "softirq");
+    const bool open = napi_ != nullptr && pump_ != nullptr;
+    stats.Set("napi", open && napi_->Switching()        ? "switching"
+                      : open && pump_->Queue().threaded ? "threaded"
+                                                        : "softirq");
     return stats;
   }
 

@@ -105,6 +105,10 @@ bool rx_guess_alone(struct rx_guess *guess);
 bool calls_are_dear(void);
 
 /* queue.c */
+/* The descriptor that is written to now. */
+static inline int queue_tx_fd(const struct nic_queue *queue) {
+  return queue->threaded || queue->direct_fd < 0 ? queue->fd : queue->direct_fd;
+}
 /* Does this error of a read or write mean that the descriptor is of no further use? */
 bool queue_lost(int errnum);
 /* Has the kernel take and give several frames at once. 0, or why each will be a call of its own: an errno. */
@@ -123,6 +127,8 @@ void uring_close(struct uring *ring);
 void uring_write(struct uring *ring, const struct iovec *iov, unsigned count);
 /* A read of up to so many bytes. */
 void uring_read(struct uring *ring, void *to, uint32_t length);
+/* What is put from now on is for this descriptor. */
+void uring_use(struct uring *ring, int fd);
 /* Carries out what was put: bytes or -errno for each, -ENOSYS where the ring has not tried. False when it is
  * of no further use. */
 bool uring_run(struct uring *ring, int *results);
@@ -152,8 +158,9 @@ struct link_state {
   unsigned flags; /* IFF_UP ... */
   uint32_t mtu, tx_queue;
   uint8_t mac[6];
-  char kind[16];    /* rtnl_link_ops.kind: "tun", "veth"; "" for hardware */
-  uint8_t tun_type; /* IFF_TUN or IFF_TAP; 0 when the kernel does not say */
+  char kind[16];       /* rtnl_link_ops.kind: "tun", "veth"; "" for hardware */
+  uint8_t tun_type;    /* IFF_TUN or IFF_TAP; 0 when the kernel does not say */
+  uint32_t tun_queues; /* of multi_queue: attached ones; else 0 */
 };
 int netlink_open(void);
 int netlink_get_link(int nl, int ifindex, const char *name, struct link_state *state); /* by either */
@@ -161,6 +168,7 @@ int netlink_set_up(int nl, int ifindex, bool up);
 int netlink_delete_link(int nl, int ifindex);
 int netlink_set_mtu(int nl, int ifindex, uint32_t mtu);
 int netlink_set_tx_queue(int nl, int ifindex, uint32_t frames);
+int netlink_set_root_qdisc(int nl, int ifindex, const char *kind);
 int netlink_set_mac(int nl, int ifindex, const uint8_t mac[6]);
 int netlink_address(int nl, int ifindex, uint32_t address, uint8_t prefix, bool add);
 int netlink_dump(int nl, int type, int (*each)(const void *message, size_t length, void *context),
@@ -175,10 +183,12 @@ bool route_check_shadow(int nl, int ifindex, uint32_t address, uint8_t prefix, b
 struct netns_fds {
   int tun;
   int netlink;
-  int sysfs; /* as napi_sysfs says; -ECANCELED where nobody asked for it */
+  /* -errno where they cannot be had, ECANCELED where `napi` was not asked for: */
+  int napi_tun; /* another one of the first kind */
+  int sysfs;    /* as napi_sysfs says */
   bool created;
 };
-bool netns_open_fds(const char *name, bool sysfs, struct netns_fds *fds, struct nic_error *error);
+bool netns_open_fds(const char *name, bool napi, struct netns_fds *fds, struct nic_error *error);
 bool netns_name_valid(const char *name);
 
 /* napi.c */
@@ -186,6 +196,9 @@ bool netns_name_valid(const char *name);
 int napi_sysfs(void);
 /* What is written to switch the device's NAPI: a descriptor, or -errno. */
 int napi_attribute(int sysfs, const char *name);
+/* Makes `napi_fd` the queue's descriptor, with IFF_NAPI, and what that was its direct_fd: of a device that is
+ * called so, made with such flags (TUNSETIFF). 0, or an errno. */
+int napi_queue(struct nic_queue *queue, int napi_fd, const char *name, short flags);
 
 /* guard.c */
 struct guard {

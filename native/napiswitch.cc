@@ -12,7 +12,7 @@ public:
   // Also when Node is stopping and it was never begun.
   ~Worker() override {
     owner_->switching_ = false;
-    if (owner_->released_)
+    if (owner_->owner_ == nullptr)
       delete owner_;
   }
 
@@ -24,6 +24,8 @@ public:
   void OnOK() override {
     if (done_)
       owner_->threaded_ = threaded_;
+    if (owner_->owner_ != nullptr)
+      owner_->owner_->NapiSwitched(owner_->threaded_);
   }
 
 private:
@@ -38,7 +40,7 @@ NapiSwitch::~NapiSwitch() {
 }
 
 void NapiSwitch::Release() {
-  released_ = true;
+  owner_ = nullptr;
   if (!switching_)
     delete this;
 }

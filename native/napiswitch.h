@@ -9,8 +9,17 @@
 
 class NapiSwitch {
 public:
+  // Told how it stands after every switch, also one that failed.
+  class Owner {
+  public:
+    virtual void NapiSwitched(bool threaded) = 0;
+
+  protected:
+    ~Owner() = default;
+  };
+
   // Takes over nic_take_napi's descriptor, of the device of that name; negative: there is nothing to switch.
-  NapiSwitch(int fd, const char *name) : fd_(fd), name_(name) {}
+  NapiSwitch(int fd, const char *name, Owner *owner) : fd_(fd), name_(name), owner_(owner) {}
   // For who has it: a switch that is on its way ends first, and nobody waits for it.
   void Release();
 
@@ -18,8 +27,7 @@ public:
   void Begin(Napi::Env env, bool threaded);
   // Keeps the thread, while there is one, off the processor that runs this (nic_keep_off).
   void KeepOff();
-  // "softirq", "threaded" or "switching".
-  const char *State() const { return switching_ ? "switching" : threaded_ ? "threaded" : "softirq"; }
+  bool Switching() const { return switching_; }
 
   NapiSwitch(const NapiSwitch &) = delete;
   NapiSwitch &operator=(const NapiSwitch &) = delete;
@@ -31,10 +39,10 @@ private:
 
   const int fd_;
   const std::string name_;
+  Owner *owner_;             // null once released
   nic_napi_thread thread_{}; // while it is switched its worker's, else JavaScript's thread's
   bool threaded_ = false;    // JavaScript's thread alone looks at these
   bool switching_ = false;
-  bool released_ = false;
 };
 
 #endif

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_link.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
@@ -17,6 +18,7 @@ struct request {
     struct ifinfomsg link;
     struct ifaddrmsg address;
     struct rtgenmsg general;
+    struct tcmsg qdisc;
   };
   uint8_t attributes[128];
 };
@@ -96,6 +98,8 @@ static void read_kind(const struct rtattr *info, struct link_state *state) {
       for (const struct rtattr *t = RTA_DATA(a); RTA_OK(t, inner); t = RTA_NEXT(t, inner))
         if (t->rta_type == IFLA_TUN_TYPE)
           state->tun_type = *(const uint8_t *)RTA_DATA(t);
+        else if (t->rta_type == IFLA_TUN_NUM_QUEUES && RTA_PAYLOAD(t) == sizeof state->tun_queues)
+          memcpy(&state->tun_queues, RTA_DATA(t), sizeof state->tun_queues);
     }
   }
 }
@@ -160,6 +164,15 @@ int netlink_set_tx_queue(int nl, int ifindex, uint32_t frames) {
   request_init(&request, RTM_NEWLINK, NLM_F_ACK, sizeof request.link);
   request.link.ifi_index = ifindex;
   request_add(&request, IFLA_TXQLEN, &frames, sizeof frames);
+  return transact(nl, &request, NULL, NULL);
+}
+
+int netlink_set_root_qdisc(int nl, int ifindex, const char *kind) {
+  struct request request;
+  request_init(&request, RTM_NEWQDISC, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, sizeof request.qdisc);
+  request.qdisc.tcm_ifindex = ifindex;
+  request.qdisc.tcm_parent = TC_H_ROOT;
+  request_add(&request, TCA_KIND, kind, strlen(kind) + 1);
   return transact(nl, &request, NULL, NULL);
 }
 

@@ -22,7 +22,7 @@
 struct visit {
   const char *name;
   char path[300];
-  bool sysfs;
+  bool napi;
   struct netns_fds *fds;
   struct nic_error *error;
   bool ok;
@@ -63,7 +63,7 @@ static bool remove_name(const char *name, struct nic_error *error) {
   return true;
 }
 
-static bool open_here(struct netns_fds *fds, bool sysfs, struct nic_error *error) {
+static bool open_here(struct netns_fds *fds, bool napi, struct nic_error *error) {
   fds->tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fds->tun < 0) {
     int reason = errno;
@@ -90,8 +90,12 @@ static bool open_here(struct netns_fds *fds, bool sysfs, struct nic_error *error
     fds->tun = -1;
     return nic_fail(error, reason, NULL, "socket", "cannot open an rtnetlink socket: %s", strerror(reason));
   }
-  if (sysfs)
+  if (napi) {
     fds->sysfs = napi_sysfs();
+    fds->napi_tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fds->napi_tun < 0)
+      fds->napi_tun = -errno;
+  }
   return true;
 }
 
@@ -155,7 +159,7 @@ static void visit_namespace(struct visit *visit) {
   }
   if (!visit->ok)
     return;
-  visit->ok = open_here(visit->fds, visit->sysfs, visit->error);
+  visit->ok = open_here(visit->fds, visit->napi, visit->error);
   if (visit->ok && visit->fds->created) {
     struct link_state loopback;
     int result = netlink_get_link(visit->fds->netlink, 0, "lo", &loopback);
@@ -168,6 +172,8 @@ static void visit_namespace(struct visit *visit) {
       close(visit->fds->netlink);
       if (visit->fds->sysfs >= 0)
         close(visit->fds->sysfs);
+      if (visit->fds->napi_tun >= 0)
+        close(visit->fds->napi_tun);
     }
   }
   if (!visit->ok && visit->fds->created)
@@ -181,11 +187,12 @@ static void *visit_thread(void *argument) {
   return NULL;
 }
 
-bool netns_open_fds(const char *name, bool sysfs, struct netns_fds *fds, struct nic_error *error) {
-  *fds = (struct netns_fds){.tun = -1, .netlink = -1, .sysfs = -ECANCELED, .created = false};
+bool netns_open_fds(const char *name, bool napi, struct netns_fds *fds, struct nic_error *error) {
+  *fds = (struct netns_fds){
+      .tun = -1, .napi_tun = -ECANCELED, .netlink = -1, .sysfs = -ECANCELED, .created = false};
   if (name == NULL)
-    return open_here(fds, sysfs, error);
-  struct visit visit = {.name = name, .sysfs = sysfs, .fds = fds, .error = error, .ok = false};
+    return open_here(fds, napi, error);
+  struct visit visit = {.name = name, .napi = napi, .fds = fds, .error = error, .ok = false};
   snprintf(visit.path, sizeof visit.path, NETNS_DIR "/%s", name);
   /* The process's signal handlers are not to run on a thread that stands elsewhere. */
   sigset_t all, before;

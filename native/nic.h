@@ -127,7 +127,9 @@ struct rx_guess {
 };
 
 struct nic_queue {
-  int fd;
+  int fd;        /* to read, and to write unless: */
+  int direct_fd; /* what is written here the host receives inside the write; -1: none (napi.c) */
+  bool threaded; /* a thread of the kernel's receives what is written to `fd` */
   bool vnet_hdr;
   bool no_gro;
   bool gone;       /* the device was removed under us: transmit drops everything */
@@ -172,7 +174,8 @@ struct nic_napi_thread {
 
 /* Lets a thread of the kernel's receive for the host what we send, or has that done inside our writes, as at
  * first. `name`: the device's. False, and all as it was, when the device is gone or no thread can be made. It
- * can take 30 ms (napi_stop_kthread sleeps). */
+ * can take 30 ms (napi_stop_kthread sleeps); with a queue that is detached it would not end (nic_queue_both).
+ */
 bool nic_switch_napi(int napi, const char *name, bool threaded, struct nic_napi_thread *thread);
 
 /* Keeps the thread off the processor on which the caller runs: while it may run there, it waits for us there,

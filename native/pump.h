@@ -40,6 +40,8 @@ public:
   void SetRef(bool ref);
   // Microseconds to look for frames again and again before the event loop sleeps; 0: none.
   void SetBusyPoll(uint32_t us) { spin_.Set(us); }
+  // A thread of the kernel's receives what is written, or does no more.
+  void SetThreaded(bool threaded) { queue_->threaded = threaded; }
 
   const nic_queue &Queue() const { return *queue_; }
   const nic_info &Info() const { return *nic_get_info(nic_); }

@@ -92,7 +92,7 @@ bool queue_lost(int errnum) {
 }
 
 int queue_batches(struct nic_queue *queue) {
-  queue->fills = may_fill(queue->fd);
+  queue->fills = may_fill(queue_tx_fd(queue));
   queue->ring = uring_open(queue->fd);
   if (queue->ring == NULL)
     return errno;

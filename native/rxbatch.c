@@ -58,6 +58,7 @@ static bool fill(struct nic_queue *queue, struct rx_batch *batch, const struct r
     frames = find_places(queue, batch, at, frames < more ? frames : more);
   if (frames < 2 || (in_place && more < 2))
     return false;
+  uring_use(queue->ring, queue->fd);
   for (unsigned i = 0; i < frames; i++) {
     uint8_t *to =
         in_place ? rx_place_frame(queue, &batch->places[i]) - ahead : batch->slots + (size_t)i * SLOT;

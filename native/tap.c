@@ -20,20 +20,15 @@
  */
 #define TX_QUEUE_LENGTH 10000
 
-/*
- * Bytes that may wait for a thread of the kernel's that does not get to run (napi.c), more than connections
- * have under way. Beyond it the device is full (EAGAIN).
- */
-#define NAPI_BUFFER (32 << 20)
-
 struct nic {
   struct nic_info info;
   struct nic_queue queues[NIC_QUEUES_MAX];
   unsigned queue_count;
-  int netlink; /* in the device's namespace, for taking things back; -1 when adopted */
-  int sysfs;   /* as napi_sysfs says; there while the device is opened */
-  int napi;    /* what nic_take_napi gives; -1: nothing */
-  char *netns; /* its name, when we made it */
+  int napi_tun; /* what the second queue is made of; or negative */
+  int netlink;  /* in the device's namespace, for taking things back; -1 when adopted */
+  int sysfs;    /* as napi_sysfs says; there while the device is opened */
+  int napi;     /* what nic_take_napi gives; -1: nothing */
+  char *netns;  /* its name, when we made it */
   struct guard guard;
   struct exit_duty duty;
   /* Of a device that was there before us: what we changed. */
@@ -54,10 +49,10 @@ static struct nic *nic_new(void) {
   if (nic == NULL)
     return NULL;
   nic->netlink = -1;
-  nic->napi = nic->sysfs = -1;
+  nic->napi = nic->sysfs = nic->napi_tun = -1;
   nic->info.no_napi = ECANCELED;
   nic->queue_count = 1;
-  nic->queues[0].fd = -1;
+  nic->queues[0].fd = nic->queues[0].direct_fd = -1;
   return nic;
 }
 
@@ -109,9 +104,11 @@ static bool check_name(struct nic *nic, const char *name, bool *exists, struct n
 static int napi_refused(const struct nic *nic, unsigned features) {
   if (nic->sysfs < 0)
     return -nic->sysfs;
+  if (nic->napi_tun < 0)
+    return -nic->napi_tun;
   if (nic->before.ifindex != 0)
     return EEXIST;
-  return (features & IFF_NAPI) == 0 ? EOPNOTSUPP : 0;
+  return (features & IFF_NAPI) && (features & IFF_MULTI_QUEUE) ? 0 : EOPNOTSUPP;
 }
 
 static bool set_iff(struct nic *nic, const char *name, bool offload, struct nic_error *error) {
@@ -123,16 +120,24 @@ static bool set_iff(struct nic *nic, const char *name, bool offload, struct nic_
   memset(&request, 0, sizeof request);
   memcpy(request.ifr_name, name, strlen(name));
   nic->info.no_napi = napi_refused(nic, features);
-  const short plain = IFF_TAP | IFF_NO_PI | (nic->info.no_napi == 0 ? IFF_NAPI : 0);
+  const short plain = IFF_TAP | IFF_NO_PI;
   const short vnet = offload && (features & IFF_VNET_HDR) ? IFF_VNET_HDR : 0;
-  request.ifr_flags = plain | vnet;
+  const short two = nic->info.no_napi == 0 ? IFF_MULTI_QUEUE : 0;
+  /* Where there was none there is to be none: a device of several queues lets everybody have one. */
+  const unsigned excl = nic->before.ifindex == 0 ? IFF_TUN_EXCL : 0;
+  request.ifr_flags = (short)(plain | vnet | two | excl);
   int result = ioctl(fd, TUNSETIFF, &request);
   if (result < 0 && errno == EINVAL && (features & IFF_MULTI_QUEUE)) {
     /* A persistent device made with multi_queue wants to hear the flag, even from its only queue. */
     request.ifr_flags = (short)(plain | vnet | IFF_MULTI_QUEUE);
-    result = ioctl(fd, TUNSETIFF, &request);
+    result = nic->before.tun_queues == 0 ? ioctl(fd, TUNSETIFF, &request) : (errno = EBUSY, -1);
   }
   if (result == 0) {
+    if (two)
+      nic->info.no_napi = napi_queue(&nic->queues[0], nic->napi_tun, name, (short)(plain | vnet | two));
+    if (two && nic->info.no_napi == 0)
+      nic->napi_tun = -1; /* it is the queue's */
+    drop(&nic->napi_tun);
     nic->info.vnet_hdr = nic->queues[0].vnet_hdr = vnet != 0;
     return true;
   }
@@ -213,6 +218,10 @@ static bool configure(struct nic *nic, const struct nic_options *options, const 
   if (nic->info.created && !step(netlink_set_tx_queue(nl, link.ifindex, TX_QUEUE_LENGTH), "RTM_NEWLINK", name,
                                  "the queue length", error))
     return false;
+  /* A device that may have more queues gets mq, which makes one discipline for each of 256. */
+  if (nic->queues[0].direct_fd >= 0 && !step(netlink_set_root_qdisc(nl, link.ifindex, "pfifo_fast"),
+                                             "RTM_NEWQDISC", name, "the queueing discipline", error))
+    return false;
   if (parsed->has_address && !address_present) {
     int result = netlink_address(nl, link.ifindex, parsed->address, parsed->prefix, true);
     if (!step(result, "RTM_NEWADDR", name, "the host's address", error))
@@ -234,19 +243,13 @@ static bool configure(struct nic *nic, const struct nic_options *options, const 
   return true;
 }
 
-/* Finishes what IFF_NAPI has begun. A batch that meets a full device may overtake itself then (queue_batches
- * has looked before): rarer than the kernel's own dropping, which an unbounded queue would only put off. */
+/* What napi_queue has begun. */
 static void prepare_napi(struct nic *nic) {
-  const int buffer = NAPI_BUFFER;
   const int napi = napi_attribute(nic->sysfs, nic->info.name);
-  if (napi < 0) {
+  if (napi < 0)
     nic->info.no_napi = -napi;
-  } else if (ioctl(nic->queues[0].fd, TUNSETSNDBUF, &buffer) < 0) {
-    nic->info.no_napi = errno;
-    close(napi);
-  } else {
+  else
     nic->napi = napi;
-  }
 }
 
 struct nic *nic_open(const struct nic_options *options, struct nic_error *error) {
@@ -272,6 +275,7 @@ struct nic *nic_open(const struct nic_options *options, struct nic_error *error)
   nic->queues[0].no_gro = options->no_gro;
   nic->netlink = fds.netlink;
   nic->sysfs = fds.sysfs;
+  nic->napi_tun = fds.napi_tun;
   nic->info.netns_created = fds.created;
   if (fds.created)
     nic->netns = netns;
@@ -332,12 +336,13 @@ void nic_close(struct nic *nic) {
     take_back(nic);
   for (unsigned i = 0; i < nic->queue_count; i++) {
     queue_no_batches(&nic->queues[i]);
-    if (nic->queues[i].fd >= 0)
-      close(nic->queues[i].fd);
+    drop(&nic->queues[i].fd);
+    drop(&nic->queues[i].direct_fd);
   }
   drop(&nic->netlink);
   drop(&nic->sysfs);
   drop(&nic->napi);
+  drop(&nic->napi_tun);
   free(nic->netns);
   free(nic);
 }

@@ -49,6 +49,10 @@ int tx_count(struct nic_queue *queue, int sent, size_t length) {
     return -EAGAIN;
   }
   queue->stats.tx_dropped++;
+  if (sent == -EBUSY && queue->direct_fd >= 0) { /* it is detached, and not every kernel need take it so */
+    close(queue->direct_fd);
+    queue->direct_fd = -1;
+  }
   if (!queue_lost(-sent))
     return 0;
   queue->gone = true;
@@ -58,7 +62,7 @@ int tx_count(struct nic_queue *queue, int sent, size_t length) {
 int tx_write(struct nic_queue *queue, const struct iovec *iov, unsigned count, size_t length) {
   if (tx_batch_open(queue))
     return tx_batch_add(queue, iov, count, length);
-  int error = tx_count(queue, tx_write_now(queue->fd, iov, count), length);
+  int error = tx_count(queue, tx_write_now(queue_tx_fd(queue), iov, count), length);
   if (error == -EAGAIN)
     queue->resume = queue->here;
   return error;

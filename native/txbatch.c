@@ -40,8 +40,10 @@ bool tx_batch_prepare(struct nic_queue *queue) {
 }
 
 void tx_batch_begin(struct nic_queue *queue, uint32_t frames) {
-  if (frames >= (queue->dear_calls ? BATCH_MIN_DEAR : BATCH_MIN) && queue->ring != NULL && !queue->fills)
+  if (frames >= (queue->dear_calls ? BATCH_MIN_DEAR : BATCH_MIN) && queue->ring != NULL && !queue->fills) {
     queue->tx_batch->open = true;
+    uring_use(queue->ring, queue_tx_fd(queue));
+  }
 }
 
 bool tx_batch_open(const struct nic_queue *queue) { return queue->ring != NULL && queue->tx_batch->open; }
@@ -80,7 +82,7 @@ int tx_batch_send(struct nic_queue *queue) {
     const struct entry *entry = &batch->entries[i];
     int sent = batch->results[i];
     if (sent == -ENOSYS) /* the ring has not done it: as without one, and nothing overtakes what waits */
-      sent = result == -EAGAIN ? -EAGAIN : tx_write_now(queue->fd, entry->piece, entry->pieces);
+      sent = result == -EAGAIN ? -EAGAIN : tx_write_now(queue_tx_fd(queue), entry->piece, entry->pieces);
     else if (sent >= 0)
       queue->stats.tx_batched++;
     const int error = tx_count(queue, sent, entry->length);

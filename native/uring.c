@@ -84,6 +84,8 @@ void uring_close(struct uring *ring) {
   free(ring);
 }
 
+void uring_use(struct uring *ring, int fd) { ring->file = fd; }
+
 static void put(struct uring *ring, uint8_t opcode, const void *address, uint32_t length) {
   struct io_uring_sqe *entry = &ring->sqes[(*ring->sq_tail + ring->count) & ring->sq_mask];
   memset(entry, 0, sizeof *entry);
@@ -136,6 +138,7 @@ void uring_write(struct uring *ring, const struct iovec *iov, unsigned count) {
   (void)ring, (void)iov, (void)count;
 }
 void uring_read(struct uring *ring, void *to, uint32_t length) { (void)ring, (void)to, (void)length; }
+void uring_use(struct uring *ring, int fd) { (void)ring, (void)fd; }
 bool uring_run(struct uring *ring, int *results) {
   (void)ring, (void)results;
   return false;

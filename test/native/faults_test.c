@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -79,6 +80,22 @@ static int descriptors(void) {
   return count;
 }
 
+/* There, and with one queue that is attached, if it may have several. */
+static bool is_usable(const char *name) {
+  struct link_state link = {0};
+  char path[64];
+  unsigned flags = 0;
+  snprintf(path, sizeof path, "/sys/class/net/%s/tun_flags", name);
+  FILE *file = fopen(path, "r");
+  if (file == NULL || fscanf(file, "%x", &flags) != 1)
+    return false;
+  fclose(file);
+  const int nl = netlink_open();
+  const bool found = netlink_get_link(nl, 0, name, &link) == 0;
+  close(nl);
+  return found && link.tun_queues == (flags & IFF_MULTI_QUEUE ? 1 : 0);
+}
+
 static void each_fails(struct nic_options options) {
   struct nic_error error;
   const int before = descriptors();
@@ -97,7 +114,7 @@ static void each_fails(struct nic_options options) {
       CHECK(error.errnum > 0 && error.code[0] != '\0' && error.step[0] != '\0' && error.message[0] != '\0');
     } else {
       granted++;
-      CHECK(options.netns != NULL || if_nametoindex(options.name) != 0);
+      CHECK(options.netns != NULL || is_usable(options.name));
     }
     nic_close(nic);
     CHECK(if_nametoindex(options.name) == 0 && descriptors() == before);
@@ -116,6 +133,8 @@ int main(void) {
                                 .host_mac = "02:00:00:00:00:70",
                                 .mtu = 1400,
                                 .offload = true};
+  each_fails(options);
+  options.napi = true;
   each_fails(options);
   options.offload = false;
   options.netns = "fault";

@@ -32,7 +32,8 @@ for source in test/native/*_test.c; do
   if [ "$name" = rx_test ]; then wrap+=(-Wl,--wrap=uring_run); fi
   if [ "$name" = rxguess_test ]; then wrap+=(-Wl,--wrap=read,--wrap=uring_run); fi
   if [ "$name" = rx_errors_test ]; then wrap+=(-Wl,--wrap=read,--wrap=readv,--wrap=uring_run); fi
-  if [ "$name" = tx_test ]; then wrap+=(-Wl,--wrap=writev,--wrap=uring_{open,close,write,run}); fi
+  if [ "$name" = tx_test ]; then wrap+=(-Wl,--wrap=writev,--wrap=uring_{open,close,use,write,run}); fi
+  if [ "$name" = twoqueues_test ]; then wrap+=(-Wl,--wrap=write); fi
   if [ "$name" = napithread_test ]; then wrap+=(-Wl,--wrap=pwrite); fi
   if [ "$name" = faults_test ]; then
     wrap+=(-Wl,--wrap={socket,socketpair,send,recv,calloc,malloc,strdup,mmap,setns,unshare,mount,pthread_create,open,ioctl})
@@ -42,6 +43,6 @@ for source in test/native/*_test.c; do
   case $name in open_test | descriptors_test | faults_test) runner=(./scripts/lab) ;; esac # devices and namespaces
   "${runner[@]}" "$build/$name" || failed=1
   # How frames are read and written depends on what a system call costs.
-  case $name in rx_test | rx_fuzz* | tx* | gro*) DEAR_CALLS=1 "$build/$name" || failed=1 ;; esac
+  case $name in rx_test | rx_fuzz* | tx* | gro* | twoq*) DEAR_CALLS=1 "$build/$name" || failed=1 ;; esac
 done
 exit $failed

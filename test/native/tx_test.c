@@ -78,6 +78,8 @@ struct uring *__real_uring_open(int fd);
 struct uring *__wrap_uring_open(int fd);
 void __real_uring_close(struct uring *ring);
 void __wrap_uring_close(struct uring *ring);
+void __real_uring_use(struct uring *ring, int fd);
+void __wrap_uring_use(struct uring *ring, int fd);
 void __real_uring_write(struct uring *ring, const struct iovec *iov, unsigned count);
 void __wrap_uring_write(struct uring *ring, const struct iovec *iov, unsigned count);
 bool __real_uring_run(struct uring *ring, int *results);
@@ -104,6 +106,13 @@ struct uring *__wrap_uring_open(int fd) {
 void __wrap_uring_close(struct uring *ring) {
   if (ring != (struct uring *)&ring_of_dice)
     __real_uring_close(ring);
+}
+
+void __wrap_uring_use(struct uring *ring, int fd) {
+  if (!fake)
+    __real_uring_use(ring, fd);
+  else
+    ring_of_dice.fd = fd;
 }
 
 void __wrap_uring_write(struct uring *ring, const struct iovec *iov, unsigned count) {
