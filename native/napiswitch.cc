@@ -22,10 +22,11 @@ public:
 
   // What failed (the device is gone, a thread cannot be made) leaves everything as it was.
   void OnOK() override {
-    if (done_)
-      owner_->threaded_ = threaded_;
+    if (!done_)
+      return;
+    owner_->threaded_ = threaded_;
     if (owner_->owner_ != nullptr)
-      owner_->owner_->NapiSwitched(owner_->threaded_);
+      owner_->owner_->NapiSwitched(threaded_);
   }
 
 private:

@@ -9,7 +9,7 @@
 
 class NapiSwitch {
 public:
-  // Told how it stands after every switch, also one that failed.
+  // Told of every switch that was made.
   class Owner {
   public:
     virtual void NapiSwitched(bool threaded) = 0;

@@ -4,7 +4,7 @@
  * JavaScript.
  *
  * A device (struct nic) has queues (struct nic_queue), one for now; a queue has a descriptor to read and
- * write, its rings in the shared memory, and its counters.
+ * write, perhaps another one to write (napi.c), its rings in the shared memory, and its counters.
  */
 #ifndef TAPSTACK_NIC_H
 #define TAPSTACK_NIC_H
@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 #define NIC_NAME_MAX 15            /* IFNAMSIZ - 1 */
-#define NIC_QUEUES_MAX 1           /* IFF_MULTI_QUEUE would raise it; nothing else assumes one */
+#define NIC_QUEUES_MAX 1           /* nothing else assumes one */
 #define NIC_FRAME_MAX (65535 + 18) /* the longest IPv4 packet, an Ethernet header and a VLAN tag */
 #define NIC_FRAME_ROOM 65600       /* what nic_receive wants free in a block before it reads */
 #define NIC_RX_BATCH (2 << 20)     /* bytes after which a batch is handed up */
@@ -174,8 +174,7 @@ struct nic_napi_thread {
 
 /* Lets a thread of the kernel's receive for the host what we send, or has that done inside our writes, as at
  * first. `name`: the device's. False, and all as it was, when the device is gone or no thread can be made. It
- * can take 30 ms (napi_stop_kthread sleeps); with a queue that is detached it would not end (nic_queue_both).
- */
+ * can take 30 ms (napi_stop_kthread sleeps; it would not end if that queue were detached). */
 bool nic_switch_napi(int napi, const char *name, bool threaded, struct nic_napi_thread *thread);
 
 /* Keeps the thread off the processor on which the caller runs: while it may run there, it waits for us there,

@@ -40,10 +40,8 @@ bool tx_batch_prepare(struct nic_queue *queue) {
 }
 
 void tx_batch_begin(struct nic_queue *queue, uint32_t frames) {
-  if (frames >= (queue->dear_calls ? BATCH_MIN_DEAR : BATCH_MIN) && queue->ring != NULL && !queue->fills) {
+  if (frames >= (queue->dear_calls ? BATCH_MIN_DEAR : BATCH_MIN) && queue->ring != NULL && !queue->fills)
     queue->tx_batch->open = true;
-    uring_use(queue->ring, queue_tx_fd(queue));
-  }
 }
 
 bool tx_batch_open(const struct nic_queue *queue) { return queue->ring != NULL && queue->tx_batch->open; }
@@ -51,6 +49,8 @@ bool tx_batch_open(const struct nic_queue *queue) { return queue->ring != NULL &
 /* Small frames whole, and of others the headers, which may stand on somebody's stack. */
 int tx_batch_add(struct nic_queue *queue, const struct iovec *iov, unsigned count, size_t length) {
   struct tx_batch *batch = queue->tx_batch;
+  if (batch->count == 0) /* it may have changed with what was sent (tx_count) */
+    uring_use(queue->ring, queue_tx_fd(queue));
   struct entry *entry = &batch->entries[batch->count++];
   size_t copied = 0;
   unsigned i = 0;

@@ -1,6 +1,6 @@
 /*
- * A device with a second queue, whose frames a thread receives: what is written goes to one of both, what
- * comes is read from both, and the one that is not needed goes when nearly nothing comes by it.
+ * A device with two queues: what is written goes to the one whose frames a thread receives, or to the other,
+ * and what comes is read from the former.
  */
 #include "check.h"
 
@@ -133,7 +133,8 @@ static uint32_t queues_of(const char *name) {
   return state.tun_queues;
 }
 
-/* Each is a connection of its own to the kernel, and may come by either queue. */
+/* Each is a connection of its own to the kernel, which would spread them over all queues that are attached.
+ */
 static void host_sends(unsigned frames) {
   const struct sockaddr_in to = {
       .sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {inet_addr("10.77.9.255")}};
@@ -167,8 +168,8 @@ static bool stack_sends(const struct bench *bench, int host, int from) {
 static void on_a_device(struct nic *nic, struct bench *bench, const char *name) {
   struct nic_queue *queue = bench->queue;
   CHECK(queues_of(name) == 1 && queue->direct_fd >= 0 && queue->direct_fd != queue->fd && !queue->fills);
-  int buffer =
-      0; /* of datagrams a thread may have so many to receive; what is received at once has no bound */
+  /* A thread may have so much to receive; what is received at once needs no bound. */
+  int buffer = 0;
   CHECK(ioctl(queue->fd, TUNGETSNDBUF, &buffer) == 0 && buffer == 32 << 20);
   CHECK(ioctl(queue->direct_fd, TUNGETSNDBUF, &buffer) == 0 && buffer == INT_MAX);
   const int host = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
